@@ -1,0 +1,135 @@
+//! Recordings on disk: written from the first word, sealed at hang-up, never removed.
+
+use std::path::PathBuf;
+
+use crate::audio::g711::Law;
+use crate::call::CallId;
+use crate::time::{Mono, Now, Wall};
+
+/// Which channel of the primary file: left the citizen, right what the citizen hears from people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    Left,
+    Right,
+}
+
+/// One RTP packet as the recorder needs it; its payload lies in the batch's `bytes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub arrival: Mono,
+    pub ssrc: u32,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub law: Law,
+    /// Bytes of payload; one byte is one sample at 8 kHz. 0 for a packet that carries no audio
+    /// (comfort noise, telephone-event): it proves that the source lives, and is silence on file.
+    pub len: u16,
+}
+
+/// What media hands over, about every 200 ms per side.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    pub heard: Vec<Heard>,
+    pub bytes: Vec<u8>,
+}
+
+/// To the writer thread. Media uses `try_send` only; what does not fit is counted and becomes a gap.
+#[derive(Debug)]
+pub enum Order {
+    Open {
+        call: CallId,
+        now: Now,
+        folder_day: Wall,
+        meta: Box<RecordingMeta>,
+    },
+    Audio {
+        call: CallId,
+        side: Side,
+        batch: Batch,
+    },
+    /// RTCP sender report: `timestamp` was sampled when the sender's clock showed `ntp` (32.32 s).
+    SenderReport {
+        call: CallId,
+        side: Side,
+        arrival: Mono,
+        ssrc: u32,
+        ntp: u64,
+        timestamp: u32,
+    },
+    /// Another party speaks on this side from now on (a new seat, new SDP).
+    NewSource {
+        call: CallId,
+        side: Side,
+        at: Mono,
+        why: &'static str,
+    },
+    /// The queue was full: this many packets of this side are missing around `at`.
+    Dropped {
+        call: CallId,
+        side: Side,
+        at: Mono,
+        packets: u32,
+    },
+    Mark {
+        call: CallId,
+        at: Mono,
+        what: String,
+    },
+    Seal {
+        call: CallId,
+        ended: Wall,
+        at: Mono,
+    },
+    Stop,
+}
+
+/// What the side-car says about the call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RecordingMeta {
+    pub hotline: String,
+    pub seat: String,
+    pub trunk: String,
+}
+
+/// From the writer thread.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    Sealed(Box<Sealed>),
+    /// The recording of this call could not be opened or written; the call goes on (R65).
+    Failed {
+        call: CallId,
+        error: String,
+    },
+}
+
+/// How whole a recording is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Ok,
+    /// There are gaps; the side-car lists them.
+    Degraded,
+    Failed,
+}
+
+/// A sealed recording, as the side-car and the database hold it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Sealed {
+    #[serde(with = "crate::call::call_id_text")]
+    pub call: CallId,
+    /// Relative to the recordings folder: `2026/11/24/<call>/call.wav`; further parts after 4 GiB.
+    pub path: PathBuf,
+    pub parts: Vec<PathBuf>,
+    pub started: Wall,
+    pub ended: Wall,
+    pub duration_ms: u64,
+    pub bytes: u64,
+    pub sha256: String,
+    pub format: String,
+    pub verdict: Verdict,
+    /// First local day on which it may be erased (R69): `2029-11-25`.
+    pub keep_until: String,
+    pub gaps: u32,
+    /// Repaired after a crash.
+    pub recovered: bool,
+}

@@ -1,0 +1,3 @@
+//! Sound as numbers: laws, tones, files, and the time at which each sample was spoken.
+
+pub mod g711;

@@ -1,0 +1,438 @@
+//! What happens to a caller: the queue, the seats, the ending. No SIP, no media, no clock.
+//!
+//! `Switchboard::handle(now, Input)` returns `Output`s in the order in which the shell must carry
+//! them out. Outputs carry the whole wish, not the change, so that a replay is harmless.
+
+use std::time::Duration;
+
+use crate::privacy::Private;
+use crate::rules::numbers::Dialled;
+use crate::time::{Mono, Wall};
+
+/// One anchored conversation with 1..n legs: the milliseconds of its arrival above, a counter
+/// below, so that ids sort by time and are never given twice. Printed as 16 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+impl std::fmt::Display for CallId {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{:016x}", self.0)
+    }
+}
+
+impl std::str::FromStr for CallId {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+/// One party's connection to us: a SIP dialog with its media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId(pub u64);
+
+/// The number of a seat (工号), as in `seats.toml`: `1001`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct SeatNo(pub String);
+
+/// How a caller of this trunk waits for a seat. A 200 sent so that a caller can wait is not an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueAnswer {
+    /// 183 with SDP until a seat answers.
+    Early,
+    /// 200 at once.
+    Connect,
+    /// 183 with SDP, then 200 after this time in the queue.
+    EarlyThenConnect(Duration),
+}
+
+/// A call that a trunk delivered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invited {
+    pub leg: LegId,
+    pub trunk: String,
+    /// `Call-ID` of the caller's dialog, for the ticket.
+    pub sip_call_id: String,
+    pub dialled: Dialled,
+    pub caller: Caller,
+    pub queue_answer: QueueAnswer,
+    /// Whether the caller offered audio that we can play prompts to before the answer.
+    pub early_media: bool,
+    /// First provisional without media: 180 or 183 as the trunk wants it.
+    pub ring_with_180: bool,
+}
+
+/// Who calls, as far as the trunk told. R30: the raw headers are kept beside the chosen number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Caller {
+    /// None where the number is withheld.
+    pub number: Option<Private<String>>,
+    /// `(header name, value)` of From, P-Asserted-Identity, Diversion, History-Info as they came.
+    pub raw: Vec<(String, Private<String>)>,
+    /// `110`, `119` … where the call was handed over by another platform (R30).
+    pub platform: Option<String>,
+}
+
+/// Who is to be rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Seat(SeatNo),
+}
+
+/// Why a leg that was dialled did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    Busy,
+    Declined,
+    NoAnswer,
+    Unreachable,
+    /// Nothing in common to talk with (488), or the peer's own fault (4xx–6xx of another kind).
+    Refused,
+}
+
+/// Why a leg that stood was lost without a BYE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// RTP and RTCP silent beyond T_rtp and no answer to OPTIONS.
+    Media,
+    /// The session timer ran out, or a refresh was answered 408 or 481.
+    Session,
+    /// The 200 was never acknowledged.
+    NoAck,
+    /// The signalling transport failed.
+    Transport,
+}
+
+/// What a seat (or the API for it) asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeatAsk {
+    SignIn,
+    SignOut,
+    Busy,
+    /// 小休, with its reason.
+    Break(String),
+    /// Free (空闲); ends wrap-up too.
+    Free,
+    /// Marks the present or last call as invalid, silent or harassing (R35).
+    BadCall(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    Invited(Box<Invited>),
+    /// A seat's phone dialled a feature code; the leg is answered, told the outcome by a prompt, and released.
+    FeatureCode {
+        leg: LegId,
+        seat: SeatNo,
+        ask: SeatAsk,
+    },
+    /// The same by API.
+    Ask {
+        seat: SeatNo,
+        ask: SeatAsk,
+    },
+    /// A dialled leg rings.
+    Ringing {
+        leg: LegId,
+    },
+    /// A dialled leg answered (its 200 is acknowledged, its media agreed).
+    Answered {
+        leg: LegId,
+    },
+    /// A dialled leg failed, or an `Answer` could not be carried out.
+    Failed {
+        leg: LegId,
+        why: Failure,
+    },
+    /// The peer ended the leg: BYE, or CANCEL before the answer.
+    HungUp {
+        leg: LegId,
+    },
+    Lost {
+        leg: LegId,
+        why: Loss,
+    },
+    Held {
+        leg: LegId,
+    },
+    Resumed {
+        leg: LegId,
+    },
+    /// `Play` came to its end.
+    Played {
+        leg: LegId,
+        token: u64,
+    },
+    /// The answer journal is on disk; the ticket has its number. `None`: the journal failed (answer anyway, R33).
+    TicketOpened {
+        call: CallId,
+        number: Option<String>,
+    },
+    /// The registrar (or OPTIONS, for a fixed address) says whether this seat can be rung.
+    Reachable {
+        seat: SeatNo,
+        reachable: bool,
+    },
+    /// No new calls; live ones go on (SIGTERM).
+    Drain,
+    /// End every call now (second SIGTERM).
+    EndAll,
+    /// `next_timeout` has come.
+    Tick,
+}
+
+/// A thing that can be played to one leg.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Prompt {
+    /// The greeting of this hotline number, else the general one.
+    Greeting(String),
+    /// The recording notice.
+    Notice,
+    /// "Your place in the queue is n."
+    Position(u32),
+    Comfort,
+    /// Hold music, generated by us.
+    Music,
+    /// "The seat was cut off; we connect you again, first in the queue."
+    Returning,
+    /// "工号 1001 为您服务".
+    SeatNumber(String),
+    /// A feature code was carried out / refused.
+    Done,
+    Refused,
+}
+
+/// A SIP status for a call that is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 404: no such hotline number (R7).
+    UnknownNumber,
+    /// The trunk's overload code, 503 by default: draining, or out of ports.
+    Overload,
+    /// 480: nothing answered in time (only where an operator configured such a limit).
+    Unavailable,
+    /// 403: this seat may not do this.
+    Forbidden,
+}
+
+/// Who ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    Caller,
+    Seat,
+    System,
+    Trunk,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Ring this target with a new leg of this call. `caller` is shown on the seat's phone.
+    Dial {
+        call: CallId,
+        leg: LegId,
+        target: Target,
+        caller: Caller,
+        label: String,
+    },
+    /// Tell the caller that it rings: 180 without media or 183 with.
+    Progress {
+        leg: LegId,
+        media: bool,
+    },
+    /// 200 to a leg that called us.
+    Answer {
+        leg: LegId,
+    },
+    Refuse {
+        leg: LegId,
+        why: Refusal,
+    },
+    /// CANCEL, BYE or a final failure, as the leg's state asks for.
+    HangUp {
+        leg: LegId,
+    },
+    /// Play these one after the other to this leg, instead of what it heard before; `repeat` starts over.
+    /// `Played` comes back with the token when an unrepeated list ends.
+    Play {
+        leg: LegId,
+        prompts: Vec<Prompt>,
+        repeat: bool,
+        token: u64,
+    },
+    StopPlay {
+        leg: LegId,
+    },
+    /// Start the recorder of this call. Carried out before anybody can speak.
+    OpenRecording {
+        call: CallId,
+        started: Wall,
+    },
+    /// Journal the answer; `TicketOpened` comes back.
+    OpenTicket(Box<OpenTicket>),
+    /// These legs, and only these, hear each other. `citizen` is recorded left, the others right.
+    Mix {
+        call: CallId,
+        citizen: LegId,
+        others: Vec<LegId>,
+    },
+    /// A word on the recording's timeline (hold, resume, seat joined, seat left …).
+    Mark {
+        call: CallId,
+        at: Mono,
+        what: String,
+    },
+    SealRecording {
+        call: CallId,
+        ended: Wall,
+    },
+    /// An answered call has ended.
+    CloseCall(Box<CallRecord>),
+    /// A call ended before a seat answered (R17), or was refused (R7).
+    Missed(Box<MissedCall>),
+    SeatChanged {
+        seat: SeatNo,
+        state: SeatState,
+        reason: Option<String>,
+        at: Wall,
+    },
+    /// Raise (`active`) or clear an alarm.
+    Alarm {
+        name: &'static str,
+        subject: String,
+        active: bool,
+    },
+    /// A reason worth keeping in the trace of this call: "seat 1002 chosen: idle longest (312 s)".
+    Note {
+        call: CallId,
+        text: String,
+    },
+}
+
+/// Seat states (坐席状态), R16. 咨询 and 三方 come with three-way calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeatState {
+    /// 未签入
+    SignedOut,
+    /// 空闲
+    Idle,
+    /// 预占
+    Reserved,
+    /// 振铃
+    Ringing,
+    /// 通话
+    Talking,
+    /// 保持
+    Held,
+    /// 话后整理
+    WrapUp,
+    /// 示忙
+    Busy,
+    /// 小休
+    Break,
+}
+
+/// How much of the recording notice the caller heard before a seat cut it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticePlayed {
+    Full,
+    Partial,
+    None,
+}
+
+/// What the engine knows when a seat answers: the first half of rules.md §8.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct OpenTicket {
+    #[serde(with = "call_id_text")]
+    pub call: CallId,
+    /// Ticket prefix of the centre (R34): `JDZ`.
+    pub prefix: String,
+    pub centre: String,
+    pub sip_call_id: String,
+    /// `public_in`, `linked_in` … (rules.md §6.1)
+    pub kind: String,
+    pub source: Option<String>,
+    pub caller: Caller,
+    /// The Request-URI and To exactly as they came.
+    pub dialed_raw: String,
+    pub original_code: String,
+    pub hotline_primary: String,
+    pub mode: String,
+    pub skill: String,
+    pub trunk: String,
+    pub t_arrive: Wall,
+    pub t_queue: Wall,
+    pub t_ring: Wall,
+    pub t_answer: Wall,
+    pub wait_ms: u64,
+    pub within_15s: bool,
+    pub seat: SeatNo,
+    pub seat_name: String,
+    pub seat_kind: String,
+    pub notice_played: NoticePlayed,
+}
+
+/// One party's stay in a call (R15).
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Participant {
+    pub role: String,
+    pub name: String,
+    pub joined: Wall,
+    pub left: Option<Wall>,
+    pub result: String,
+}
+
+/// The second half of rules.md §8, known when the call has ended.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CallRecord {
+    pub opened: OpenTicket,
+    pub t_end: Wall,
+    pub talk_ms: u64,
+    pub hold_ms: u64,
+    /// `normal`, `caller_gone_at_answer`, `media_lost`, `restart` …
+    pub end_reason: String,
+    pub released_by: By,
+    pub participants: Vec<Participant>,
+    /// R35: the seat marked the call as a bad one, or the engine knows it (0 s); closes the ticket as `invalid`.
+    pub invalid: Option<String>,
+    pub notice_played: NoticePlayed,
+}
+
+/// A call that no seat answered (R17), or that was refused (R7).
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct MissedCall {
+    #[serde(with = "call_id_text")]
+    pub call: CallId,
+    pub sip_call_id: String,
+    pub caller: Caller,
+    pub dialed_raw: String,
+    /// None for an unknown number.
+    pub original_code: Option<String>,
+    pub trunk: String,
+    pub t_arrive: Wall,
+    pub t_end: Wall,
+    pub wait_ms: u64,
+    /// `arrived`, `prompt`, `queue`, `ringing`, `refused`.
+    pub stage: String,
+    pub position_in_queue: Option<u32>,
+    pub reason: String,
+}
+
+/// `CallId` as 16 hex digits in JSON.
+pub mod call_id_text {
+    use super::CallId;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(id: &CallId, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(id)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CallId, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
