@@ -5,5 +5,13 @@
 //! offers and answers; `registrar`, `digest` and `registration` are who may call whom.
 //! This folder knows no call, no seat and no socket.
 
+mod address;
 pub mod flow;
+mod framing;
+mod headers;
+mod lexer;
 pub mod message;
+mod name;
+mod params;
+mod uri;
+mod via;
