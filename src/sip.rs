@@ -6,12 +6,22 @@
 //! This folder knows no call, no seat and no socket.
 
 mod address;
+mod clients;
 pub mod flow;
 mod framing;
 mod headers;
+pub mod invite_client;
+pub mod invite_server;
+mod key;
 mod lexer;
 pub mod message;
 mod name;
 mod params;
+pub mod request_client;
+pub mod request_server;
+mod return_path;
+mod servers;
+pub mod timers;
+pub mod transactions;
 mod uri;
 mod via;
