@@ -5,5 +5,11 @@
 //! offers and answers; `registrar`, `digest` and `registration` are who may call whom.
 //! This folder knows no call, no seat and no socket.
 
+pub mod digest;
+mod fading;
 pub mod flow;
 pub mod message;
+pub mod ping;
+pub mod registrar;
+pub mod registration;
+pub mod sources;
