@@ -5,11 +5,19 @@
 //! offers and answers; `registrar`, `digest` and `registration` are who may call whom.
 //! This folder knows no call, no seat and no socket.
 
+mod address;
 pub mod digest;
 mod fading;
 pub mod flow;
+mod framing;
+mod headers;
+mod lexer;
 pub mod message;
+mod name;
+mod params;
 pub mod ping;
 pub mod registrar;
 pub mod registration;
 pub mod sources;
+mod uri;
+mod via;

@@ -3,92 +3,26 @@
 //! Lenient in what is stored, strict in what is used: folded and compact headers, LF-only lines,
 //! GBK names, unknown methods and schemes are values, not errors. (RFC 3261 §7, §25; RFC 4475.)
 
-use std::borrow::Cow;
-
 use thiserror::Error;
 
-/// A request method. Unknown ones are values, so that they can be answered with 405 (R: RFC 3261 §8.2.1).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Method {
-    Invite,
-    Ack,
-    Bye,
-    Cancel,
-    Options,
-    Register,
-    Prack,
-    Update,
-    Info,
-    Refer,
-    Notify,
-    Subscribe,
-    Message,
-    Publish,
-    Other(String),
-}
+pub use super::address::NameAddr;
+pub use super::framing::{Framed, Framer};
+pub use super::headers::{Header, Headers};
+pub use super::lexer::text;
+use super::lexer::{is_token, split};
+pub use super::name::{Method, Name};
+pub use super::params::Params;
+pub use super::uri::Uri;
+pub use super::via::{CSeq, Via};
 
-/// A header name that the engine uses, whatever spelling or compact form arrived.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Name {
-    Accept,
-    Allow,
-    AllowEvents,
-    Authorization,
-    CallId,
-    Contact,
-    ContentLength,
-    ContentType,
-    CSeq,
-    Date,
-    Diversion,
-    Event,
-    Expires,
-    From,
-    HistoryInfo,
-    MaxForwards,
-    MinExpires,
-    MinSe,
-    PAssertedIdentity,
-    PPreferredIdentity,
-    Path,
-    Privacy,
-    ProxyAuthenticate,
-    ProxyAuthorization,
-    ProxyRequire,
-    RAck,
-    RSeq,
-    Reason,
-    RecordRoute,
-    ReferTo,
-    ReferredBy,
-    Replaces,
-    Require,
-    RetryAfter,
-    Route,
-    Server,
-    SessionExpires,
-    Subject,
-    SubscriptionState,
-    Supported,
-    Timestamp,
-    To,
-    Unsupported,
-    UserAgent,
-    Via,
-    Warning,
-    WwwAuthenticate,
-    Other(String),
-}
+/// The largest message that is read, in bytes: what a datagram can hold.
+pub const MAX_MESSAGE: usize = 64 * 1024;
 
-/// One header as it arrived: continuation lines joined by one space, bytes otherwise untouched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    pub name: Name,
-    pub value: Vec<u8>,
+pub enum Message {
+    Request(Request),
+    Response(Response),
 }
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<Header>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -107,12 +41,6 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    Request(Request),
-    Response(Response),
-}
-
 /// What is wrong with a message, in words that can stand in a 400's reason phrase.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
@@ -124,6 +52,8 @@ pub enum Fault {
     Missing(&'static str),
     #[error("bad {0}")]
     Bad(&'static str),
+    #[error("more than one {0}")]
+    Repeated(&'static str),
     #[error("bad Content-Length")]
     ContentLength,
     #[error("message too large")]
@@ -131,62 +61,348 @@ pub enum Fault {
 }
 
 /// A parse that failed. Where enough was readable to answer (Via, From, To, Call-ID, CSeq), the
-/// message is here all the same, so that the sender gets a 400 that names the fault.
+/// message is here all the same, so that the sender gets a 400 that names the fault. An ACK is
+/// never answered and so never here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     pub fault: Fault,
     pub answerable: Option<Box<Request>>,
 }
 
-/// `;name=value` parameters in the order in which they came; names compare without case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Params(pub Vec<(String, Option<String>)>);
+impl Message {
+    /// Reads one datagram, or one message that a [`Framer`] cut from a stream. Line ends before it
+    /// are skipped, bytes behind its Content-Length are dropped. (RFC 3261 §7.5, §18.3)
+    pub fn parse(bytes: &[u8]) -> Result<Message, Unreadable> {
+        let head = read_head(bytes.get(..MAX_MESSAGE).unwrap_or(bytes));
+        let length = content_length(&head.headers);
+        let mut headers = head.headers;
+        headers.remove(&Name::ContentLength);
 
-/// A URI with its parts, and `raw`, the text as it arrived. (RFC 3261 §19.1, RFC 3966)
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Uri {
-    pub raw: String,
-    /// Lower case: `sip`, `sips`, `tel`, or whatever came.
-    pub scheme: String,
-    /// The user part (or the number of a `tel:` URI) with %-escapes still in place.
-    pub user: Option<String>,
-    /// Without brackets for IPv6; empty for `tel:`.
-    pub host: String,
-    pub port: Option<u16>,
-    pub params: Params,
-}
+        let too_large = (bytes.len() > MAX_MESSAGE).then_some(Fault::TooLarge);
+        let (body, length_fault) = match length {
+            Ok(None) => (head.body, None),
+            Ok(Some(length)) => match head.body.get(..length) {
+                Some(body) => (body, None),
+                None => (head.body, Some(Fault::ContentLength)),
+            },
+            Err(fault) => (head.body, Some(fault)),
+        };
+        let fault = |start_fault: Option<Fault>| too_large.or(start_fault).or(head.fault).or(length_fault);
 
-/// `"display" <uri>;params`, as in From, To, Contact, Route, Diversion … (RFC 3261 §20.10)
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameAddr {
-    /// Unquoted bytes of the display name, in whatever charset came.
-    pub display: Option<Vec<u8>>,
-    pub uri: Uri,
-    pub params: Params,
-}
-
-/// One Via value. (RFC 3261 §20.42, RFC 3581)
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Via {
-    /// Upper case: `UDP`, `TCP` …
-    pub transport: String,
-    /// Without brackets for IPv6.
-    pub host: String,
-    pub port: Option<u16>,
-    pub params: Params,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CSeq {
-    pub number: u32,
-    pub method: Method,
-}
-
-/// Bytes of a display name or reason as text: UTF-8 where it is valid, else GB18030, which the
-/// older gateways of Chinese carriers send.
-pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => encoding_rs::GB18030.decode_without_bom_handling(bytes).0,
+        match read_start(head.start) {
+            Start::Request { method, uri, fault: start_fault } => {
+                let request = Request { method, uri, headers, body: body.to_vec() };
+                match fault(start_fault) {
+                    None => Ok(Message::Request(request)),
+                    Some(fault) => {
+                        Err(Unreadable { fault, answerable: request.is_answerable().then(|| request.into()) })
+                    }
+                }
+            }
+            Start::Response { status, reason } => match fault(None) {
+                None => Ok(Message::Response(Response { status, reason, headers, body: body.to_vec() })),
+                Some(fault) => Err(Unreadable { fault, answerable: None }),
+            },
+            Start::Neither(fault) => Err(Unreadable { fault, answerable: None }),
+        }
     }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Request(request) => request.to_bytes(),
+            Self::Response(response) => response.to_bytes(),
+        }
+    }
+
+    pub fn headers(&self) -> &Headers {
+        match self {
+            Self::Request(request) => &request.headers,
+            Self::Response(response) => &response.headers,
+        }
+    }
+
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        match self {
+            Self::Request(request) => &mut request.headers,
+            Self::Response(response) => &mut response.headers,
+        }
+    }
+}
+
+impl Request {
+    pub fn new(method: Method, uri: impl Into<String>) -> Request {
+        Request { method, uri: uri.into(), headers: Headers::default(), body: Vec::new() }
+    }
+
+    /// As it goes on the wire, Content-Length written from the body.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        print(&[self.method.as_str(), &self.uri, "SIP/2.0"], &self.headers, &self.body)
+    }
+
+    /// A response with the usual reason phrase: Via, From, To, Call-ID and CSeq copied as they
+    /// arrived, Timestamp too in a 100. No To tag is added. (RFC 3261 §8.2.6)
+    pub fn respond(&self, status: u16) -> Response {
+        self.respond_because(status, &reason_phrase(status))
+    }
+
+    pub fn respond_because(&self, status: u16, reason: &str) -> Response {
+        let is_copied = |name: &Name| match name {
+            Name::Via | Name::From | Name::To | Name::CallId | Name::CSeq => true,
+            Name::Timestamp => status == 100,
+            _ => false,
+        };
+        let headers = Headers(self.headers.0.iter().filter(|header| is_copied(&header.name)).cloned().collect());
+        Response { status, reason: reason.to_owned(), headers, body: Vec::new() }
+    }
+
+    /// Whether the request can be worked on; the fault names what a 400 must name. A fault in Via
+    /// comes first, since such a request cannot be answered. Max-Forwards may be absent, as in
+    /// RFC 2543, and an unknown scheme is for a 416. (RFC 3261 §8.1.1, §8.2; RFC 4475)
+    pub fn check(&self) -> Result<(), Fault> {
+        let headers = &self.headers;
+        headers.via()?;
+        for (name, label) in SINGLE {
+            if headers.all(&name).nth(1).is_some() {
+                return Err(Fault::Repeated(label));
+            }
+        }
+        headers.from()?;
+        headers.to()?;
+        headers.call_id()?;
+        if headers.cseq()?.method != self.method {
+            return Err(Fault::Bad("CSeq"));
+        }
+        headers.max_forwards()?;
+        let uri = Uri::parse(&self.uri).map_err(|_| Fault::Bad("Request-URI"))?;
+        if uri.headers().is_some() {
+            return Err(Fault::Bad("Request-URI"));
+        }
+        match self.method {
+            Method::Invite | Method::Subscribe | Method::Refer | Method::Update | Method::Notify => {
+                headers.contacts()?;
+                headers.routes(&Name::RecordRoute)?;
+            }
+            Method::Register if !headers.is_contact_star() => {
+                headers.contacts()?;
+            }
+            // A BYE with a bad Contact must still end its call.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn is_answerable(&self) -> bool {
+        let headers = &self.headers;
+        self.method != Method::Ack
+            && headers.via().is_ok()
+            && headers.from().is_ok()
+            && headers.to().is_ok()
+            && headers.call_id().is_ok()
+            && headers.cseq().is_ok()
+    }
+}
+
+impl Response {
+    /// As it goes on the wire, Content-Length written from the body.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        print(&["SIP/2.0", &self.status.to_string(), &self.reason], &self.headers, &self.body)
+    }
+
+    pub fn is_provisional(&self) -> bool {
+        self.status < 200
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub fn is_final(&self) -> bool {
+        self.status >= 200
+    }
+}
+
+/// Headers that a request has once. (RFC 3261 §20, RFC 4475 §3.3.8)
+const SINGLE: [(Name, &str); 5] = [
+    (Name::From, "From"),
+    (Name::To, "To"),
+    (Name::CallId, "Call-ID"),
+    (Name::CSeq, "CSeq"),
+    (Name::MaxForwards, "Max-Forwards"),
+];
+
+/// The phrase of rsip's table of status codes, whose names are run together there.
+fn reason_phrase(status: u16) -> String {
+    let known = match rsip::StatusCode::from(status) {
+        rsip::StatusCode::Other(..) => return String::new(),
+        rsip::StatusCode::OK => return "OK".to_owned(),
+        rsip::StatusCode::NotAcceptableGlobal => rsip::StatusCode::NotAcceptable,
+        known => known,
+    };
+    let mut phrase = String::new();
+    for letter in format!("{known:?}").chars() {
+        if letter.is_ascii_uppercase() && !phrase.is_empty() {
+            phrase.push(' ');
+        }
+        phrase.push(letter);
+    }
+    phrase.replace("Uri", "URI").replace("Call Transaction", "Call/Transaction").replace("Time Out", "Time-out")
+}
+
+fn print(start: &[&str; 3], headers: &Headers, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(512 + body.len());
+    put_line(&mut bytes, start.join(" ").as_bytes());
+    for header in headers.0.iter().filter(|header| header.name != Name::ContentLength) {
+        put_line(&mut bytes, &[header.name.as_str().as_bytes(), b": ", &header.value].concat());
+    }
+    put_line(&mut bytes, format!("Content-Length: {}", body.len()).as_bytes());
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// No value can end its line early and so smuggle in a header.
+fn put_line(bytes: &mut Vec<u8>, line: &[u8]) {
+    bytes.extend(line.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// A message up to its empty line, and what stands behind.
+pub(super) struct Head<'a> {
+    pub start: &'a [u8],
+    pub headers: Headers,
+    pub fault: Option<Fault>,
+    pub body: &'a [u8],
+}
+
+/// Reads start line and headers. Lines end with LF, any CR before it belongs to the end; a head
+/// that just stops is taken as complete.
+pub(super) fn read_head(bytes: &[u8]) -> Head<'_> {
+    let blank = bytes.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(bytes.len());
+    let (start, mut rest) = next_line(bytes.get(blank..).unwrap_or_default());
+    let mut headers = Headers::default();
+    let mut fault = None;
+    loop {
+        let (line, behind) = next_line(rest);
+        rest = behind;
+        if line.is_empty() {
+            return Head { start, headers, fault, body: rest };
+        }
+        let continues = line.first().is_some_and(|&first| first == b' ' || first == b'\t');
+        let is_read = if continues { unfold(&mut headers, line) } else { read_header(&mut headers, line) };
+        if !is_read {
+            fault.get_or_insert(Fault::Bad("header line"));
+        }
+    }
+}
+
+fn next_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+    let (mut line, rest) = bytes.split_at(end);
+    while let Some(shorter) = line.strip_suffix(b"\r") {
+        line = shorter;
+    }
+    (line, rest.get(1..).unwrap_or_default())
+}
+
+fn read_header(headers: &mut Headers, line: &[u8]) -> bool {
+    let Some(colon) = line.iter().position(|&byte| byte == b':') else { return false };
+    let (name, value) = line.split_at(colon);
+    let name = name.trim_ascii_end();
+    if name.is_empty() || name.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+        return false;
+    }
+    headers.push(Name::parse(name), clean(value.get(1..).unwrap_or_default()));
+    true
+}
+
+/// A line that begins with a blank belongs to the header before it. (RFC 3261 §7.3.1)
+fn unfold(headers: &mut Headers, line: &[u8]) -> bool {
+    let Some(header) = headers.0.last_mut() else { return false };
+    let more = clean(line);
+    if !header.value.is_empty() && !more.is_empty() {
+        header.value.push(b' ');
+    }
+    header.value.extend(more);
+    true
+}
+
+/// Without the blanks around it; a CR that ends no line is a blank.
+fn clean(value: &[u8]) -> Vec<u8> {
+    value.trim_ascii().iter().map(|&byte| if byte == b'\r' { b' ' } else { byte }).collect()
+}
+
+/// The one length that all Content-Length values agree on. (RFC 3261 §20.14, RFC 4475 §3.3.9)
+pub(super) fn content_length(headers: &Headers) -> Result<Option<usize>, Fault> {
+    let mut agreed = None;
+    for header in headers.0.iter().filter(|header| header.name == Name::ContentLength) {
+        for digits in split(&header.value, b',') {
+            let is_number = !digits.is_empty() && digits.iter().all(|byte| byte.is_ascii_digit());
+            let length: usize = text(digits).parse().ok().filter(|_| is_number).ok_or(Fault::ContentLength)?;
+            if *agreed.get_or_insert(length) != length {
+                return Err(Fault::ContentLength);
+            }
+        }
+    }
+    Ok(agreed)
+}
+
+enum Start {
+    /// A fault here still leaves a request that can be answered.
+    Request {
+        method: Method,
+        uri: String,
+        fault: Option<Fault>,
+    },
+    Response {
+        status: u16,
+        reason: String,
+    },
+    Neither(Fault),
+}
+
+fn read_start(line: &[u8]) -> Start {
+    if line.get(..4).is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"SIP/")) {
+        return read_status(line);
+    }
+    let trimmed = line.trim_ascii_end();
+    let ends = (line.iter().position(|&byte| byte == b' '), trimmed.iter().rposition(|&byte| byte == b' '));
+    let (Some(first), Some(last)) = ends else { return Start::Neither(Fault::NotSip) };
+    let (Some(method), Some(version)) = (line.get(..first), trimmed.get(last + 1..)) else {
+        return Start::Neither(Fault::NotSip);
+    };
+    let uri = line.get(first + 1..last).unwrap_or_default();
+    let Some(is_ours) = is_our_version(version) else { return Start::Neither(Fault::NotSip) };
+    let is_clean = trimmed.len() == line.len()
+        && is_token(method)
+        && !uri.is_empty()
+        && !uri.iter().any(|byte| byte.is_ascii_whitespace());
+    let fault = match (is_ours, is_clean) {
+        (false, _) => Some(Fault::Version),
+        (true, false) => Some(Fault::Bad("request line")),
+        (true, true) => None,
+    };
+    Start::Request { method: Method::parse(&text(method)), uri: text(uri).into_owned(), fault }
+}
+
+fn read_status(line: &[u8]) -> Start {
+    let mut words = line.splitn(3, |&byte| byte == b' ');
+    match words.next().and_then(is_our_version) {
+        Some(true) => {}
+        Some(false) => return Start::Neither(Fault::Version),
+        None => return Start::Neither(Fault::NotSip),
+    }
+    let digits = words.next().unwrap_or_default();
+    let status = text(digits).parse().ok().filter(|status| digits.len() == 3 && (100..700).contains(status));
+    let Some(status) = status else { return Start::Neither(Fault::Bad("status code")) };
+    let reason = text(&clean(words.next().unwrap_or_default())).into_owned();
+    Start::Response { status, reason }
+}
+
+/// `None` when it is no version of SIP at all.
+fn is_our_version(word: &[u8]) -> Option<bool> {
+    let (protocol, number) = word.split_at_checked(4)?;
+    let is_version = protocol.eq_ignore_ascii_case(b"SIP/")
+        && !number.is_empty()
+        && number.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    is_version.then_some(number == b"2.0")
 }

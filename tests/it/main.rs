@@ -1,1 +1,3 @@
+//! The whole program from outside, in one test binary.
 
+mod wire;

@@ -30,15 +30,17 @@ impl Binding {
     /// The Request-URI for this seat: the contact's user and parameters at the address that the
     /// REGISTER came from, since the contact's own may be a private one behind a NAT.
     pub fn request_uri(&self) -> Uri {
-        let mut uri = Uri::sip(self.contact.user.as_deref(), self.flow.remote);
-        uri.params = self.contact.params.clone();
-        uri.params.remove("maddr");
+        let mut params = self.contact.params.clone();
+        params.remove("maddr");
         match self.flow.transport {
-            Transport::Udp => uri.params.remove("transport"),
-            Transport::Tcp => uri.params.set("transport", Some("tcp")),
+            Transport::Udp => params.remove("transport"),
+            Transport::Tcp => params.set("transport", Some("tcp")),
         }
-        uri.raw = format!("{}{}", uri.raw, uri.params);
-        uri
+        // The user as it came: its escapes are already in place.
+        let user = self.contact.user.as_ref().map_or(String::new(), |user| format!("{user}@"));
+        let raw = format!("sip:{user}{}{params}", self.flow.remote);
+        let (host, port) = (self.flow.remote.ip().to_string(), Some(self.flow.remote.port()));
+        Uri { raw, scheme: "sip".to_owned(), user: self.contact.user.clone(), host, port, params }
     }
 
     /// The same contact; or the same device, which has moved or restarted. Two contacts of one
