@@ -163,7 +163,7 @@ impl Registrar {
     pub fn set_accounts(&mut self, accounts: Vec<Account>) -> Vec<Change> {
         self.accounts = accounts.into_iter().map(|account| (account.user, account.password)).collect();
         let registered: Vec<String> = self.bindings.users().map(str::to_owned).collect();
-        let gone = registered.into_iter().filter(|user| !self.accounts.contains_key(user)).collect();
+        let gone: Vec<String> = registered.into_iter().filter(|user| !self.accounts.contains_key(user)).collect();
         for user in &gone {
             self.bindings.drop_user(user);
         }

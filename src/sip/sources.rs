@@ -32,11 +32,7 @@ pub struct SourceLimits {
 
 impl Default for SourceLimits {
     fn default() -> Self {
-        Self {
-            each: Rate { burst: 5, per_second: 1 },
-            all: Rate { burst: 100, per_second: 50 },
-            capacity: 4096,
-        }
+        Self { each: Rate { burst: 5, per_second: 1 }, all: Rate { burst: 100, per_second: 50 }, capacity: 4096 }
     }
 }
 

@@ -151,8 +151,7 @@ impl Bindings {
     }
 
     pub fn any_from(&self, now: Mono, source: IpAddr) -> bool {
-        let from_there =
-            |binding: &Binding| binding.expires_at > now && source_of(binding.flow.remote.ip()) == source;
+        let from_there = |binding: &Binding| binding.expires_at > now && source_of(binding.flow.remote.ip()) == source;
         self.of.values().flatten().any(from_there)
     }
 
