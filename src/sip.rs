@@ -7,6 +7,8 @@
 
 mod address;
 mod clients;
+pub mod digest;
+mod fading;
 pub mod flow;
 mod framing;
 mod headers;
@@ -23,5 +25,9 @@ mod return_path;
 mod servers;
 pub mod timers;
 pub mod transactions;
+pub mod ping;
+pub mod registrar;
+pub mod registration;
+pub mod sources;
 mod uri;
 mod via;
