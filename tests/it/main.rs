@@ -3,3 +3,5 @@
 mod sdp;
 mod transactions;
 mod wire;
+#[cfg(feature = "server")]
+mod numbers;
