@@ -7,6 +7,7 @@
 
 mod address;
 mod clients;
+pub mod dialog;
 pub mod digest;
 mod fading;
 pub mod flow;
@@ -18,6 +19,7 @@ mod key;
 mod lexer;
 pub mod message;
 mod name;
+pub mod negotiation;
 mod params;
 pub mod ping;
 pub mod registrar;
@@ -27,6 +29,7 @@ pub mod request_server;
 mod return_path;
 pub mod sdp;
 mod servers;
+pub mod session;
 pub mod sources;
 pub mod timers;
 pub mod transactions;

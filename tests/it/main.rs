@@ -1,7 +1,6 @@
 //! The whole program from outside, in one test binary.
 
+mod numbers;
 mod sdp;
 mod transactions;
 mod wire;
-#[cfg(feature = "server")]
-mod numbers;
