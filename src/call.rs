@@ -3,7 +3,29 @@
 //! `Switchboard::handle(now, Input)` returns `Output`s in the order in which the shell must carry
 //! them out. Outputs carry the whole wish, not the change, so that a replay is harmless.
 
+mod alarms;
+mod arriving;
+mod ask;
+mod ending;
+mod leg;
+mod live;
+mod offering;
+mod queue;
+mod record;
+mod seat;
+pub mod settings;
+mod switchboard;
+mod talking;
+mod timers;
+mod view;
+mod waiting;
+
 use std::time::Duration;
+
+pub use ask::AskRefused;
+pub use settings::{SeatKind, Settings};
+pub use switchboard::Switchboard;
+pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
 use crate::rules::numbers::Dialled;
@@ -27,7 +49,8 @@ impl std::str::FromStr for CallId {
     }
 }
 
-/// One party's connection to us: a SIP dialog with its media.
+/// One party's connection to us: a SIP dialog with its media. The switchboard numbers the legs that
+/// it dials, with the top bit set; the exchange numbers those that arrive, without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegId(pub u64);
 
@@ -293,6 +316,11 @@ pub enum Output {
     CloseCall(Box<CallRecord>),
     /// A call ended before a seat answered (R17), or was refused (R7).
     Missed(Box<MissedCall>),
+    /// The seat marked a call as a bad one after its end; its ticket is closed as invalid (R35).
+    MarkInvalid {
+        call: CallId,
+        reason: String,
+    },
     SeatChanged {
         seat: SeatNo,
         state: SeatState,
