@@ -31,7 +31,6 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod net;
 
-#[cfg(feature = "server")]
 pub mod media;
 
 #[cfg(feature = "server")]

@@ -34,6 +34,7 @@ pub struct LegMedia {
 pub enum Command {
     /// Bind RTP on `local` and RTCP on the next port.
     Open {
+        call: CallId,
         leg: LegId,
         local: SocketAddr,
     },

@@ -1,5 +1,6 @@
 //! What the switchboard shows to the API and to the metrics.
 
+use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
 use super::{CallId, Caller, LegId, SeatNo, SeatState, call_id_text};
@@ -104,6 +105,14 @@ impl Switchboard {
             call: seat.call,
         };
         self.desk.iter().map(view).collect()
+    }
+
+    /// The call that a leg belongs to, while it lives.
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        match self.legs.get(&leg)? {
+            Role::Citizen(call) | Role::Seat(call) => Some(*call),
+            Role::Feature => None,
+        }
     }
 
     /// How many legs of calls and of feature codes there are.
