@@ -8,6 +8,7 @@
 mod address;
 pub mod flow;
 mod framing;
+mod head;
 mod headers;
 mod lexer;
 pub mod message;
