@@ -12,6 +12,7 @@ pub mod digest;
 mod fading;
 pub mod flow;
 mod framing;
+mod head;
 mod headers;
 pub mod invite_client;
 pub mod invite_server;
