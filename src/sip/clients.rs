@@ -40,6 +40,23 @@ pub enum ClientState {
     Request(request_client::State),
 }
 
+impl ClientState {
+    fn is_terminated(self) -> bool {
+        match self {
+            Self::Invite(state) => state == invite_client::State::Terminated,
+            Self::Request(state) => state == request_client::State::Terminated,
+        }
+    }
+
+    /// Whether the request is needed no more: neither sent again nor the model of an ACK.
+    fn is_done_sending(self) -> bool {
+        match self {
+            Self::Invite(state) => state == invite_client::State::Accepted,
+            Self::Request(state) => state == request_client::State::Completed,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) state: ClientState,
@@ -131,6 +148,9 @@ impl Transactions {
             }
         };
         client.state = state;
+        if state.is_done_sending() {
+            (client.bytes, client.invite) = (Vec::new(), None);
+        }
         self.run_client(now, tx, acts, given);
     }
 
@@ -181,7 +201,7 @@ impl Transactions {
                     client.retransmit_after = self.timers.next(timer, client.retransmit_after);
                     self.clock.start(owner, timer, now + client.retransmit_after);
                 }
-                Act::AgainAtT2(timer) => self.clock.start(owner, timer, now + self.timers.t2),
+                Act::AgainAtT2(timer) => self.clock.start(owner, timer, now + self.timers.slowest()),
                 Act::Stop(timer) => self.clock.stop(owner, timer),
             }
         }
@@ -192,14 +212,7 @@ impl Transactions {
     }
 
     fn bury_client(&mut self, tx: ClientTx) {
-        let terminated = self.clients.get(&tx).is_some_and(|client| {
-            matches!(
-                client.state,
-                ClientState::Invite(invite_client::State::Terminated)
-                    | ClientState::Request(request_client::State::Terminated)
-            )
-        });
-        if !terminated {
+        if !self.clients.get(&tx).is_some_and(|client| client.state.is_terminated()) {
             return;
         }
         self.clock.stop_all(Owner::Client(tx));

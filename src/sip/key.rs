@@ -31,16 +31,8 @@ pub enum ServerKey {
 impl ServerKey {
     /// `request` as it arrived, before anything is written into its Via.
     pub fn of(request: &Request, via: &Via) -> Result<Self, Fault> {
-        let method = if request.method == Method::Ack { Method::Invite.as_str() } else { request.method.as_str() };
-        Self::with_method(request, via, method.to_owned())
-    }
-
-    /// The key of the INVITE that this CANCEL is about. (RFC 3261 §9.2)
-    pub fn of_cancelled(request: &Request, via: &Via) -> Result<Self, Fault> {
-        Self::with_method(request, via, Method::Invite.as_str().to_owned())
-    }
-
-    fn with_method(request: &Request, via: &Via, method: String) -> Result<Self, Fault> {
+        let method = if request.method == Method::Ack { &Method::Invite } else { &request.method };
+        let method = method.as_str().to_owned();
         if let Some(branch) = via.branch().filter(|branch| is_rfc3261(branch)) {
             let (branch, host) = (branch.to_ascii_lowercase(), via.host.to_ascii_lowercase());
             return Ok(Self::Branch { branch, host, port: via.port, method });
@@ -56,12 +48,21 @@ impl ServerKey {
         })
     }
 
+    /// The key of the INVITE that a CANCEL with this key is about. (RFC 3261 §9.2)
+    pub fn of_cancelled(&self) -> Self {
+        let mut key = self.clone();
+        match &mut key {
+            Self::Branch { method, .. } | Self::Rfc2543 { method, .. } => *method = Method::Invite.as_str().to_owned(),
+        }
+        key
+    }
+
     pub const fn is_rfc2543(&self) -> bool {
         matches!(self, Self::Rfc2543 { .. })
     }
 }
 
-/// The cookie alone makes no unique branch; RFC 4475 §3.1.3.? calls for the older rules then.
+/// The cookie alone makes no unique branch: the older rules hold for it too. (RFC 4475 §3.2.1)
 fn is_rfc3261(branch: &str) -> bool {
     branch.get(..COOKIE.len()).is_some_and(|cookie| cookie.eq_ignore_ascii_case(COOKIE)) && branch.len() > COOKIE.len()
 }

@@ -31,6 +31,15 @@ pub enum ServerState {
     Request(request_server::State),
 }
 
+impl ServerState {
+    fn is_terminated(self) -> bool {
+        match self {
+            Self::Invite(state) => state == invite_server::State::Terminated,
+            Self::Request(state) => state == request_server::State::Terminated,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) state: ServerState,
@@ -70,19 +79,17 @@ impl Transactions {
             self.counters.unanswerable += 1;
             return;
         };
-        let well_formed = request.check();
-        let keys = ServerKey::of(&request, &via)
-            .and_then(|key| ServerKey::of_cancelled(&request, &via).map(|cancelled| (key, cancelled)));
+        let key = request.check().and_then(|()| ServerKey::of(&request, &via));
         let back = return_path::stamp(&mut request, via, flow);
-        let (key, cancelled) = match well_formed.and(keys) {
-            Ok(keys) => keys,
+        let key = match key {
+            Ok(key) => key,
             Err(fault) => return self.refuse_fault(back, &request, &fault),
         };
         let known = self.servers_by_key.get(&key).copied();
         match (&request.method, known) {
             (Method::Ack, _) => self.receive_ack(now, flow, known, request),
             (_, Some(tx)) => self.drive_server(now, tx, Input::Again, Given::Nothing),
-            (Method::Cancel, None) => self.receive_cancel(now, back, key, &cancelled, request),
+            (Method::Cancel, None) => self.receive_cancel(now, back, key, request),
             (_, None) => self.receive_new(now, flow, back, key, request),
         }
     }
@@ -101,8 +108,8 @@ impl Transactions {
     }
 
     /// RFC 3261 §9.2. The user hears of it only while the INVITE is unanswered.
-    fn receive_cancel(&mut self, now: Mono, back: Flow, key: ServerKey, cancelled: &ServerKey, request: Request) {
-        let Some(&invite) = self.servers_by_key.get(cancelled) else {
+    fn receive_cancel(&mut self, now: Mono, back: Flow, key: ServerKey, request: Request) {
+        let Some(&invite) = self.servers_by_key.get(&key.of_cancelled()) else {
             return self.answer_inside(now, back, key, &request, 481);
         };
         let tag = self.servers.get(&invite).and_then(|server| server.to_tag.clone());
@@ -224,11 +231,17 @@ impl Transactions {
             let inside = server.inside;
             match act {
                 Act::Send => {
-                    if let Given::Response { bytes, to_tag } = std::mem::replace(&mut given, Given::Nothing) {
-                        server.last_response = bytes;
-                        server.to_tag = to_tag;
-                    }
-                    let (flow, bytes) = (server.back, server.last_response.clone());
+                    let bytes = match std::mem::replace(&mut given, Given::Nothing) {
+                        Given::Response { bytes, to_tag } => {
+                            server.to_tag = to_tag;
+                            // A 2xx to an INVITE is repeated by the user alone: no need to keep it.
+                            let accepted = server.state == ServerState::Invite(invite_server::State::Accepted);
+                            server.last_response = if accepted { Vec::new() } else { bytes.clone() };
+                            bytes
+                        }
+                        Given::Nothing | Given::Ack { .. } => server.last_response.clone(),
+                    };
+                    let flow = server.back;
                     if !bytes.is_empty() {
                         self.send(flow, bytes);
                     }
@@ -266,14 +279,7 @@ impl Transactions {
     }
 
     fn bury_server(&mut self, tx: ServerTx) {
-        let terminated = self.servers.get(&tx).is_some_and(|server| {
-            matches!(
-                server.state,
-                ServerState::Invite(invite_server::State::Terminated)
-                    | ServerState::Request(request_server::State::Terminated)
-            )
-        });
-        if !terminated {
+        if !self.servers.get(&tx).is_some_and(|server| server.state.is_terminated()) {
             return;
         }
         self.clock.stop_all(Owner::Server(tx));

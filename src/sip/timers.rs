@@ -75,7 +75,12 @@ impl Timers {
     /// The interval after `last`: doubled, and bounded by T2 but for timer A. (RFC 3261 §17.1.1.2, §17.1.2.2, §17.2.1)
     pub fn next(&self, timer: Timer, last: Duration) -> Duration {
         let doubled = last.saturating_mul(2);
-        if timer == Timer::A { doubled } else { doubled.min(self.t2) }
+        if timer == Timer::A { doubled } else { doubled.min(self.slowest()) }
+    }
+
+    /// The longest interval between retransmissions: T2, unless it is set below T1.
+    pub fn slowest(&self) -> Duration {
+        self.t2.max(self.t1)
     }
 }
 

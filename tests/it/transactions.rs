@@ -1,148 +1,190 @@
-//! RFC 3261 §17 with RFC 6026, from outside and in virtual time.
+//! RFC 3261 §17 with RFC 6026, from outside and in virtual time: a peer, our side, and the time between them.
 
-use std::fmt::Debug;
+mod chaos;
+mod client;
+mod figures;
+mod server;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotline::sip::flow::{Flow, ListenerId, Transport};
-use hotline::sip::message::{Fault, Message, Method, Name, Request, Response, Unreadable};
-use hotline::sip::timers::{Timer, TimerTable};
-use hotline::sip::transactions::{ClientState, ClientTx, Event, Output, ServerState, ServerTx, Timers, Transactions};
-use hotline::sip::{invite_client, invite_server, request_client, request_server};
+use hotline::sip::message::{Message, Method, Name, Request, Response};
+use hotline::sip::transactions::{ClientTx, Event, Output, ServerState, ServerTx, Timers, Transactions};
 use hotline::time::Mono;
 
-// The figures: every arrow of RFC 3261 figures 5–8 as changed by RFC 6026 figures 1–2, and of RFC 3261 §9.1 and
-// RFC 4320 §4.2. A pair of state and input without a row must change nothing.
+const T1: u64 = 500;
+const LONG: u64 = 64 * T1;
 
-const INVITE_SERVER: &str = "
-Proceeding Invite          Proceeding Send
-Proceeding Provisional     Proceeding Send
-Proceeding Success         Accepted   Send Start(L)
-Proceeding Failure         Completed  Send Start(G) Start(H)
-Proceeding TransportFailed Proceeding TellFailed
-Completed  Invite          Completed  Send
-Completed  TimerG          Completed  Send Again(G)
-Completed  Ack             Confirmed  Stop(G) Stop(H) Start(I)
-Completed  TimerH          Terminated TellTimedOut
-Completed  TransportFailed Completed  TellFailed
-Accepted   Success         Accepted   Send
-Accepted   Ack             Accepted   TellAck
-Accepted   TransportFailed Accepted   TellFailed
-Accepted   TimerL          Terminated
-Confirmed  TimerI          Terminated
-";
+fn flow(transport: Transport, remote: &str) -> Flow {
+    Flow { listener: ListenerId(0), transport, remote: remote.parse::<SocketAddr>().unwrap() }
+}
 
-const REQUEST_SERVER: &str = "
-Trying     Provisional     Proceeding Send
-Trying     Final           Completed  Send Stop(TooLate) Start(J)
-Trying     TimerTooLate    Terminated
-Proceeding Request         Proceeding Send
-Proceeding Provisional     Proceeding Send
-Proceeding Final           Completed  Send Stop(TooLate) Start(J)
-Proceeding TimerTooLate    Terminated
-Proceeding TransportFailed Terminated TellFailed
-Completed  Request         Completed  Send
-Completed  TransportFailed Terminated TellFailed
-Completed  TimerJ          Terminated
-";
+fn udp() -> Flow {
+    flow(Transport::Udp, "192.0.2.1:5060")
+}
 
-const INVITE_CLIENT: &str = "
-Calling    TimerA          Calling    Send Again(A)
-Calling    TimerB          Terminated TellTimedOut
-Calling    TransportFailed Terminated TellFailed
-Calling    Provisional     Proceeding Stop(A) Stop(B) Start(C) Deliver
-Calling    Success         Accepted   Stop(A) Stop(B) Start(M) Deliver
-Calling    Failure         Completed  Stop(A) Stop(B) Acknowledge Deliver Start(D)
-Calling    Cancel          CancelHeld
-CancelHeld TimerA          CancelHeld Send Again(A)
-CancelHeld TimerB          Terminated TellTimedOut
-CancelHeld TransportFailed Terminated TellFailed
-CancelHeld Provisional     Cancelled  Stop(A) Stop(B) SendCancel Start(Cancel) Deliver
-CancelHeld Success         Accepted   Stop(A) Stop(B) Start(M) Deliver
-CancelHeld Failure         Completed  Stop(A) Stop(B) Acknowledge Deliver Start(D)
-Proceeding Provisional     Proceeding Start(C) Deliver
-Proceeding Success         Accepted   Stop(C) Start(M) Deliver
-Proceeding Failure         Completed  Stop(C) Acknowledge Deliver Start(D)
-Proceeding Cancel          Cancelled  Stop(C) SendCancel Start(Cancel)
-Proceeding TimerC          Cancelled  SendCancel Start(Cancel)
-Proceeding TransportFailed Terminated TellFailed
-Cancelled  Provisional     Cancelled  Deliver
-Cancelled  Success         Accepted   Stop(Cancel) Start(M) Deliver
-Cancelled  Failure         Completed  Stop(Cancel) Acknowledge Deliver Start(D)
-Cancelled  TimerCancel     Terminated TellTimedOut
-Cancelled  TransportFailed Terminated TellFailed
-Completed  Failure         Completed  Acknowledge
-Completed  Success         Completed  Deliver
-Completed  TransportFailed Terminated TellFailed
-Completed  TimerD          Terminated
-Accepted   Success         Accepted   Deliver
-Accepted   TimerM          Terminated
-";
+fn tcp() -> Flow {
+    flow(Transport::Tcp, "192.0.2.1:40000")
+}
 
-const REQUEST_CLIENT: &str = "
-Trying     TimerE          Trying     Send Again(E)
-Trying     TimerF          Terminated TellTimedOut
-Trying     TransportFailed Terminated TellFailed
-Trying     Provisional     Proceeding Deliver
-Trying     Final           Completed  Stop(E) Stop(F) Deliver Start(K)
-Proceeding TimerE          Proceeding Send AgainAtT2(E)
-Proceeding TimerF          Terminated TellTimedOut
-Proceeding TransportFailed Terminated TellFailed
-Proceeding Provisional     Proceeding Deliver
-Proceeding Final           Completed  Stop(E) Stop(F) Deliver Start(K)
-Completed  TimerK          Terminated
-";
+/// A request of the peer; `via` stands behind `SIP/2.0/UDP `.
+fn incoming(method: &str, via: &str, to_tag: &str) -> Request {
+    let text = format!(
+        "{method} sip:12345@198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:13800000001@192.0.2.1>;tag=peer\r\n\
+         To: <sip:12345@198.51.100.1>{to_tag}\r\nCall-ID: call-1\r\nCSeq: 7 {method}\r\nMax-Forwards: 70\r\n\
+         Contact: <sip:13800000001@192.0.2.1>\r\n\r\n"
+    );
+    request_of(text.as_bytes())
+}
 
-fn walk<S: Copy + Debug, I: Copy + Debug, A: Copy + Debug + 'static>(
-    figure: &str,
-    states: &[S],
-    inputs: &[I],
-    step: impl Fn(S, I) -> (S, &'static [A]),
-) {
-    let rows: Vec<Vec<&str>> =
-        figure.lines().filter(|line| !line.is_empty()).map(|line| line.split_whitespace().collect()).collect();
-    let mut met = 0;
-    for state in states {
-        for input in inputs {
-            let (state_name, input_name) = (format!("{state:?}"), format!("{input:?}"));
-            let (next, acts) = step(*state, *input);
-            let mut found = vec![format!("{next:?}")];
-            found.extend(acts.iter().map(|act| format!("{act:?}")));
-            let row = rows.iter().find(|row| row[0] == state_name && row[1] == input_name);
-            met += usize::from(row.is_some());
-            let expected = row.map_or(vec![state_name.as_str()], |row| row[2..].to_vec());
-            assert_eq!(found, expected, "{state_name} {input_name}");
+fn request_of(bytes: &[u8]) -> Request {
+    match Message::parse(bytes).unwrap() {
+        Message::Request(request) => request,
+        Message::Response(_) => panic!("a response"),
+    }
+}
+
+/// A request of ours, before it has a Via.
+fn outgoing(method: Method) -> Request {
+    let mut request = Request::new(method.clone(), "sip:8001@192.0.2.1");
+    request.headers.push(Name::Route, "<sip:proxy.example;lr>");
+    request.headers.push(Name::MaxForwards, "69");
+    request.headers.push(Name::From, "<sip:12345@198.51.100.1>;tag=us");
+    request.headers.push(Name::To, "<sip:8001@192.0.2.1>");
+    request.headers.push(Name::CallId, "call-2");
+    request.headers.push(Name::CSeq, format!("3 {}", method.as_str()));
+    request.headers.push(Name::Contact, "<sip:12345@198.51.100.1>");
+    request.body = b"v=0\r\n".to_vec();
+    request
+}
+
+fn tagged(request: &Request, status: u16, tag: &str) -> Response {
+    let mut response = request.respond(status);
+    let mut to = response.headers.to().unwrap();
+    to.set_tag(tag);
+    response.headers.set(Name::To, to.to_bytes());
+    response
+}
+
+struct Bench {
+    sip: Transactions,
+    now: Mono,
+    /// The last message that was sent, and where to.
+    sent: Option<(Flow, Message)>,
+    server: Option<ServerTx>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { sip: Transactions::new(Timers::default(), 1), now: Mono::from_millis(1000), sent: None, server: None }
+    }
+
+    /// What came out, in short: `> 200 INVITE` was sent, everything else is an event.
+    fn out(&mut self) -> Vec<String> {
+        let mut found = Vec::new();
+        while let Some(output) = self.sip.poll() {
+            found.push(match output {
+                Output::Send { flow, bytes } => {
+                    let message = Message::parse(&bytes).unwrap();
+                    let line = match &message {
+                        Message::Request(request) => format!("> {}", request.method.as_str()),
+                        Message::Response(response) => {
+                            format!("> {} {}", response.status, response.headers.cseq().unwrap().method.as_str())
+                        }
+                    };
+                    self.sent = Some((flow, message));
+                    line
+                }
+                Output::Event(event) => match event {
+                    Event::Request { tx, request, .. } => {
+                        self.server = Some(tx);
+                        format!("Request {}", request.method.as_str())
+                    }
+                    Event::Cancel { .. } => "Cancel".to_owned(),
+                    Event::Ack { .. } => "Ack".to_owned(),
+                    Event::Response { response, .. } => format!("Response {}", response.status),
+                    Event::TimedOut { .. } => "TimedOut".to_owned(),
+                    Event::Failed { .. } => "Failed".to_owned(),
+                    Event::ServerTimedOut { .. } => "ServerTimedOut".to_owned(),
+                    Event::ServerFailed { .. } => "ServerFailed".to_owned(),
+                    Event::StrayResponse => "StrayResponse".to_owned(),
+                },
+            });
+        }
+        found
+    }
+
+    fn take(&mut self, flow: Flow, request: &Request) -> Vec<String> {
+        self.sip.receive(self.now, flow, Message::Request(request.clone()));
+        self.out()
+    }
+
+    fn take_response(&mut self, flow: Flow, response: &Response) -> Vec<String> {
+        self.sip.receive(self.now, flow, Message::Response(response.clone()));
+        self.out()
+    }
+
+    /// The user answers the last request that arrived.
+    fn answer(&mut self, request: &Request, status: u16) -> Vec<String> {
+        self.sip.respond(self.now, self.server.unwrap(), tagged(request, status, "us"));
+        self.out()
+    }
+
+    /// The user sends a request; what goes out, Via included, comes back.
+    fn call(&mut self, flow: Flow, method: Method) -> (ClientTx, Request) {
+        let sent = format!("> {}", method.as_str());
+        let tx = self.sip.request(self.now, flow, "198.51.100.1:5060", outgoing(method));
+        assert_eq!(self.out(), [sent]);
+        (tx, self.sent_request())
+    }
+
+    fn cancel(&mut self, tx: ClientTx) -> Vec<String> {
+        self.sip.cancel(self.now, tx);
+        self.out()
+    }
+
+    fn sent_request(&self) -> Request {
+        match self.sent.clone().unwrap().1 {
+            Message::Request(request) => request,
+            Message::Response(_) => panic!("a response"),
         }
     }
-    assert_eq!(met, rows.len(), "every row was met");
+
+    fn sent_response(&self) -> (Flow, Response) {
+        match self.sent.clone().unwrap() {
+            (flow, Message::Response(response)) => (flow, response),
+            (_, Message::Request(_)) => panic!("a request"),
+        }
+    }
+
+    /// Lets time pass; what happens comes back with its milliseconds.
+    fn wait(&mut self, millis: u64) -> Vec<(u64, String)> {
+        let (start, end) = (self.now, self.now + Duration::from_millis(millis));
+        let mut found = Vec::new();
+        while let Some(at) = self.sip.next_timeout().filter(|at| *at <= end) {
+            assert!(at >= self.now, "timers fire in order");
+            self.now = at;
+            self.sip.handle_timeout(at);
+            let after = u64::try_from(at.since(start).as_millis()).unwrap();
+            found.extend(self.out().into_iter().map(|line| (after, line)));
+        }
+        self.now = end;
+        found
+    }
+
+    fn server_state(&self) -> Option<ServerState> {
+        self.sip.server_state(self.server.unwrap())
+    }
 }
 
-#[test]
-fn the_invite_server_follows_figure_7_and_rfc_6026() {
-    use invite_server::{Input::*, State::*};
-    let inputs = [Invite, Ack, Provisional, Success, Failure, TimerG, TimerH, TimerI, TimerL, TransportFailed];
-    walk(INVITE_SERVER, &[Proceeding, Completed, Accepted, Confirmed, Terminated], &inputs, invite_server::step);
+fn at(times: &[u64], what: &str) -> Vec<(u64, String)> {
+    times.iter().map(|&time| (time, what.to_owned())).collect()
 }
 
-#[test]
-fn the_request_server_follows_figure_8() {
-    use request_server::{Input::*, State::*};
-    let inputs = [Request, Provisional, Final, TimerJ, TimerTooLate, TransportFailed];
-    walk(REQUEST_SERVER, &[Trying, Proceeding, Completed, Terminated], &inputs, request_server::step);
+fn invite() -> Request {
+    incoming("INVITE", "192.0.2.1:5060;branch=z9hG4bK1;rport", "")
 }
 
-#[test]
-fn the_invite_client_follows_figure_5_and_rfc_6026() {
-    use invite_client::{Input::*, State::*};
-    let inputs =
-        [Provisional, Success, Failure, Cancel, TimerA, TimerB, TimerC, TimerD, TimerM, TimerCancel, TransportFailed];
-    let states = [Calling, CancelHeld, Proceeding, Cancelled, Completed, Accepted, Terminated];
-    walk(INVITE_CLIENT, &states, &inputs, invite_client::step);
-}
-
-#[test]
-fn the_request_client_follows_figure_6() {
-    use request_client::{Input::*, State::*};
-    let inputs = [Provisional, Final, TimerE, TimerF, TimerK, TransportFailed];
-    walk(REQUEST_CLIENT, &[Trying, Proceeding, Completed, Terminated], &inputs, request_client::step);
-}
+const NOTHING: [&str; 0] = [];
+const BACKED_OFF: [u64; 10] = [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500];
