@@ -1,7 +1,7 @@
 //! What only shows when the five files are laid side by side.
 
 use super::rows::Row;
-use super::{Config, Fault, QueueSettings, SeatKind, SeatSettings, Texts, Trunk};
+use super::{Config, Fault, QueueSettings, SeatSettings, Texts, Trunk};
 use super::{files::Text, server::Listen};
 use super::{numbers, ports, queues, seats, server, trunks};
 use crate::rules::numbers::{AreaCode, EMERGENCY, NumberRow};
@@ -179,7 +179,7 @@ fn number_skills(
         let Some(skill) = &row.skill else { continue };
         if !has_group(groups, skill) {
             refuse(*line, format!("{}: skill {skill} names an unknown group", row.code));
-        } else if seats.is_some_and(|seats| !seats.iter().any(|seat| answers(&seat.value, skill))) {
+        } else if seats.is_some_and(|seats| !seats.iter().any(|seat| seat.value.answers(skill))) {
             refuse(*line, format!("{}: no seat has the skill {skill}", row.code));
         }
     }
@@ -187,9 +187,4 @@ fn number_skills(
 
 fn has_group(groups: &[Row<QueueSettings>], skill: &str) -> bool {
     groups.iter().any(|group| group.value.skill == skill)
-}
-
-/// Whether the queue offers calls of this skill to this seat; a leader is only ever invited.
-fn answers(seat: &SeatSettings, skill: &str) -> bool {
-    seat.kind != SeatKind::Leader && seat.skills.iter().any(|own| own == skill)
 }

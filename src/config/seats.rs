@@ -64,6 +64,13 @@ pub struct SeatSettings {
     pub wrap_up: Option<Duration>,
 }
 
+impl SeatSettings {
+    /// Whether the queue offers calls of this skill to it; a leader is only ever invited.
+    pub fn answers(&self, skill: &str) -> bool {
+        self.kind != SeatKind::Leader && self.skills.iter().any(|own| own == skill)
+    }
+}
+
 /// `sip:1001@192.0.2.21:5060;transport=tcp`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FixedContact {

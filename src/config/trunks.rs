@@ -13,6 +13,7 @@ use super::server::Listen;
 use super::values::{self, Secret};
 use crate::audio::g711::Law;
 use crate::call::QueueAnswer;
+use crate::rules::numbers::TrunkNumbers;
 use crate::sip::flow::Transport;
 
 /// Whether a SIP extension is used (RFC 3261 §8.1.1.9).
@@ -61,6 +62,17 @@ pub struct Trunk {
     pub identity: Identity,
     /// `110`, `119` …: calls of this trunk were handed over by that platform (R30).
     pub platform: Option<String>,
+}
+
+impl Trunk {
+    /// What the number table needs to know of it.
+    pub fn numbers(&self) -> TrunkNumbers<'_> {
+        TrunkNumbers {
+            pilots: &self.pilots,
+            default_code: self.default_code.as_deref(),
+            strip_prefix: self.strip_prefix.as_deref(),
+        }
+    }
 }
 
 /// How identities are written towards a trunk.
