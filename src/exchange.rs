@@ -143,7 +143,7 @@ pub struct Exchange {
     owners: BTreeMap<ClientTx, Owner>,
     /// When each leg wants to be woken; one entry a leg.
     alarms: BTreeSet<(Mono, LegId)>,
-    ports: Vec<PortPool>,
+    ports: PortPool,
     /// Calls whose recorder is open.
     recording: BTreeSet<CallId>,
     lines: Lines,
@@ -172,7 +172,7 @@ impl Exchange {
             by_server_tx: BTreeMap::new(),
             owners: BTreeMap::new(),
             alarms: BTreeSet::new(),
-            ports: settings.listeners.iter().map(|listen| PortPool::new(listen.ports.0, listen.ports.1)).collect(),
+            ports: PortPool::new(settings.ports.0, settings.ports.1),
             recording: BTreeSet::new(),
             lines: Lines::default(),
             tokens,
@@ -235,7 +235,7 @@ impl Exchange {
 
     /// Legs with media, and RTP port pairs in use.
     pub fn load(&self) -> (usize, usize) {
-        (self.legs.len(), self.ports.iter().map(PortPool::in_use).sum())
+        (self.legs.len(), self.ports.in_use())
     }
 
     fn on_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) {

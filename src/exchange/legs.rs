@@ -274,9 +274,7 @@ impl Exchange {
     pub(super) fn free_port(&mut self, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let port = std::mem::take(&mut leg.port);
-        if let Some(pool) = self.ports.get_mut(usize::from(leg.listener.0)).filter(|_| port != 0) {
-            pool.give_back(port);
-        }
+        self.ports.give_back(port);
     }
 
     fn forget(&mut self, id: LegId) {

@@ -27,8 +27,6 @@ pub struct Listener {
     pub media_bind: IpAddr,
     pub serves_trunks: bool,
     pub serves_seats: bool,
-    /// First and last RTP port.
-    pub ports: (u16, u16),
 }
 
 /// An address range a trunk calls from; without a port, any.
@@ -90,7 +88,10 @@ pub struct SeatLine {
 
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// `ListenerId(n)` is the n-th.
     pub listeners: Vec<Listener>,
+    /// First and last RTP port, on whatever address.
+    pub ports: (u16, u16),
     pub trunks: Vec<Trunk>,
     pub seats: Vec<SeatLine>,
     /// Digest realm.
