@@ -2,3 +2,4 @@
 //! This folder uses nobody and knows no today; every date is an argument.
 
 pub mod numbers;
+pub mod retention;
