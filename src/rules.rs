@@ -3,3 +3,4 @@
 
 pub mod callback;
 pub mod numbers;
+pub mod retention;
