@@ -109,7 +109,13 @@ impl Switchboard {
         });
         if call.answer.is_none() {
             let ticket = record::open_ticket(now, call, &offer, seat, self.settings.prefix_of(&call.centre));
-            self.out.push(Output::OpenRecording { call: id, started: joined });
+            self.out.push(Output::OpenRecording {
+                call: id,
+                started: joined,
+                hotline: ticket.original_code.clone(),
+                seat: ticket.seat.clone(),
+                trunk: ticket.trunk.clone(),
+            });
             self.out.push(Output::OpenTicket(Box::new(ticket.clone())));
             call.answer = Some(Answered { ticket, journalled: false, number: None });
             self.timers.set(Timer::Journal(id), now.mono + self.settings.journal_wait);
