@@ -8,6 +8,7 @@
 
 mod address;
 pub mod digest;
+mod fading;
 pub mod flow;
 mod framing;
 mod head;
@@ -16,5 +17,6 @@ mod lexer;
 pub mod message;
 mod name;
 mod params;
+pub mod sources;
 mod uri;
 mod via;
