@@ -17,6 +17,7 @@ mod lexer;
 pub mod message;
 mod name;
 mod params;
+pub mod registrar;
 pub mod sources;
 mod uri;
 mod via;
