@@ -3,5 +3,6 @@
 mod digest;
 mod guessing;
 mod registrar;
+mod registration;
 mod sources;
 mod wire;
