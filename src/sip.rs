@@ -2,7 +2,8 @@
 //!
 //! `message` reads and prints; `transactions` owns the four transaction machines (`invite_server`,
 //! `invite_client`, `request_server`, `request_client`); `session` is one INVITE dialog with its
-//! offers and answers; `registrar`, `digest` and `registration` are who may call whom.
+//! offers and answers; `registrar`, `digest` and `registration` are who may call whom;
+//! `ping` is whether a trunk is there, `sources` what strangers are told.
 //! This folder knows no call, no seat and no socket.
 
 mod address;
@@ -34,5 +35,6 @@ pub mod session;
 pub mod sources;
 pub mod timers;
 pub mod transactions;
+pub mod sources;
 mod uri;
 mod via;

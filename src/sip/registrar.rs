@@ -10,6 +10,7 @@ mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::digest::{Algorithm, Credentials, Freshness, Nonces, challenge_headers, hex, keyed};
@@ -127,7 +128,8 @@ impl Registrar {
         (response, changes)
     }
 
-    /// Who sent this INVITE (or any request but ACK and CANCEL, which cannot be challenged).
+    /// Who sent this INVITE (or any request but ACK and CANCEL, which cannot be challenged). What
+    /// stands in From is not compared with the user found: that is the caller's to decide.
     pub fn authenticate(&mut self, now: Mono, flow: Flow, request: &Request) -> Verdict {
         self.identify(now, flow, request, &Name::From)
     }
@@ -210,7 +212,9 @@ impl Registrar {
             None => aor_user(request, claim).unwrap_or_default().into_bytes(),
         };
         let seats_there = || self.bindings.any_from(now, source);
-        if let Some(until) = self.guessing.barred(now, source, &user, seats_there) {
+        // A registered phone is not barred for what others guess from behind the same NAT.
+        let is_its_phone = self.users_at(now, flow).any(|there| there.as_bytes() == user);
+        if !is_its_phone && let Some(until) = self.guessing.barred(now, source, &user, seats_there) {
             return Verdict::Locked(self.locked(now, request, until));
         }
         let Some(credentials) = credentials else {
@@ -352,5 +356,8 @@ fn is_for(signed: &[u8], request_uri: &str) -> bool {
     }
     let Some(signed) = std::str::from_utf8(signed).ok().and_then(|text| Uri::parse(text).ok()) else { return false };
     let Ok(asked) = Uri::parse(request_uri) else { return false };
-    signed.unescaped_user() == asked.unescaped_user() && signed.host.eq_ignore_ascii_case(&asked.host)
+    let address = |uri: &Uri| uri.host.parse::<IpAddr>().ok();
+    let same_host = signed.host.eq_ignore_ascii_case(&asked.host)
+        || address(&signed).is_some_and(|signed| address(&asked) == Some(signed));
+    signed.unescaped_user() == asked.unescaped_user() && same_host
 }

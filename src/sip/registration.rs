@@ -64,8 +64,8 @@ pub enum DownReason {
     Refused(u16),
     /// The carrier refused the password, or asked for a proof that we cannot give.
     Credentials,
-    /// The registration ran out while no REGISTER was answered.
-    Expired,
+    /// Nobody answered.
+    NoAnswer,
     /// We have unregistered.
     Stopped,
 }
@@ -82,8 +82,9 @@ pub struct Registration {
     cseq: u32,
     /// REGISTERs sent in this attempt.
     rounds: u32,
-    /// Failures in a row.
+    /// Failures in a row, and the last of them.
     failures: u32,
+    trouble: Option<DownReason>,
     drawn: u64,
     answerer: Answerer,
     wishes: VecDeque<RegistrationWish>,
@@ -111,6 +112,7 @@ impl Registration {
             cseq: 0,
             rounds: 0,
             failures: 0,
+            trouble: None,
             drawn: 0,
             answerer: Answerer::default(),
             wishes: VecDeque::new(),
@@ -142,6 +144,11 @@ impl Registration {
         self.granted_until.is_some()
     }
 
+    /// Why the last attempt failed; None after a success. It tells of a trunk that never came up.
+    pub const fn trouble(&self) -> Option<DownReason> {
+        self.trouble
+    }
+
     pub const fn is_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended)
     }
@@ -169,14 +176,14 @@ impl Registration {
     /// The transaction timed out, or the transport failed.
     pub fn on_failure(&mut self, now: Mono) {
         match self.phase {
-            Phase::Asking | Phase::Leaving => self.failed(now, DownReason::Expired, None),
+            Phase::Asking | Phase::Leaving => self.failed(now, DownReason::NoAnswer, None),
             Phase::Idle | Phase::Resting(_) | Phase::Ended => {}
         }
     }
 
     pub fn handle_timeout(&mut self, now: Mono) {
         if self.granted_until.is_some_and(|until| until <= now) {
-            self.go_down(DownReason::Expired);
+            self.go_down(self.trouble.unwrap_or(DownReason::NoAnswer));
         }
         match self.phase {
             Phase::Resting(due) if due <= now => self.attempt(Phase::Asking),
@@ -203,6 +210,7 @@ impl Registration {
         }
         let was_up = self.is_up();
         self.failures = 0;
+        self.trouble = None;
         let granted = Duration::from_secs(seconds.into());
         self.granted_until = Some(now + granted);
         // A fifth of the time is left for a REGISTER that is lost or refused.
@@ -261,13 +269,14 @@ impl Registration {
         let decided = match why {
             DownReason::Refused(status) => !matches!(status, 408 | 500..=599),
             DownReason::Credentials | DownReason::Stopped => true,
-            DownReason::Expired => false,
+            DownReason::NoAnswer => false,
         };
         if decided {
             self.go_down(why);
         }
         let pause = self.pause(why).max(retry_after.unwrap_or(Duration::ZERO));
         self.failures = self.failures.saturating_add(1);
+        self.trouble = Some(why);
         self.phase = Phase::Resting(now + pause);
     }
 
@@ -278,7 +287,7 @@ impl Registration {
         let longest = self.settings.longest_pause;
         let step = match why {
             DownReason::Credentials => longest,
-            DownReason::Refused(_) | DownReason::Expired | DownReason::Stopped => {
+            DownReason::Refused(_) | DownReason::NoAnswer | DownReason::Stopped => {
                 let doubled = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
                 self.settings.first_pause.saturating_mul(doubled).min(longest)
             }

@@ -3,4 +3,9 @@
 mod numbers;
 mod sdp;
 mod transactions;
+mod digest;
+mod guessing;
+mod registrar;
+mod registration;
+mod sources;
 mod wire;
