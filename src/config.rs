@@ -11,6 +11,7 @@ pub mod queues;
 pub mod rows;
 pub mod seats;
 pub mod server;
+pub mod source;
 pub mod trunks;
 pub mod values;
 
@@ -24,7 +25,8 @@ pub use ports::PortRange;
 pub use queues::{Night, QueueSettings};
 pub use seats::{SeatKind, SeatSettings};
 pub use server::{CentreSettings, Listen, RecordingFormat, ServerSettings, Serves};
-pub use trunks::{FromForm, Identity, NumberForm, Require, Source, Trunk};
+pub use source::Source;
+pub use trunks::{FromForm, Identity, NumberForm, Require, Trunk};
 pub use values::Secret;
 
 /// Everything the server is told, checked as a whole.
