@@ -59,6 +59,25 @@ impl Config {
         Self::read(&Texts::embedded()).unwrap_or_else(|faults| unreachable!("the shipped examples: {faults:?}"))
     }
 
+    /// What takes the place of this configuration while the server runs. Beside the faults of the
+    /// files, what only a restart can change is refused, so that a reload is whole or nothing.
+    pub fn reload(&self, dir: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        let next = Self::load(dir)?;
+        let fault = |file: &str, reason: String| Fault { file: file.to_owned(), line: None, reason };
+        let mut faults = Vec::new();
+        if self.listens != next.listens {
+            faults.push(fault(files::SERVER.path, "[[listen]] and rtp_ports change only at a restart".into()));
+        }
+        if self.server.http != next.server.http {
+            faults.push(fault(files::SERVER.path, "http changes only at a restart".into()));
+        }
+        for code in next.numbers.revived_since(&self.numbers) {
+            let reason = format!("{code}: a merged number does not come back (R3); allow_revive = true overrides");
+            faults.push(fault(files::NUMBERS.path, reason));
+        }
+        if faults.is_empty() { Ok(next) } else { Err(faults) }
+    }
+
     /// The same from texts in memory.
     pub fn read(texts: &Texts) -> Result<Self, Vec<Fault>> {
         cross::read(texts)

@@ -30,6 +30,39 @@ fn init_writes_what_serve_reads_and_never_overwrites() {
 }
 
 #[test]
+fn a_reload_is_whole_or_nothing() {
+    let dir = scratch("reload");
+    init::write(&dir).expect("init");
+    let edit = |file: &str, old: &str, new: &str| {
+        let path = dir.join(file);
+        let text = fs::read_to_string(&path).expect("read");
+        assert!(text.contains(old), "{old}");
+        fs::write(&path, text.replacen(old, new, 1)).expect("write");
+    };
+    let reasons = |running: &Config| {
+        let found = running.reload(Some(&dir)).err().unwrap_or_default();
+        found.iter().map(|fault| fault.reason.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let later = "[[number]]\ncode = \"12999\"\nlabel = \"x\"\nmode = \"merged\"\nprimary = \"12345\"\n\n";
+    edit("dialplan/numbers.toml", "[[number]]", &format!("{later}[[number]]"));
+    edit("sip-configs/server.toml", "wrap_up_s = 60", "wrap_up_s = 30");
+    let running = Config::embedded().reload(Some(&dir)).expect("a good reload");
+    assert_eq!(running.server.wrap_up.as_secs(), 30);
+
+    // Merged by the running table, brought back by an edit that leaves no trace of it in the file.
+    edit("dialplan/numbers.toml", "mode = \"merged\"\nprimary = \"12345\"", "mode = \"dual\"\nskill = \"general\"");
+    assert!(reasons(&running).contains("12999: a merged number does not come back"));
+    assert_eq!(reasons(&Config::embedded()), "", "no table knew it as merged");
+    edit("dialplan/numbers.toml", "mode = \"dual\"", "allow_revive = true\nmode = \"dual\"");
+    assert_eq!(reasons(&running), "");
+
+    edit("sip-configs/server.toml", "bind = \"127.0.0.1:5060\"", "bind = \"127.0.0.1:5070\"");
+    edit("sip-configs/server.toml", "http = \"127.0.0.1:8080\"", "http = \"127.0.0.1:8081\"");
+    assert_eq!(reasons(&running), "[[listen]] and rtp_ports change only at a restart; http changes only at a restart");
+    fs::remove_dir_all(&dir).expect("clean up");
+}
+
+#[test]
 fn check_tells_text_and_json() {
     let args = check::Args { config: None, json: false };
     let found = check::check(&args, u64::MAX);
