@@ -11,6 +11,7 @@ pub mod queues;
 pub mod rows;
 pub mod seats;
 pub mod server;
+pub mod source;
 pub mod trunks;
 pub mod values;
 
@@ -24,7 +25,8 @@ pub use ports::PortRange;
 pub use queues::{Night, QueueSettings};
 pub use seats::{SeatKind, SeatSettings};
 pub use server::{CentreSettings, Listen, RecordingFormat, ServerSettings, Serves};
-pub use trunks::{FromForm, Identity, NumberForm, Require, Source, Trunk};
+pub use source::Source;
+pub use trunks::{FromForm, Identity, NumberForm, Require, Trunk};
 pub use values::Secret;
 
 /// Everything the server is told, checked as a whole.
@@ -55,6 +57,25 @@ impl Config {
     /// The shipped examples: a trunk on loopback, three seats, the 28 numbers.
     pub fn embedded() -> Self {
         Self::read(&Texts::embedded()).unwrap_or_else(|faults| unreachable!("the shipped examples: {faults:?}"))
+    }
+
+    /// What takes the place of this configuration while the server runs. Beside the faults of the
+    /// files, what only a restart can change is refused, so that a reload is whole or nothing.
+    pub fn reload(&self, dir: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        let next = Self::load(dir)?;
+        let fault = |file: &str, reason: String| Fault { file: file.to_owned(), line: None, reason };
+        let mut faults = Vec::new();
+        if self.listens != next.listens {
+            faults.push(fault(files::SERVER.path, "[[listen]] and rtp_ports change only at a restart".into()));
+        }
+        if self.server.http != next.server.http {
+            faults.push(fault(files::SERVER.path, "http changes only at a restart".into()));
+        }
+        for code in next.numbers.revived_since(&self.numbers) {
+            let reason = format!("{code}: a merged number does not come back (R3); allow_revive = true overrides");
+            faults.push(fault(files::NUMBERS.path, reason));
+        }
+        if faults.is_empty() { Ok(next) } else { Err(faults) }
     }
 
     /// The same from texts in memory.

@@ -56,7 +56,8 @@ pub struct SeatSettings {
     pub password: Option<Secret>,
     /// A fixed address; such a seat need not register.
     pub contact: Option<FixedContact>,
-    /// Name of the listener it is rung from; where none is given, the first that serves seats.
+    /// Name of the listener from which its contact is rung; where none is given, the first for seats
+    /// that can reach it.
     #[serde(default)]
     pub listen: Option<String>,
     /// Its own T_wrap.

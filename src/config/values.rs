@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// A password. It can be used and not be printed.
-#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
@@ -23,6 +22,16 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("\"…\"")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        // Serde's own words would quote what stands there.
+        match String::deserialize(from) {
+            Ok(text) if !text.is_empty() => Ok(Self(text)),
+            Ok(_) | Err(_) => Err(D::Error::custom("must be text in quotes, not empty")),
+        }
     }
 }
 

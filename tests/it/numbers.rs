@@ -168,7 +168,8 @@ fn a_pilot_takes_its_code_from_where_the_carrier_put_it() {
     let pilots = ["0798-8220000".to_owned(), "hotline".to_owned()];
     let trunk = TrunkNumbers { pilots: &pilots, default_code: Some("12345"), strip_prefix: None };
     let list = |users: &[&str]| users.iter().map(|user| (*user).to_owned()).collect::<Vec<_>>();
-    let cases: [(&str, &[&str], &[&str], &str, &str); 9] = [
+    type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a str, &'a str);
+    let cases: [Case<'_>; 9] = [
         ("sip:07988220000@192.0.2.1", &["12333", "8220000"], &["12331"], "<sip:12369@x>", "12333"),
         ("sip:+867988220000@192.0.2.1", &[], &["12331"], "<sip:12369@x>", "12331"),
         // Diversion comes newest first: the number that was dialled is the last.
@@ -252,7 +253,8 @@ fn a_bad_table_is_refused_row_by_row() {
     let from = |row: NumberRow, day| NumberRow { valid_from: Some(day), ..row };
     let until = |row: NumberRow, day| NumberRow { valid_to: Some(day), ..row };
     let day = date(2025, 5, 1);
-    let cases: Vec<(&str, Vec<NumberRow>, Vec<(usize, RowReason)>)> = vec![
+    type Case<'a> = (&'a str, Vec<NumberRow>, Vec<(usize, RowReason)>);
+    let cases: Vec<Case<'_>> = vec![
         ("fine", vec![own(), dual("12315", None), dual("12331", Some("12315"))], vec![]),
         ("duplicate", vec![own(), own()], vec![(1, RowReason::Duplicate)]),
         ("one day too many", vec![until(own(), day), from(own(), day)], vec![(1, RowReason::Duplicate)]),
@@ -323,6 +325,11 @@ fn a_bad_table_is_refused_row_by_row() {
             "a target that is never used",
             vec![NumberRow { target: Some("x".into()), ..own() }],
             vec![(0, RowReason::NeedlessTarget)],
+        ),
+        (
+            "a greeting that nobody can have",
+            vec![NumberRow { greeting: Some("12399".into()), ..own() }],
+            vec![(0, RowReason::Greeting("12399".into()))],
         ),
         ("letters", vec![dual("1234x", None)], vec![(0, RowReason::BadCode)]),
         ("backwards", vec![until(from(own(), day), date(2025, 4, 30))], vec![(0, RowReason::Backwards)]),
