@@ -35,6 +35,5 @@ pub mod session;
 pub mod sources;
 pub mod timers;
 pub mod transactions;
-pub mod sources;
 mod uri;
 mod via;
