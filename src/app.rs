@@ -13,7 +13,7 @@ pub mod watch;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -81,9 +81,21 @@ pub struct Office {
     pub token: Arc<str>,
     pub recordings: PathBuf,
     pub options: Arc<Options>,
+    /// Where the API listens.
+    pub http: std::net::SocketAddr,
+    draining: Arc<AtomicBool>,
 }
 
 impl Office {
+    /// From now on `/readyz` says no.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// A look at the exchange from inside its loop. None: the server is ending.
     pub async fn look<T: Send + 'static>(&self, look: impl FnOnce(Now, &Exchange) -> T + Send + 'static) -> Option<T> {
         let (told, hears) = oneshot::channel();
@@ -132,7 +144,7 @@ impl Server {
 
         let wall: journal::Clock = Arc::new(move || clock.wall());
         let (journal, recovered) = Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
-        let store = Arc::new(Sqlite::open(&options.data.join("hotline.sqlite")));
+        let store = Arc::new(Sqlite::new(&options.data.join("hotline.sqlite")));
         if let Ok(numbers) = store.numbers().await {
             journal.numbers_given(numbers);
         }
@@ -196,6 +208,8 @@ impl Server {
             token: Arc::from(secrets.api_token()),
             recordings: recordings.clone(),
             options: Arc::new(options),
+            http: config.server.http,
+            draining: Arc::default(),
         };
         tokio::spawn(
             watch::Watch {
