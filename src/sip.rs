@@ -9,6 +9,7 @@ mod address;
 mod clients;
 pub mod flow;
 mod framing;
+mod head;
 mod headers;
 pub mod invite_client;
 pub mod invite_server;

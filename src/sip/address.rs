@@ -67,11 +67,11 @@ fn read(value: &[u8]) -> Option<NameAddr> {
         let uri = uri.trim_ascii();
         let is_bare = display.is_none() && !uri.iter().any(|byte| b",?".contains(byte));
         let uri = Uri::parse(&text(is_bare.then_some(uri)?)).ok()?;
-        return Some(NameAddr { display, uri, params: Params::parse(params)? });
+        return Some(NameAddr { display, uri, params: Params::parse(&text(params))? });
     };
     let (uri, behind) = cut(inner, b'>');
     let uri = Uri::parse(&text(uri)).ok()?;
-    Some(NameAddr { display, uri, params: Params::parse(behind.strip_prefix(b">")?)? })
+    Some(NameAddr { display, uri, params: Params::parse(&text(behind.strip_prefix(b">")?))? })
 }
 
 /// The display name, and the rest from `<` on; or no name and everything.

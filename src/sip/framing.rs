@@ -1,6 +1,7 @@
 //! Where one message ends and the next begins: datagrams, and streams such as TCP. (RFC 3261 §18.3)
 
-use super::message::{Fault, MAX_MESSAGE, content_length, read_head};
+use super::head::{content_length, read_head};
+use super::message::{Fault, MAX_MESSAGE};
 
 /// Cuts a byte stream into messages. After `Broken` the connection must be closed: nobody knows
 /// where the next message begins.
@@ -22,7 +23,7 @@ pub enum Framed {
     Message(Vec<u8>),
     /// CRLF CRLF between messages, to be answered with one CRLF. (RFC 5626 §4.4.1)
     KeepAlive,
-    /// `head` is what was read of the message, so that it can be answered where it is readable.
+    /// `head` is what was read of the message: `Message::parse` tells whether it can be answered.
     Broken {
         fault: Fault,
         head: Vec<u8>,

@@ -34,9 +34,9 @@ impl Headers {
     /// Every value of that name: list headers are split at commas outside quotes and `<>`.
     pub fn all(&self, name: &Name) -> impl Iterator<Item = &[u8]> {
         let is_list = name.is_list();
-        self.lines(name).flat_map(move |line| {
-            let (whole, list) = if is_list { (None, Some(split(line, b','))) } else { (Some(line), None) };
-            whole.into_iter().chain(list.into_iter().flatten().filter(|element| !element.is_empty()))
+        self.lines(name).flat_map(move |line| match is_list {
+            true => split(line, b',').filter(|element| !element.is_empty()).collect(),
+            false => vec![line],
         })
     }
 
@@ -50,20 +50,9 @@ impl Headers {
 
     /// Leaves exactly one line of that name, in the place of the first, else at the end.
     pub fn set(&mut self, name: Name, value: impl Into<Vec<u8>>) {
-        let value = value.into();
-        match self.0.iter().position(|header| header.name == name) {
-            Some(at) => {
-                let mut place = 0;
-                self.0.retain(|header| {
-                    place += 1;
-                    place - 1 <= at || header.name != name
-                });
-                if let Some(header) = self.0.get_mut(at) {
-                    header.value = value;
-                }
-            }
-            None => self.push(name, value),
-        }
+        let at = self.0.iter().position(|header| header.name == name).unwrap_or(self.0.len());
+        self.remove(&name);
+        self.0.insert(at, Header { name, value: value.into() });
     }
 
     /// Removes every line of that name.

@@ -95,6 +95,8 @@ pub(super) fn quote(plain: &[u8]) -> Vec<u8> {
         match byte {
             b'\r' | b'\n' => quoted.push(b' '),
             b'"' | b'\\' | 0..=0x1f | 0x7f => quoted.extend_from_slice(&[b'\\', byte]),
+            // Half a character must not make one with the `\` of an escape behind it.
+            0x80.. if gbk && end == at + 1 => quoted.extend_from_slice(&[b'\\', byte]),
             _ => quoted.extend_from_slice(plain.get(at..end).unwrap_or_default()),
         }
         at = end;
@@ -108,9 +110,12 @@ pub(super) fn is_gbk(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err()
 }
 
+/// Bytes of the character at a place: in GB18030 one, two or four.
 fn width(bytes: &[u8], at: usize, gbk: bool) -> usize {
-    match (bytes.get(at), bytes.get(at + 1)) {
-        (Some(0x81..=0xfe), Some(0x40..=0x7e | 0x80..=0xfe)) if gbk => 2,
+    let ahead = |by: usize| bytes.get(at + by).copied().unwrap_or_default();
+    match [ahead(0), ahead(1), ahead(2), ahead(3)] {
+        [0x81..=0xfe, 0x40..=0x7e | 0x80..=0xfe, _, _] if gbk => 2,
+        [0x81..=0xfe, b'0'..=b'9', 0x81..=0xfe, b'0'..=b'9'] if gbk => 4,
         _ => 1,
     }
 }

@@ -12,13 +12,13 @@ pub struct Params(pub Vec<(String, Option<String>)>);
 impl Params {
     /// Reads what stands behind an address: nothing, or `;a;b=c`. One `;` too many at the end is
     /// forgiven, since telephones send it; an empty parameter elsewhere is not.
-    pub(super) fn parse(source: &[u8]) -> Option<Params> {
+    pub(super) fn parse(source: &str) -> Option<Params> {
         let source = source.trim_ascii();
-        let Some(list) = source.strip_prefix(b";") else {
+        let Some(list) = source.strip_prefix(';') else {
             return source.is_empty().then(Params::default);
         };
         let mut params = Vec::new();
-        let mut pieces = split(list, b';').peekable();
+        let mut pieces = split(list.as_bytes(), b';').peekable();
         while let Some(piece) = pieces.next() {
             if piece.is_empty() {
                 return pieces.peek().is_none().then_some(Params(params));

@@ -31,6 +31,8 @@ impl Uri {
     /// `sip:user@address:port`; whatever a user part cannot hold is %-escaped.
     pub fn sip(user: Option<&str>, addr: SocketAddr) -> Uri {
         let user = user.map(escape);
+        // Without the scope of a link-local address, which means nothing to the peer.
+        let addr = SocketAddr::new(addr.ip(), addr.port());
         let raw = match &user {
             Some(user) => format!("sip:{user}@{addr}"),
             None => format!("sip:{addr}"),
@@ -137,7 +139,7 @@ fn read(source: &str) -> Option<Uri> {
             if number.is_empty() {
                 return None;
             }
-            (Some(number.to_owned()), String::new(), None, Params::parse(params.as_bytes())?)
+            (Some(number.to_owned()), String::new(), None, Params::parse(params)?)
         }
         _ => (None, String::new(), None, Params::default()),
     };
@@ -158,7 +160,7 @@ fn read_sip(rest: &str) -> Option<SipParts> {
     let (address, _headers) = cut_at(rest, '?');
     let (address, params) = cut_at(address, ';');
     let (host, port) = read_host_port(address)?;
-    Some((user.map(str::to_owned), host, port, Params::parse(params.as_bytes())?))
+    Some((user.map(str::to_owned), host, port, Params::parse(params)?))
 }
 
 /// `host`, `host:port`, `[IPv6]`, `[IPv6]:port`, blanks around the colon allowed (Via has them).

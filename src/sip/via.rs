@@ -58,7 +58,7 @@ fn read_via(value: &str) -> Option<Via> {
         Ok(_) => (sent_by.to_owned(), None),
         Err(_) => read_host_port(sent_by)?,
     };
-    let params = Params::parse(params.as_bytes())?;
+    let params = Params::parse(params)?;
     Some(Via { transport: transport.to_ascii_uppercase(), host, port, params })
 }
 
