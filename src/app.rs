@@ -19,9 +19,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::archive::{self, Archive, Done};
 use crate::archive::lock::FolderLock;
 use crate::archive::shelf::Shelf;
+use crate::archive::{self, Archive, Done};
 use crate::call::{CallId, Switchboard};
 use crate::config::{Config, Fault, RecordingFormat};
 use crate::exchange::{Exchange, Input};
@@ -143,7 +143,8 @@ impl Server {
         raise_file_limit(crate::config::ports::open_files(&config))?;
 
         let wall: journal::Clock = Arc::new(move || clock.wall());
-        let (journal, recovered) = Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
+        let (journal, recovered) =
+            Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
         let store = Arc::new(Sqlite::new(&options.data.join("hotline.sqlite")));
         if let Ok(numbers) = store.numbers().await {
             journal.numbers_given(numbers);
@@ -187,8 +188,7 @@ impl Server {
                 };
                 drop(opened.send(Ok(())));
                 let carry = move |now, output| desk.carry(now, output);
-                let driver =
-                    Driver { clock, exchange, sockets, inbox: inbox_of_driver, trace: trace_of_driver, carry };
+                let driver = Driver { clock, exchange, sockets, inbox: inbox_of_driver, trace: trace_of_driver, carry };
                 driver.run(events).await;
             });
         })?;
@@ -296,7 +296,7 @@ fn start_media(
     });
     media::start(media::Setup {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        prompts: PromptShelf::load(&media::prompt::EMBEDDED, own.as_deref()),
+        prompts: PromptShelf::load(media::shipped::PROMPTS, own.as_deref()),
         tap: archive.orders.clone(),
         reports,
         clock: clock.origin(),

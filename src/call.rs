@@ -9,6 +9,7 @@ mod ask;
 mod ending;
 mod leg;
 mod live;
+pub mod mix_plan;
 mod offering;
 mod queue;
 mod record;
@@ -290,7 +291,13 @@ pub enum Output {
         leg: LegId,
     },
     /// Start the recorder of this call. Carried out before anybody can speak.
-    OpenRecording { call: CallId, started: Wall, hotline: String, seat: SeatNo, trunk: String },
+    OpenRecording {
+        call: CallId,
+        started: Wall,
+        hotline: String,
+        seat: SeatNo,
+        trunk: String,
+    },
     /// Journal the answer; `TicketOpened` comes back.
     OpenTicket(Box<OpenTicket>),
     /// These legs, and only these, hear each other. `citizen` is recorded left, the others right.

@@ -23,9 +23,9 @@ enum Command {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Init(args) => init::run(args),
+        Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Route(args) => route::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Route(args) => route::run(&args),
     }
 }

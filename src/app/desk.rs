@@ -15,7 +15,7 @@ use crate::media;
 use crate::net::driver::Event;
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
-use crate::store::entry::{Entry, Leg, SeatChange};
+use crate::store::entry::{Entry, Leg, MarkedInvalid, SeatChange};
 use crate::store::journal::Journal;
 use crate::time::Now;
 
@@ -48,11 +48,7 @@ pub struct Farewell {
 
 impl Farewell {
     pub fn flow(&self) -> Flow {
-        Flow {
-            listener: crate::sip::flow::ListenerId(self.listener),
-            transport: self.transport,
-            remote: self.remote,
-        }
+        Flow { listener: crate::sip::flow::ListenerId(self.listener), transport: self.transport, remote: self.remote }
     }
 }
 
@@ -93,7 +89,9 @@ impl Desk {
                 self.figures.call_closed(&record);
                 self.write(Entry::Closed(record));
             }
-            Wish::MarkInvalid { call, reason } => self.write(Entry::Invalid { call, reason, at: now.wall }),
+            Wish::MarkInvalid { call, reason } => {
+                self.write(Entry::Invalid(MarkedInvalid { call, at: now.wall, reason }));
+            }
             Wish::Missed(missed) => {
                 self.figures.call_missed(&missed);
                 self.write(Entry::Missed(missed));

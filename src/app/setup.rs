@@ -1,13 +1,13 @@
 //! The checked configuration, in the words of the exchange and of the switchboard.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use crate::call::settings::{
     AfterWrapUp, Night, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
 use crate::call::{SeatAsk, SeatKind};
-use crate::config::{self, Config, Require};
+use crate::config::{self, Config, PortRange, Require};
 use crate::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
 use crate::net::driver::Listen;
 use crate::sip::flow::{Flow, ListenerId};
@@ -30,7 +30,7 @@ pub const FEATURES: [(&str, &str); 7] = [
 pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
     Settings {
         listeners: config.listens.iter().enumerate().map(|(index, listen)| listener(config, index, listen)).collect(),
-        ports: (config.server.rtp_ports.first, config.server.rtp_ports.last),
+        pools: pools(config).into_iter().map(|(_, range)| (range.first, range.last)).collect(),
         trunks: config.trunks.iter().map(|row| trunk(config, row)).collect(),
         seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
         realm: config.server.realm.clone(),
@@ -75,8 +75,20 @@ fn listener_id(index: usize) -> ListenerId {
     ListenerId(u16::try_from(index).unwrap_or(u16::MAX))
 }
 
+/// One pool of ports for each address that RTP is bound to, with its range.
+fn pools(config: &Config) -> Vec<(IpAddr, PortRange)> {
+    let mut pools: Vec<(IpAddr, PortRange)> = Vec::new();
+    for listen in &config.listens {
+        let pool = (listen.media_bind, listen.rtp_ports);
+        if !pools.contains(&pool) {
+            pools.push(pool);
+        }
+    }
+    pools
+}
+
 fn listener(config: &Config, index: usize, listen: &config::Listen) -> Listener {
-    let _ = config;
+    let pool = (listen.media_bind, listen.rtp_ports);
     Listener {
         id: listener_id(index),
         transport: listen.transport,
@@ -85,6 +97,7 @@ fn listener(config: &Config, index: usize, listen: &config::Listen) -> Listener 
         media_bind: listen.media_bind,
         serves_trunks: listen.serves.trunks(),
         serves_seats: listen.serves.seats(),
+        pool: pools(config).iter().position(|known| *known == pool).unwrap_or(0),
     }
 }
 

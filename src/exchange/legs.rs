@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::call::mix_plan as media;
 use crate::call::{self, CallId, Failure, LegId, Loss};
-use crate::media;
 use crate::sip::flow::{Flow, ListenerId};
 use crate::sip::message::{Method, Name, Request};
 use crate::sip::sdp::{Agreed, Direction};
@@ -274,7 +274,8 @@ impl Exchange {
     pub(super) fn free_port(&mut self, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let port = std::mem::take(&mut leg.port);
-        self.ports.give_back(port);
+        let listener = leg.listener;
+        self.give_port_back(listener, port);
     }
 
     fn forget(&mut self, id: LegId) {

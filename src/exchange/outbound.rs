@@ -13,7 +13,7 @@ impl Exchange {
     pub(super) fn dial(&mut self, now: Now, call: CallId, leg: LegId, target: &Target, caller: &Caller, label: &str) {
         let Target::Seat(seat) = target;
         let phones = self.phones(now, seat);
-        let Some(port) = phones.first().and_then(|_| self.ports.take()) else {
+        let Some(port) = phones.first().and_then(|(flow, _)| self.take_port(flow.listener)) else {
             self.counters.no_port += u64::from(!phones.is_empty());
             return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
         };

@@ -100,6 +100,7 @@ impl Writer {
             Entry::Leg(_)
             | Entry::LegGone(_)
             | Entry::Missed(_)
+            | Entry::Invalid(_)
             | Entry::Sealed(_)
             | Entry::RecordingFailed(_)
             | Entry::Seat(_)

@@ -8,6 +8,7 @@ use sqlx::{Connection, Error};
 
 use super::ask::task;
 use super::{gone, position, word};
+use crate::call::CallId;
 use crate::call::{CallRecord, MissedCall, OpenTicket};
 use crate::privacy::Private;
 use crate::rules::callback;
@@ -77,6 +78,7 @@ async fn attempt(
             (Entry::Answered(opened), Some(number)) => answered(&mut change, number, opened).await,
             (Entry::Closed(ended), Some(number)) => closed(&mut change, number, ended).await,
             (Entry::Missed(call), _) => missed(&mut change, call).await,
+            (Entry::Invalid(marked), _) => invalid(&mut change, marked.call, &marked.reason).await,
             (Entry::Sealed(recording), _) => sqlx::query(
                 "INSERT INTO recording (path, call, started, verdict, keep_until, data) VALUES (?, ?, ?, ?, ?, ?) \
                      ON CONFLICT (path) DO UPDATE SET verdict = excluded.verdict, data = excluded.data, \
@@ -189,15 +191,20 @@ async fn closed(change: &mut SqliteConnection, number: &str, record: &CallRecord
         answered(change, number, &record.opened).await?;
         end(change, record).await?;
     }
-    if let Some(why) = &record.invalid {
-        sqlx::query("UPDATE ticket SET state = ?, invalid = ? WHERE call = ? AND invalid IS NULL")
-            .bind(TicketState::Invalid.as_str())
-            .bind(why)
-            .bind(record.opened.call.to_string())
-            .execute(change)
-            .await?;
+    match &record.invalid {
+        Some(why) => invalid(change, record.opened.call, why).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+async fn invalid(change: &mut SqliteConnection, call: CallId, why: &str) -> Result<(), Error> {
+    sqlx::query("UPDATE ticket SET state = ?, invalid = ? WHERE call = ? AND invalid IS NULL")
+        .bind(TicketState::Invalid.as_str())
+        .bind(why)
+        .bind(call.to_string())
+        .execute(change)
+        .await
+        .map(drop)
 }
 
 /// False where there is no such call, or it has ended already.
