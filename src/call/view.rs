@@ -46,6 +46,8 @@ pub struct SeatView {
     pub reason: Option<String>,
     pub since: Wall,
     pub reachable: bool,
+    /// Its phone is being told the outcome of so many feature codes, and is not rung meanwhile.
+    pub feature_legs: u32,
     #[serde(skip)]
     pub call: Option<CallId>,
 }
@@ -101,6 +103,7 @@ impl Switchboard {
             reason: seat.reason.clone(),
             since: seat.since.wall,
             reachable: seat.reachable,
+            feature_legs: seat.feature_legs,
             call: seat.call,
         };
         self.desk.iter().map(view).collect()
