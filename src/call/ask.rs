@@ -62,7 +62,6 @@ impl Switchboard {
         match deed {
             Deed::Nothing => {}
             Deed::Turn(state, reason) => {
-                self.timers.clear(Timer::WrapUp(no.clone()));
                 self.desk.update(no, |seat| seat.wish = None);
                 self.desk.turn(now, no, state, reason, &mut self.out);
             }

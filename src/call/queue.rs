@@ -39,6 +39,10 @@ impl Queue {
         self.places.iter()
     }
 
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
     /// Whether anybody has joined since the last time.
     fn take_joined(&mut self) -> bool {
         std::mem::take(&mut self.joined)
@@ -75,31 +79,25 @@ impl Switchboard {
     /// Offers ready seats to waiting callers until one of the two has run out.
     pub(super) fn serve_queue(&mut self, now: Now) {
         let mut place = None;
-        let mut unserved = BTreeSet::new();
-        while let Some((next, seat)) = self.next_pair(now, place, &mut unserved) {
+        while let Some((next, seat)) = self.next_pair(now, place) {
             place = Some(next);
             self.offer(now, next.call, &seat);
         }
     }
 
     /// The next caller behind `place` for whom a seat is ready, and the seat that was idle longest.
-    /// `unserved` keeps the skills that have been looked for in vain, so that a long queue costs little.
-    fn next_pair(
-        &self,
-        now: Now,
-        place: Option<Place>,
-        unserved: &mut BTreeSet<(String, usize)>,
-    ) -> Option<(Place, SeatNo)> {
+    fn next_pair(&self, now: Now, place: Option<Place>) -> Option<(Place, SeatNo)> {
         if self.desk.nobody_ready() {
             return None;
         }
+        // Skills that have been looked for in vain, so that a long queue costs little.
+        let mut unserved: BTreeSet<(&str, usize)> = BTreeSet::new();
         for place in self.queue.after(place) {
             let Some(call) = self.calls.get(&place.call) else {
                 continue;
             };
-            let skill = &call.route.skill;
-            let waited = call.waited(now.mono);
-            let search = (skill.clone(), self.settings.overflow_open(skill, waited, now.wall));
+            let (skill, waited) = (call.route.skill.as_str(), call.waited(now.mono));
+            let search = (skill, self.settings.overflow_open(skill, waited, now.wall));
             if unserved.contains(&search) {
                 continue;
             }

@@ -119,6 +119,11 @@ impl Switchboard {
         self.calls.len()
     }
 
+    /// How many callers wait without a seat being rung for them.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     pub fn draining(&self) -> bool {
         self.draining
     }

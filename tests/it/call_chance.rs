@@ -390,7 +390,11 @@ fn no_order_of_events_breaks_the_invariants() {
             }
         }
         world.time_passes(seconds(2 * 3600));
-        assert_eq!((world.hall.board.live(), world.hall.board.legs()), (0, 0), "seed {seed}: something is left");
+        assert_eq!(
+            (world.hall.board.live(), world.hall.board.legs(), world.hall.board.queued()),
+            (0, 0, 0),
+            "seed {seed}: something is left"
+        );
         assert_eq!(world.hall.board.next_timeout(), None, "seed {seed}: a timer is left");
         assert_eq!(world.standing.len(), 0, "seed {seed}: a leg was never released");
         assert_eq!(world.offered, world.recorded, "seed {seed}");

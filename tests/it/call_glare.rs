@@ -134,6 +134,8 @@ fn the_seat_answers_in_the_moment_in_which_the_caller_is_connected_to_wait() {
             lines.extend(hall.wait(SECOND));
             lines.extend(brief(&hall.seat_answers()));
         }
+        let connected = lines.contains(&"Answer 1".to_owned());
+        assert_eq!(connected, !seat_first, "once a seat has answered, the 200 waits for the journal");
         lines.extend(brief(&hall.journalled()));
         assert_eq!(lines.iter().filter(|line| *line == "Answer 1").count(), 1, "{lines:?}");
     }
