@@ -177,6 +177,17 @@ impl NumberPlan {
         self.rows.values().flatten()
     }
 
+    /// Codes that `before` had merged and that this table brings back without being told to (R3).
+    pub fn revived_since(&self, before: &Self) -> Vec<&str> {
+        let merged = |rows: &[NumberRow]| rows.iter().any(|row| row.mode == Mode::Merged);
+        let back = |rows: &[NumberRow]| !merged(rows) && !rows.iter().any(|row| row.allow_revive);
+        self.rows
+            .iter()
+            .filter(|(code, rows)| back(rows) && before.rows.get(*code).is_some_and(|former| merged(former)))
+            .map(|(code, _)| code.as_str())
+            .collect()
+    }
+
     pub fn area(&self) -> &AreaCode {
         &self.area
     }

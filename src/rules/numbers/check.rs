@@ -53,6 +53,8 @@ pub enum RowReason {
     TransferIncomplete,
     #[error("only mode transfer has a target")]
     NeedlessTarget,
+    #[error("greeting {0} is not a code of the table")]
+    Greeting(String),
 }
 
 pub(super) fn faults(rows: &[NumberRow]) -> Vec<RowFault> {
@@ -66,6 +68,9 @@ pub(super) fn faults(rows: &[NumberRow]) -> Vec<RowFault> {
         }
         beside(row, rows.get(..at).unwrap_or_default(), &mut refuse);
         revived(row, rows, &mut refuse);
+        if let Some(greeting) = row.greeting.as_ref().filter(|code| !rows.iter().any(|row| row.code == **code)) {
+            refuse(RowReason::Greeting(greeting.clone()));
+        }
         if let Some(primary) = row.alias_of() {
             towards(row, primary, rows, &mut refuse);
         }

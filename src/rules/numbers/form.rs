@@ -13,6 +13,10 @@ impl AreaCode {
         (fits && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| Self(text.to_owned()))
     }
 
+    pub fn jingdezhen() -> Self {
+        Self("0798".to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
