@@ -7,7 +7,6 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::live::{Call, Stage};
-use super::seat::Seat;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{CallId, SeatNo, alarms};
@@ -101,8 +100,8 @@ impl Switchboard {
             if unserved.contains(&search) {
                 continue;
             }
-            let found = self.desk.longest_idle(|seat| self.settings.serves(&seat.skills, skill, waited, now.wall));
-            if let Some(seat) = found {
+            let mut groups = self.settings.groups(skill, waited, now.wall);
+            if let Some(seat) = groups.find_map(|group| self.desk.longest_idle(|seat| group.has(seat))) {
                 return Some((*place, seat.clone()));
             }
             unserved.insert(search);
@@ -139,8 +138,8 @@ impl Switchboard {
             return;
         }
         let staffed = |skill: &str| {
-            let serves = |seat: &Seat| self.settings.serves(&seat.settings.skills, skill, Duration::MAX, now.wall);
-            self.desk.iter().any(|(_, seat)| seat.staffed() && serves(seat))
+            let mut groups = self.settings.groups(skill, Duration::MAX, now.wall);
+            groups.any(|group| self.desk.iter().any(|(_, seat)| seat.staffed() && group.has(&seat.settings)))
         };
         let calls = self.queue.iter().filter_map(|place| self.calls.get(&place.call));
         let waiting: BTreeSet<&str> = calls.map(|call| call.route.skill.as_str()).collect();

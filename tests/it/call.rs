@@ -127,6 +127,7 @@ pub fn settings() -> Settings {
         kind: SeatKind::Local,
         centre: "city".into(),
         skills: skills.iter().map(|skill| (*skill).to_owned()).collect(),
+        wrap_up: None,
     };
     let overflow = || vec![Overflow { to: "general".into(), after: Overflow::DEFAULT_AFTER }];
     Settings {

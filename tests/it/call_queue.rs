@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hotline::call::settings::{Night, Overflow, SkillSettings};
+use hotline::call::settings::{Night, Overflow};
 use hotline::call::*;
 use hotline::time::Wall;
 use jiff::civil::time;
@@ -120,28 +120,33 @@ fn a_skill_overflows_to_its_group_after_eight_seconds() {
 }
 
 #[test]
-fn at_night_other_groups_are_asked() {
-    let by_night = |at: Wall| {
+fn at_night_other_groups_are_asked_and_the_first_with_a_seat_is_taken() {
+    let by_night = |at: Wall, night_overflow: Option<Vec<Overflow>>| {
         let mut settings = settings();
         settings.night = Some(Night { from: time(20, 0, 0, 0), to: time(8, 0, 0, 0) });
-        settings.skills.insert(
-            "transport".into(),
-            SkillSettings {
-                overflow: vec![Overflow { to: "general".into(), after: Overflow::DEFAULT_AFTER }],
-                night_overflow: vec![Overflow { to: "market".into(), after: SECOND }],
-                ..SkillSettings::default()
-            },
-        );
+        settings.skills.get_mut("transport").unwrap().night_overflow = night_overflow;
         let mut hall = Hall::open_with(settings);
         hall.now.wall = at;
         hall.invite(1, "12328");
         hall.pass(8 * SECOND);
-        hall.call().seat.unwrap().0
+        hall.call().seat.map(|seat| seat.0)
     };
-    let hour = 3_600_000;
-    assert_eq!(by_night(MORNING), "1001");
-    assert_eq!(by_night(Wall(MORNING.0 + 12 * hour)), "1003", "21:00");
-    assert_eq!(by_night(Wall(MORNING.0 - 2 * hour)), "1003", "07:00");
+    let group = |to: &str| Overflow { to: to.into(), after: SECOND };
+    let market_first = || Some(vec![group("market"), group("general")]);
+    let at = |hours: i64| Wall(MORNING.0 + hours * 3_600_000);
+    assert_eq!(by_night(MORNING, market_first()).as_deref(), Some("1001"));
+    assert_eq!(by_night(at(12), market_first()).as_deref(), Some("1003"), "21:00, though 1001 is idle longer");
+    assert_eq!(by_night(at(-2), market_first()).as_deref(), Some("1003"), "07:00");
+    assert_eq!(by_night(at(12), None).as_deref(), Some("1001"), "as by day");
+    assert_eq!(by_night(at(12), Some(vec![])), None, "nobody else by night");
+}
+
+#[test]
+fn a_leader_is_not_offered_calls_of_the_queue() {
+    let mut settings = one_seat();
+    settings.seats.get_mut(&no("1001")).unwrap().kind = SeatKind::Leader;
+    let mut hall = Hall::open_with(settings);
+    assert!(brief(&hall.invite(1, "12345")).contains(&"Alarm no_seat general on".to_owned()));
 }
 
 #[test]

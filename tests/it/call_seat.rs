@@ -196,12 +196,13 @@ fn wrap_up_can_be_nothing_and_can_end_busy() {
 
     let mut strict = settings();
     strict.after_wrap_up = hotline::call::settings::AfterWrapUp::Busy;
+    strict.seats.get_mut(&no("1001")).unwrap().wrap_up = Some(seconds(5));
     let mut hall = Hall::open_with(strict);
     hall.invite(1, "12345");
     hall.seat_answers();
     hall.journalled();
     hall.send(Input::HungUp { leg: LegId(1) });
-    assert_eq!(hall.wait(60 * SECOND), ["1001 Busy"]);
+    assert_eq!(hall.wait(5 * SECOND), ["1001 Busy"], "after its own time");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! The whole program from outside, in one test binary.
+
 mod call;
 mod call_chance;
 mod call_glare;
@@ -5,8 +7,6 @@ mod call_queue;
 mod call_seat;
 mod call_table;
 mod call_waiting;
-//! The whole program from outside, in one test binary.
-
 #[cfg(feature = "server")]
 mod commands;
 #[cfg(feature = "server")]
