@@ -175,6 +175,8 @@ pub enum Input {
     HungUp {
         leg: LegId,
     },
+    /// A leg that stood failed. It is answered by `HangUp`, because its dialog may still stand at the
+    /// other end; no `HangUp` follows `HungUp` or `Failed`.
     Lost {
         leg: LegId,
         why: Loss,
@@ -191,6 +193,7 @@ pub enum Input {
         token: u64,
     },
     /// The answer journal is on disk; the ticket has its number. `None`: the journal failed (answer anyway, R33).
+    /// Where it does not come within `Settings::journal_wait`, the caller is answered without it.
     TicketOpened {
         call: CallId,
         number: Option<String>,

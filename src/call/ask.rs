@@ -62,7 +62,6 @@ impl Switchboard {
         match deed {
             Deed::Nothing => {}
             Deed::Turn(state, reason) => {
-                self.timers.clear(Timer::WrapUp(no.clone()));
                 self.desk.update(no, |seat| seat.wish = None);
                 self.desk.turn(now, no, state, reason, &mut self.out);
             }
@@ -178,11 +177,13 @@ impl Switchboard {
             seat.call = None;
             seat.last_call = Some(call);
         });
-        if self.settings.wrap_up.is_zero() {
+        let own = self.desk.get(no).and_then(|seat| seat.settings.wrap_up);
+        let wrap_up = own.unwrap_or(self.settings.wrap_up);
+        if wrap_up.is_zero() {
             self.rest(now, no);
         } else {
             self.desk.turn(now, no, SeatState::WrapUp, None, &mut self.out);
-            self.timers.set(Timer::WrapUp(no.clone()), now.mono + self.settings.wrap_up);
+            self.timers.set(Timer::WrapUp(no.clone()), now.mono + wrap_up);
             self.desk.retire(now, no, &mut self.out);
         }
     }

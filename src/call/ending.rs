@@ -75,6 +75,7 @@ impl Switchboard {
             return;
         };
         self.queue.leave(&call);
+        self.note(id, format!("ended by {:?}: {}", cause.by(), cause.as_str()));
         self.timers.clear_call(id);
         for leg in [Some(call.leg()), call.seat_leg()].into_iter().flatten() {
             self.legs.remove(&leg);

@@ -4,7 +4,7 @@
 use super::ending::Cause;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{CallId, Failure, LegId, Loss};
+use super::{CallId, Failure, LegId, Loss, Output};
 use crate::time::Now;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,11 @@ impl Switchboard {
             (Stage::Talking(_), LegEvent::Held) => self.seat_holds(now, id, true),
             (Stage::Talking(_), LegEvent::Resumed) => self.seat_holds(now, id, false),
             (Stage::Talking(_), LegEvent::HungUp) => self.seat_hangs_up(now, id),
-            (Stage::Talking(_), LegEvent::Lost(why)) => self.seat_lost(now, id, why),
+            (Stage::Talking(talk), LegEvent::Lost(why)) => {
+                // Its dialog may still stand at the other end.
+                self.out.push(Output::HangUp { leg: talk.leg });
+                self.seat_lost(now, id, why);
+            }
             (Stage::Talking(_), LegEvent::Failed(_)) => self.seat_lost(now, id, Loss::Session),
             (Stage::Talking(_), LegEvent::Ringing | LegEvent::Answered) => {}
 
