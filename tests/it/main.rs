@@ -1,3 +1,4 @@
 //! The whole program from outside, in one test binary.
 
+mod torture;
 mod wire;
