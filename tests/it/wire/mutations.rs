@@ -126,3 +126,25 @@ fn mutated_messages_never_panic_and_print_as_they_were_read() {
     }
     assert!(read > rounds / 4 && answerable > rounds / 50, "the mutations hit too hard: {read} and {answerable}");
 }
+
+/// What the fuzzers found or should start from, read again on every run.
+#[test]
+fn the_corpora_of_the_fuzz_targets_hold() {
+    for path in files("sip_message") {
+        if let Ok(message) = Message::parse(&std::fs::read(&path).unwrap()) {
+            assert_printed_as_read(&message);
+        }
+    }
+    for path in files("sip_stream") {
+        if let Some((&size, stream)) = std::fs::read(&path).unwrap().split_first() {
+            assert_same_in_pieces(stream, || usize::from(size).max(1));
+        }
+    }
+}
+
+fn files(target: &str) -> Vec<std::path::PathBuf> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    files
+}
