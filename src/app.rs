@@ -1,1 +1,334 @@
-//! To come.
+//! Builds and joins the parts, and stops them in order: refuse INVITEs, finish calls, seal
+//! recordings, close the store.
+
+pub mod alarms;
+pub mod desk;
+pub mod figures;
+mod recovery;
+pub mod secrets;
+pub mod setup;
+pub mod trace;
+pub mod watch;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::archive::lock::FolderLock;
+use crate::archive::shelf::Shelf;
+use crate::archive::{self, Archive, Done};
+use crate::call::{CallId, Switchboard};
+use crate::config::{Config, Fault, RecordingFormat};
+use crate::exchange::{Exchange, Input};
+use crate::media::{self, prompt::PromptShelf};
+use crate::net::clock::Clock;
+use crate::net::driver::{Driver, Event, INBOX, Sockets};
+use crate::store::Store;
+use crate::store::apply::{Applier, Pace};
+use crate::store::entry::{Entry, RecordingFailed};
+use crate::store::journal::{self, Journal};
+use crate::store::sqlite::Sqlite;
+use crate::time::Now;
+
+use alarms::Alarms;
+use desk::Desk;
+use figures::Figures;
+use secrets::Secrets;
+use trace::TraceBook;
+
+/// What `hotline serve` is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder with `sip-configs/` and `dialplan/`; None: the embedded examples.
+    pub config: Option<PathBuf>,
+    /// Everything at run time lies here.
+    pub data: PathBuf,
+    /// None: `<data>/recordings`.
+    pub recordings: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the configuration has faults:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Config(Vec<Fault>),
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+    #[error("cannot start: {0}")]
+    Lock(#[from] archive::lock::LockError),
+    #[error("cannot start: {0}")]
+    Journal(#[from] journal::JournalError),
+    #[error("cannot start: {0}")]
+    Store(#[from] crate::store::StoreError),
+}
+
+/// What the pages and commands see of the running server; cheap to clone.
+#[derive(Clone)]
+pub struct Office {
+    pub clock: Clock,
+    pub inbox: mpsc::Sender<Event>,
+    pub journal: Journal,
+    pub store: Arc<Sqlite>,
+    pub shelf: Arc<Shelf>,
+    pub alarms: Arc<Alarms>,
+    pub figures: Arc<Figures>,
+    pub archive: Arc<archive::Figures>,
+    pub trace: TraceBook,
+    pub token: Arc<str>,
+    pub recordings: PathBuf,
+    pub options: Arc<Options>,
+    /// Where the API listens.
+    pub http: std::net::SocketAddr,
+    draining: Arc<AtomicBool>,
+}
+
+impl Office {
+    /// From now on `/readyz` says no.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// A look at the exchange from inside its loop. None: the server is ending.
+    pub async fn look<T: Send + 'static>(&self, look: impl FnOnce(Now, &Exchange) -> T + Send + 'static) -> Option<T> {
+        let (told, hears) = oneshot::channel();
+        let look = move |now: Now, exchange: &Exchange| drop(told.send(look(now, exchange)));
+        self.inbox.send(Event::Look(Box::new(look))).await.ok()?;
+        hears.await.ok()
+    }
+
+    pub async fn tell(&self, input: Input) {
+        // Fails only once the loop has ended.
+        let _ = self.inbox.send(Event::Input(input)).await;
+    }
+
+    /// Reads the configuration again. Err: what is wrong with it; nothing has changed then.
+    pub async fn reload(&self) -> Result<(), StartError> {
+        let config = Config::load(self.options.config.as_deref()).map_err(StartError::Config)?;
+        let secrets = Secrets::open(&self.options.data, &config)?;
+        self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
+        Ok(())
+    }
+}
+
+/// The running server.
+pub struct Server {
+    pub office: Office,
+    pub config: Config,
+    /// Passwords and the token that this start has made.
+    pub fresh: Vec<(String, String)>,
+    archive: Archive,
+    media: media::Handle,
+    applier: Applier,
+    driver: JoinHandle<()>,
+    _lock: FolderLock,
+}
+
+impl Server {
+    /// Starts every part. Call it inside a tokio runtime whose threads have a lowered priority.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let config = Config::load(options.config.as_deref()).map_err(StartError::Config)?;
+        let recordings = options.recordings.clone().unwrap_or_else(|| options.data.join("recordings"));
+        std::fs::create_dir_all(&options.data)?;
+        let lock = FolderLock::take(&options.data)?;
+        let secrets = Secrets::open(&options.data, &config)?;
+        raise_file_limit(crate::config::ports::open_files(&config))?;
+
+        let wall: journal::Clock = Arc::new(move || clock.wall());
+        let (journal, recovered) =
+            Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
+        let store = Arc::new(Sqlite::new(&options.data.join("hotline.sqlite")));
+        if let Ok(numbers) = store.numbers().await {
+            journal.numbers_given(numbers);
+        }
+        let applier = Applier::start(&journal, Arc::clone(&store), wall, Pace::default());
+        let alarms = Alarms::new(clock, journal.clone(), config.server.alarm_webhook.clone());
+        let figures = Arc::new(Figures::default());
+        let archive = start_archive(&config, &recordings, &journal, &alarms, &figures, clock)?;
+
+        let (inbox, events) = mpsc::channel(INBOX);
+        let media = start_media(&config, &options, &archive, clock, inbox.clone())?;
+        let trace = TraceBook::default();
+        let mut desk = Desk {
+            media: media.clone(),
+            archive: archive.orders.clone(),
+            journal: journal.clone(),
+            alarms: Arc::clone(&alarms),
+            figures: Arc::clone(&figures),
+            trace: trace.clone(),
+            inbox: inbox.clone(),
+            held_back: std::collections::VecDeque::new(),
+        };
+        let settings = setup::exchange_settings(&config, &secrets);
+        let now = clock.now();
+        let last_call = recovered.open.iter().map(|open| open.call).max().unwrap_or(CallId(0));
+        let board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), last_call);
+        let exchange = Exchange::new(now, settings, board, random()?);
+        let listens = setup::listens(&config);
+        let (opened, is_open) = std::sync::mpsc::channel();
+        let (inbox_of_driver, trace_of_driver) = (inbox.clone(), trace.clone());
+        let driver = std::thread::Builder::new().name("signalling".into()).spawn(move || {
+            media::lower_priority_of_this_thread();
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(opened.send(Err(error))),
+            };
+            runtime.block_on(async move {
+                let sockets = match Sockets::open(&listens, &inbox_of_driver) {
+                    Ok(sockets) => sockets,
+                    Err(error) => return drop(opened.send(Err(error))),
+                };
+                drop(opened.send(Ok(())));
+                let carry = move |now, output| desk.carry(now, output);
+                let driver = Driver { clock, exchange, sockets, inbox: inbox_of_driver, trace: trace_of_driver, carry };
+                driver.run(events).await;
+            });
+        })?;
+        is_open.recv().map_err(io::Error::other)??;
+        recovery::close_left_behind(&recovered.open, &journal, &inbox, clock).await;
+
+        let office = Office {
+            clock,
+            inbox,
+            journal: journal.clone(),
+            store,
+            shelf: Arc::new(Shelf::new(recordings.clone())),
+            alarms: Arc::clone(&alarms),
+            figures: Arc::clone(&figures),
+            archive: Arc::clone(&archive.figures),
+            trace,
+            token: Arc::from(secrets.api_token()),
+            recordings: recordings.clone(),
+            options: Arc::new(options),
+            http: config.server.http,
+            draining: Arc::default(),
+        };
+        tokio::spawn(
+            watch::Watch {
+                journal,
+                progress: applier.progress(),
+                archive: Arc::clone(&archive.figures),
+                figures,
+                alarms,
+                recordings,
+            }
+            .run(),
+        );
+        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, _lock: lock })
+    }
+
+    /// Live calls.
+    pub async fn live_calls(&self) -> usize {
+        self.office.look(|_, exchange| exchange.board().live()).await.unwrap_or(0)
+    }
+
+    /// Ends what is left, in order; every recording is sealed and every entry in the database, or in
+    /// the journal for the next start.
+    pub async fn stop(self) {
+        self.office.tell(Input::EndAll).await;
+        // BYEs go out, and media hands over its last packets, before the loop ends.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let _ = self.office.inbox.send(Event::Stop).await;
+        let (driver, media, archive) = (self.driver, self.media, self.archive);
+        let joined = tokio::task::spawn_blocking(move || {
+            let _ = driver.join();
+            media.stop();
+            archive.stop();
+        });
+        let _ = joined.await;
+        let journal = self.office.journal.clone();
+        let _ = tokio::task::spawn_blocking(move || journal.close()).await;
+        self.applier.finish(Duration::from_secs(10)).await;
+    }
+}
+
+fn start_archive(
+    config: &Config,
+    recordings: &Path,
+    journal: &Journal,
+    alarms: &Arc<Alarms>,
+    figures: &Arc<Figures>,
+    clock: Clock,
+) -> io::Result<Archive> {
+    let (journal, alarms, figures) = (journal.clone(), Arc::clone(alarms), Arc::clone(figures));
+    let tell: archive::Tell = Arc::new(move |done| match done {
+        Done::Sealed(sealed) => {
+            let degraded = sealed.verdict != archive::Verdict::Ok;
+            figures.recordings_degraded.fetch_add(u64::from(degraded), Ordering::Relaxed);
+            journal.append(Entry::Sealed(sealed), |_| {});
+        }
+        Done::Failed { call, error } => {
+            figures.recordings_failed.fetch_add(1, Ordering::Relaxed);
+            alarms.now("recording", &call.to_string(), true, Some(error.clone()));
+            journal.append(Entry::RecordingFailed(RecordingFailed { call, at: clock.wall(), error }), |_| {});
+        }
+    });
+    let format = match config.server.recording_format {
+        RecordingFormat::Alaw => crate::audio::wav::Format::Alaw,
+        RecordingFormat::Pcm16 => crate::audio::wav::Format::Pcm16,
+    };
+    archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
+}
+
+fn start_media(
+    config: &Config,
+    options: &Options,
+    archive: &Archive,
+    clock: Clock,
+    inbox: mpsc::Sender<Event>,
+) -> io::Result<media::Handle> {
+    let own = options.config.as_ref().map(|folder| folder.join("dialplan/prompts"));
+    let (reports, mut reported) = mpsc::channel(4096);
+    tokio::spawn(async move {
+        while let Some(report) = reported.recv().await {
+            if inbox.send(Event::Input(Input::Media(report))).await.is_err() {
+                return;
+            }
+        }
+    });
+    media::start(media::Setup {
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        prompts: PromptShelf::load(media::shipped::PROMPTS, own.as_deref()),
+        tap: archive.orders.clone(),
+        reports,
+        clock: clock.origin(),
+        seed: u64::from_le_bytes(random::<8>()?),
+        limits: media::Limits { silence: config.server.media_timeout, ..media::Limits::default() },
+    })
+}
+
+/// Random bytes of the operating system.
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+/// Every leg takes two descriptors, every recording one or two.
+fn raise_file_limit(wanted: u64) -> io::Result<()> {
+    // SAFETY: both calls read or write one live rlimit.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if limit.rlim_cur < wanted {
+            limit.rlim_max = limit.rlim_max.max(wanted);
+            limit.rlim_cur = wanted;
+            if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) < 0 {
+                return Err(io::Error::other(format!(
+                    "the RTP port range needs {wanted} open files, and the limit is lower (ulimit -n)"
+                )));
+            }
+        }
+    }
+    Ok(())
+}

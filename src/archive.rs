@@ -1,29 +1,39 @@
 //! Recordings on disk: written from the first word, sealed at hang-up, never removed.
+//!
+//! `start` runs three threads at lowered priority. The *writer* owns all open recordings and takes
+//! `Order`s; the *syncer* brings what it wrote to the platter, so that no slow disk holds it up; the
+//! *sealer* hashes, renames and reports, several calls at once. A fourth looks for what a crash left
+//! behind and ends.
+//!
+//! On disk, under the recordings folder:
+//! `2026/11/24/<call>/call.wav.part, call.json.part` while the call goes on, `call.wav, call.json`
+//! once it is sealed. Nothing here removes a file.
+
+mod files;
+pub mod lock;
+mod recording;
+mod reel;
+mod seal;
+pub mod shelf;
+pub mod sidecar;
+mod sweep;
+mod tape;
+mod writer;
+
+pub use writer::{Archive, Figures, Settings, Tell, start};
 
 use std::path::PathBuf;
 
-use crate::audio::g711::Law;
+pub use crate::audio::timeline::Heard;
 use crate::call::CallId;
 use crate::time::{Mono, Now, Wall};
 
 /// Which channel of the primary file: left the citizen, right what the citizen hears from people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     Left,
     Right,
-}
-
-/// One RTP packet as the recorder needs it; its payload lies in the batch's `bytes`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    pub arrival: Mono,
-    pub ssrc: u32,
-    pub sequence: u16,
-    pub timestamp: u32,
-    pub law: Law,
-    /// Bytes of payload; one byte is one sample at 8 kHz. 0 for a packet that carries no audio
-    /// (comfort noise, telephone-event): it proves that the source lives, and is silence on file.
-    pub len: u16,
 }
 
 /// What media hands over, about every 200 ms per side.
@@ -107,8 +117,9 @@ pub enum Done {
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Ok,
-    /// There are gaps; the side-car lists them.
+    /// There are gaps, which the side-car lists, or the server died in mid-call.
     Degraded,
+    /// There is no audio, or its end is missing, or the disk may have lost some that it had taken.
     Failed,
 }
 

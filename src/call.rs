@@ -3,7 +3,30 @@
 //! `Switchboard::handle(now, Input)` returns `Output`s in the order in which the shell must carry
 //! them out. Outputs carry the whole wish, not the change, so that a replay is harmless.
 
+mod alarms;
+mod arriving;
+mod ask;
+mod ending;
+mod leg;
+mod live;
+pub mod mix_plan;
+mod offering;
+mod queue;
+mod record;
+mod seat;
+pub mod settings;
+mod switchboard;
+mod talking;
+mod timers;
+mod view;
+mod waiting;
+
 use std::time::Duration;
+
+pub use ask::AskRefused;
+pub use settings::{SeatKind, Settings};
+pub use switchboard::Switchboard;
+pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
 use crate::rules::numbers::Dialled;
@@ -27,7 +50,8 @@ impl std::str::FromStr for CallId {
     }
 }
 
-/// One party's connection to us: a SIP dialog with its media.
+/// One party's connection to us: a SIP dialog with its media. The switchboard numbers the legs that
+/// it dials, with the top bit set; the exchange numbers those that arrive, without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegId(pub u64);
 
@@ -270,6 +294,9 @@ pub enum Output {
     OpenRecording {
         call: CallId,
         started: Wall,
+        hotline: String,
+        seat: SeatNo,
+        trunk: String,
     },
     /// Journal the answer; `TicketOpened` comes back.
     OpenTicket(Box<OpenTicket>),
@@ -293,6 +320,11 @@ pub enum Output {
     CloseCall(Box<CallRecord>),
     /// A call ended before a seat answered (R17), or was refused (R7).
     Missed(Box<MissedCall>),
+    /// The seat marked a call as a bad one after its end; its ticket is closed as invalid (R35).
+    MarkInvalid {
+        call: CallId,
+        reason: String,
+    },
     SeatChanged {
         seat: SeatNo,
         state: SeatState,

@@ -1,86 +1,120 @@
 //! `sip-configs/` and `dialplan/` → one checked `Config`; a bad row is refused, naming file and line.
+//!
+//! Five files: `sip-configs/{server,trunks,seats}.toml` and `dialplan/{numbers,queues}.toml`. The
+//! shipped examples are compiled in and are what runs where no folder is given.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::time::Duration;
+pub mod cross;
+pub mod files;
+pub mod numbers;
+pub mod ports;
+pub mod queues;
+pub mod rows;
+pub mod seats;
+pub mod server;
+pub mod source;
+pub mod trunks;
+pub mod values;
 
-use crate::audio::g711::Law;
-use crate::call::QueueAnswer;
-use crate::sip::flow::Transport;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-/// Who may call in on a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Serves {
-    Trunks,
-    Seats,
-    Both,
+use crate::rules::numbers::NumberPlan;
+
+pub use files::Texts;
+pub use ports::PortRange;
+pub use queues::{Night, QueueSettings};
+pub use seats::{SeatKind, SeatSettings};
+pub use server::{CentreSettings, Listen, RecordingFormat, ServerSettings, Serves};
+pub use source::Source;
+pub use trunks::{FromForm, Identity, NumberForm, Require, Trunk};
+pub use values::Secret;
+
+/// Everything the server is told, checked as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub server: ServerSettings,
+    /// The city's centre first, then the counties'.
+    pub centres: Vec<CentreSettings>,
+    /// In the order of the file: `ListenerId(n)` is the n-th.
+    pub listens: Vec<Listen>,
+    pub trunks: Vec<Trunk>,
+    pub seats: Vec<SeatSettings>,
+    pub queues: Vec<QueueSettings>,
+    pub night: Option<Night>,
+    pub numbers: NumberPlan,
 }
 
-/// One `[[listen]]`: a socket of ours and the addresses that legs on it advertise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
-    pub name: String,
-    pub bind: SocketAddr,
-    pub transport: Transport,
-    pub serves: Serves,
-    /// In Via and Contact; `bind` unless given.
-    pub sip_address: SocketAddr,
-    /// In `c=`; the address of `sip_address` unless given.
-    pub media_address: IpAddr,
-    /// Where RTP sockets are bound: `media_address` unless given (NAT).
-    pub media_bind: IpAddr,
+impl Config {
+    /// Reads the five files below `dir`, or the embedded examples where there is none. All faults
+    /// of all files are collected; nothing of a faulty configuration is used.
+    pub fn load(dir: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        match dir {
+            Some(dir) => Self::read(&Texts::of(dir)?),
+            None => Self::read(&Texts::embedded()),
+        }
+    }
+
+    /// The shipped examples: a trunk on loopback, three seats, the 28 numbers.
+    pub fn embedded() -> Self {
+        Self::read(&Texts::embedded()).unwrap_or_else(|faults| unreachable!("the shipped examples: {faults:?}"))
+    }
+
+    /// What takes the place of this configuration while the server runs. Beside the faults of the
+    /// files, what only a restart can change is refused, so that a reload is whole or nothing.
+    pub fn reload(&self, dir: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        let next = Self::load(dir)?;
+        let fault = |file: &str, reason: String| Fault { file: file.to_owned(), line: None, reason };
+        let mut faults = Vec::new();
+        if self.listens != next.listens {
+            faults.push(fault(files::SERVER.path, "[[listen]] and rtp_ports change only at a restart".into()));
+        }
+        if self.server.http != next.server.http {
+            faults.push(fault(files::SERVER.path, "http changes only at a restart".into()));
+        }
+        for code in next.numbers.revived_since(&self.numbers) {
+            let reason = format!("{code}: a merged number does not come back (R3); allow_revive = true overrides");
+            faults.push(fault(files::NUMBERS.path, reason));
+        }
+        if faults.is_empty() { Ok(next) } else { Err(faults) }
+    }
+
+    /// The same from texts in memory.
+    pub fn read(texts: &Texts) -> Result<Self, Vec<Fault>> {
+        cross::read(texts)
+    }
+
+    pub fn listen(&self, name: &str) -> Option<&Listen> {
+        self.listens.iter().find(|listen| listen.name == name)
+    }
+
+    pub fn trunk(&self, name: &str) -> Option<&Trunk> {
+        self.trunks.iter().find(|trunk| trunk.name == name)
+    }
+
+    pub fn queue(&self, skill: &str) -> Option<&QueueSettings> {
+        self.queues.iter().find(|queue| queue.skill == skill)
+    }
 }
 
-/// How identities are written towards a trunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Require {
-    Off,
-    Supported,
-    Required,
+/// One thing that is wrong in the configuration. Prints as `file:line: reason`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    pub file: String,
+    /// From 1; None where the whole file is meant.
+    pub line: Option<u32>,
+    pub reason: String,
 }
 
-/// A carrier, as `trunks.toml` describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trunk {
-    pub name: String,
-    /// Name of the listener it uses.
-    pub listen: String,
-    /// Addresses or ranges it calls from; a port narrows it.
-    pub sources: Vec<Source>,
-    /// Where we send to: `host[:port]` in order of preference; a name without port is looked up by SRV.
-    pub hosts: Vec<String>,
-    pub transport: Transport,
-    pub username: Option<String>,
-    pub password: Option<String>,
-    pub register: bool,
-    pub options_interval: Option<Duration>,
-    pub channels: u32,
-    pub reserved_channels: u32,
-    pub pilots: Vec<String>,
-    pub default_code: Option<String>,
-    pub queue_answer: QueueAnswer,
-    pub ring_with_180: bool,
-    pub laws: Vec<Law>,
-    pub ptime: u8,
-    pub reliable_provisionals: Require,
-    /// None: no session timer of our own (a peer's is honoured).
-    pub session_expires: Option<Duration>,
-    pub overload_status: u16,
-    pub overload_retry_after: Option<u32>,
-    pub strip_prefix: Option<String>,
-    pub add_prefix: Option<String>,
-    pub user_phone: bool,
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(out, "{}:{line}: {}", self.file, self.reason),
+            None => write!(out, "{}: {}", self.file, self.reason),
+        }
+    }
 }
 
-/// An address range with an optional port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source {
-    pub address: IpAddr,
-    pub prefix_len: u8,
-    pub port: Option<u16>,
-}
+impl std::error::Error for Fault {}
 
 /// Folders of one running server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,2 +1,428 @@
 //! Joins `sip` and `call`: an event of a dialog becomes an input of the switchboard, an output of
-//! the switchboard becomes a request. It only translates.
+//! the switchboard becomes a request. It only translates, and it knows which dialog is which leg.
+//!
+//! `origin` says who calls, `inbound` turns an INVITE into a leg, `outbound` rings a seat, `wishes`
+//! carries out what the switchboard wants, `legs` keeps the table, `lines` the state of trunks and
+//! of the seats' phones.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use crate::call::mix_plan as media;
+use crate::call::{self, CallId, LegId, SeatAsk, SeatNo, Switchboard};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Message, Method, Name, Request};
+use crate::sip::registrar::Registrar;
+use crate::sip::session::ALLOW;
+use crate::sip::sources::{Rate, SourceLimits, UnknownSources};
+use crate::sip::transactions::{self, ClientTx, ServerTx, Timers, Transactions};
+use crate::time::{Mono, Now};
+
+mod identity;
+mod inbound;
+mod legs;
+mod lines;
+mod origin;
+mod outbound;
+mod ports;
+pub mod settings;
+mod token;
+mod wishes;
+
+use legs::{Leg, LegKey};
+use lines::Lines;
+use origin::Origin;
+use ports::PortPool;
+use settings::Settings;
+use token::Tokens;
+
+/// What the shell brings.
+#[derive(Debug)]
+pub enum Input {
+    /// A datagram, or one framed message of a stream.
+    Received {
+        flow: Flow,
+        bytes: Vec<u8>,
+    },
+    /// The net layer could not send there, or the connection broke.
+    TransportFailed {
+        flow: Flow,
+    },
+    Media(media::Report),
+    /// The answer journal is on disk, or has failed (`None`).
+    TicketOpened {
+        call: CallId,
+        number: Option<String>,
+    },
+    /// A command of the API for a seat.
+    Ask {
+        seat: SeatNo,
+        ask: SeatAsk,
+    },
+    /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference.
+    Resolved {
+        trunk: String,
+        addresses: Vec<std::net::SocketAddr>,
+    },
+    /// A leg of a call that an earlier run of this server left behind: its peer gets this BYE.
+    Orphan {
+        flow: Flow,
+        bye: Vec<u8>,
+    },
+    /// New files, checked; live calls keep what they have.
+    Reload(Box<Settings>),
+    Drain,
+    EndAll,
+    /// `next_timeout` has come.
+    Tick,
+}
+
+/// What the shell must do, in this order.
+#[derive(Debug)]
+pub enum Output {
+    Send {
+        flow: Flow,
+        bytes: Vec<u8>,
+    },
+    Media(media::Command),
+    /// Recording, ticket, record, alarm or note: whatever of the switchboard's wishes is not SIP or media.
+    Call(call::Output),
+    /// This dialog belongs to this call (for the trace).
+    Placed {
+        call: CallId,
+        leg: LegId,
+        sip_call_id: String,
+    },
+    /// A leg stands: how its dialog would be ended after a crash. Goes into the journal.
+    LegStands {
+        call: CallId,
+        leg: LegId,
+        flow: Flow,
+        bye: Vec<u8>,
+    },
+    /// A leg's media has ended, with what it counted.
+    Figures {
+        leg: LegId,
+        figures: Box<media::LegFigures>,
+    },
+}
+
+/// A hall of phones behind one address registers within seconds after a restart; a flood does not pass.
+const STRANGERS: SourceLimits = SourceLimits {
+    each: Rate { burst: 60, per_second: 20 },
+    all: Rate { burst: 600, per_second: 200 },
+    capacity: 4096,
+};
+
+/// What was counted since the start, for /metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub received: u64,
+    pub unknown_answered: u64,
+    pub unknown_dropped: u64,
+    pub unreadable: u64,
+    pub no_port: u64,
+}
+
+/// To whom a response or a time-out belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Owner {
+    Leg(LegKey),
+    Line(lines::Line),
+}
+
+pub struct Exchange {
+    settings: Settings,
+    transactions: Transactions,
+    registrar: Registrar,
+    unknown: UnknownSources,
+    board: Switchboard,
+    legs: BTreeMap<LegId, Leg>,
+    /// Our tag of a dialog → its leg. Tags are never the same twice.
+    by_tag: HashMap<String, LegKey>,
+    by_server_tx: BTreeMap<ServerTx, LegId>,
+    owners: BTreeMap<ClientTx, Owner>,
+    /// When each leg wants to be woken; one entry a leg.
+    alarms: BTreeSet<(Mono, LegId)>,
+    ports: Vec<PortPool>,
+    /// Calls whose recorder is open.
+    recording: BTreeSet<CallId>,
+    lines: Lines,
+    tokens: Tokens,
+    next_leg: u64,
+    counters: Counters,
+    outputs: VecDeque<Output>,
+}
+
+impl Exchange {
+    /// `seed`: 32 random bytes, from which every tag, Call-ID, nonce and branch is made.
+    pub fn new(now: Now, settings: Settings, board: Switchboard, seed: [u8; 32]) -> Self {
+        let mut tokens = Tokens::new(seed);
+        let mut exchange = Self {
+            transactions: Transactions::new(Timers::default(), tokens.number()),
+            registrar: Registrar::new(
+                settings.accounts(),
+                settings.realm.clone(),
+                tokens.key("nonce"),
+                settings.registrar.clone(),
+            ),
+            unknown: UnknownSources::new(STRANGERS),
+            board,
+            legs: BTreeMap::new(),
+            by_tag: HashMap::new(),
+            by_server_tx: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            alarms: BTreeSet::new(),
+            ports: settings.pools.iter().map(|(first, last)| PortPool::new(*first, *last)).collect(),
+            recording: BTreeSet::new(),
+            lines: Lines::default(),
+            tokens,
+            next_leg: 0,
+            counters: Counters::default(),
+            outputs: VecDeque::new(),
+            settings,
+        };
+        exchange.start_lines(now);
+        exchange
+    }
+
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Received { flow, bytes } => self.on_received(now, flow, &bytes),
+            Input::TransportFailed { flow } => self.on_transport_failed(now, flow),
+            Input::Media(report) => self.on_media(now, report),
+            Input::TicketOpened { call, number } => self.tell(now, call::Input::TicketOpened { call, number }),
+            Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
+            Input::Resolved { trunk, addresses } => self.settings.resolve(&trunk, addresses),
+            Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
+            Input::Reload(settings) => self.reload(now, *settings),
+            Input::Drain => self.tell(now, call::Input::Drain),
+            Input::EndAll => self.tell(now, call::Input::EndAll),
+            Input::Tick => {}
+        }
+        self.on_time(now);
+        self.drain_transactions(now);
+    }
+
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub fn next_timeout(&self) -> Option<Mono> {
+        [
+            self.transactions.next_timeout(),
+            self.alarms.first().map(|(at, _)| *at),
+            self.board.next_timeout(),
+            self.registrar.next_timeout(),
+            self.lines.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The switchboard, for screens and figures.
+    pub const fn board(&self) -> &Switchboard {
+        &self.board
+    }
+
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    pub fn trunk_states(&self) -> Vec<(String, bool)> {
+        self.lines.trunk_states(&self.settings)
+    }
+
+    /// Legs with media, and RTP port pairs in use.
+    pub fn load(&self) -> (usize, usize) {
+        (self.legs.len(), self.ports.iter().map(PortPool::in_use).sum())
+    }
+
+    fn on_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
+        self.counters.received += 1;
+        if !self.is_known(now.mono, flow) && !self.spend_unknown_budget(now.mono, flow) {
+            return;
+        }
+        match Message::parse(bytes) {
+            Ok(message) => self.transactions.receive(now.mono, flow, message),
+            Err(unreadable) => {
+                self.counters.unreadable += 1;
+                self.transactions.receive_unreadable(flow, unreadable);
+            }
+        }
+    }
+
+    /// Everything the transaction layer has to say, until it falls silent.
+    fn drain_transactions(&mut self, now: Now) {
+        while let Some(output) = self.transactions.poll() {
+            match output {
+                transactions::Output::Send { flow, bytes } => self.outputs.push_back(Output::Send { flow, bytes }),
+                transactions::Output::Event(event) => self.on_event(now, event),
+            }
+        }
+    }
+
+    fn on_event(&mut self, now: Now, event: transactions::Event) {
+        use transactions::Event;
+        match event {
+            Event::Request { tx, flow, request } => self.on_request(now, tx, flow, request),
+            Event::Cancel { invite, .. } => {
+                if let Some(leg) = self.by_server_tx.get(&invite).copied() {
+                    self.with_session(now, LegKey { leg, branch: 0 }, |session, transactions| {
+                        session.on_cancel(now.mono, transactions);
+                    });
+                }
+            }
+            Event::Ack { request, .. } => {
+                if let Some(key) = self.leg_of(&request) {
+                    self.with_session(now, key, |session, _| session.on_ack(&request));
+                }
+            }
+            Event::Response { tx, response, .. } => match self.owners.get(&tx).cloned() {
+                Some(Owner::Leg(key)) => self.with_session(now, key, |session, transactions| {
+                    session.on_response(now.mono, transactions, tx, response);
+                }),
+                Some(Owner::Line(line)) => self.on_line_response(now, line, tx, &response),
+                None => {}
+            },
+            Event::TimedOut { tx } | Event::Failed { tx } => match self.owners.get(&tx).cloned() {
+                Some(Owner::Leg(key)) => self.with_session(now, key, |session, transactions| {
+                    session.on_no_response(now.mono, transactions, tx);
+                }),
+                Some(Owner::Line(line)) => self.on_line_silent(now, line, tx),
+                None => {}
+            },
+            Event::ServerFailed { tx } => {
+                if let Some(leg) = self.by_server_tx.get(&tx).copied() {
+                    self.with_session(now, LegKey { leg, branch: 0 }, |session, _| session.on_server_failed());
+                }
+            }
+            Event::ServerTimedOut { .. } | Event::StrayResponse => {}
+        }
+    }
+
+    fn on_request(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
+        if let Some((status, header)) = unacceptable(&request) {
+            let mut response = request.respond(status);
+            if let Some((name, value)) = header {
+                response.headers.push(name, value);
+            }
+            return self.transactions.respond(now.mono, tx, response);
+        }
+        let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        if in_dialog && request.method != Method::Register {
+            return match self.leg_of(&request) {
+                Some(key) => self.with_session(now, key, |session, transactions| {
+                    session.on_request(now.mono, transactions, tx, flow, &request);
+                }),
+                None => self.transactions.respond(now.mono, tx, request.respond(481)),
+            };
+        }
+        let origin = self.origin(now.mono, flow, &request);
+        if origin == Origin::Unknown {
+            return self.transactions.respond(now.mono, tx, request.respond(403));
+        }
+        match &request.method {
+            Method::Invite => self.on_invite(now, tx, flow, request, origin),
+            Method::Register => self.on_register(now, tx, flow, &request, &origin),
+            Method::Options => {
+                let mut response = request.respond(200);
+                response.headers.push(Name::Allow, ALLOW);
+                response.headers.push(Name::Accept, "application/sdp");
+                response.headers.push(Name::Supported, crate::sip::session::EXTENSIONS.join(", "));
+                self.transactions.respond(now.mono, tx, response);
+            }
+            Method::Bye | Method::Update | Method::Prack | Method::Info => {
+                self.transactions.respond(now.mono, tx, request.respond(481));
+            }
+            Method::Ack
+            | Method::Cancel
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => {
+                let mut response = request.respond(405);
+                response.headers.push(Name::Allow, ALLOW);
+                self.transactions.respond(now.mono, tx, response);
+            }
+        }
+    }
+
+    /// Only a seat's listener registers, and a trunk's address cannot.
+    fn on_register(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Request, origin: &Origin) {
+        if matches!(origin, Origin::Trunk(_)) && !self.settings.serves_seats(flow.listener) {
+            return self.transactions.respond(now.mono, tx, request.respond(403));
+        }
+        let (response, changes) = self.registrar.register(now.mono, flow, request);
+        self.transactions.respond(now.mono, tx, response);
+        self.on_registrations(now, changes);
+    }
+
+    fn on_time(&mut self, now: Now) {
+        self.transactions.handle_timeout(now.mono);
+        self.drain_transactions(now);
+        while let Some((at, leg)) = self.alarms.first().copied().filter(|(at, _)| *at <= now.mono) {
+            self.alarms.remove(&(at, leg));
+            self.on_leg_time(now, leg);
+        }
+        if self.registrar.next_timeout().is_some_and(|at| at <= now.mono) {
+            let changes = self.registrar.handle_timeout(now.mono);
+            self.on_registrations(now, changes);
+        }
+        self.on_line_time(now);
+        if self.board.next_timeout().is_some_and(|at| at <= now.mono) {
+            self.tell(now, call::Input::Tick);
+        }
+    }
+
+    fn on_transport_failed(&mut self, now: Now, flow: Flow) {
+        self.transactions.transport_failed(now.mono, flow);
+        for leg in self.legs.values_mut() {
+            leg.on_transport_failed(flow);
+        }
+        let changes = self.registrar.unreachable(flow);
+        self.on_registrations(now, changes);
+    }
+
+    fn reload(&mut self, now: Now, settings: Settings) {
+        let changes = self.registrar.set_accounts(settings.accounts());
+        for wish in self.board.reload(now, settings.board.clone(), settings.plan.clone()) {
+            self.carry_out(now, wish);
+        }
+        // Listeners and their ports stay as they were bound; everything else is new.
+        let listeners = std::mem::take(&mut self.settings.listeners);
+        self.settings = Settings { listeners, ..settings };
+        self.on_registrations(now, changes);
+        self.start_lines(now);
+    }
+
+    /// Gives the switchboard an input and carries out what it wants.
+    fn tell(&mut self, now: Now, input: call::Input) {
+        for wish in self.board.handle(now, input) {
+            self.carry_out(now, wish);
+        }
+    }
+}
+
+/// What no request may have, whoever sent it: an unknown scheme (416), an extension that is
+/// required and not ours (420). RFC 3261 §8.2.2.
+fn unacceptable(request: &Request) -> Option<(u16, Option<(Name, String)>)> {
+    if !matches!(request.method, Method::Cancel | Method::Ack) {
+        let unknown: Vec<String> = request
+            .headers
+            .tokens(&Name::Require)
+            .into_iter()
+            .filter(|token| !crate::sip::session::EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(token)))
+            .collect();
+        if !unknown.is_empty() {
+            return Some((420, Some((Name::Unsupported, unknown.join(", ")))));
+        }
+    }
+    let scheme = request.uri.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    if !matches!(scheme.as_str(), "sip" | "sips" | "tel") {
+        return Some((416, None));
+    }
+    None
+}

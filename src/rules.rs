@@ -1,4 +1,6 @@
 //! The regulation as functions: which number is meant, how long a recording is kept.
 //! This folder uses nobody and knows no today; every date is an argument.
 
+pub mod callback;
 pub mod numbers;
+pub mod retention;

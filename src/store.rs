@@ -1,1 +1,102 @@
 //! Tickets, calls and seats on disk: an fsynced answer journal in front of a database.
+//!
+//! The journal is the truth. An `Entry` appended to it is on disk before it counts; the `Applier`
+//! carries the entries, in order and exactly once, into whichever `Store` holds the tables that
+//! people ask. A database that is locked, gone or deleted stops nobody and loses nothing.
+
+pub mod apply;
+pub mod edit;
+pub mod entry;
+pub mod journal;
+pub mod memory;
+pub mod numbering;
+pub mod query;
+pub mod sqlite;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::archive::Sealed;
+use crate::call::{CallId, SeatNo};
+use crate::time::Wall;
+use entry::{Access, Record, SeatChange};
+use numbering::Number;
+use query::{Alarm, CallbackTask, Counts, MissedQuery, Page, RecordingQuery, SetAside, Span, Ticket, TicketQuery};
+
+use crate::call::MissedCall;
+
+/// The tables that people ask. Written by the `Applier` alone.
+pub trait Store: Send + Sync + 'static {
+    /// How far this journal has been applied; 0 for one never seen.
+    fn position(&self, journal: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Applies these records and moves the position from `after` to `upto`, all or nothing.
+    /// Refused with `Moved` unless the position is `after`. An entry applied before does nothing.
+    /// Returns how many entries could not be applied and were set aside.
+    fn apply(
+        &self,
+        journal: &str,
+        after: u64,
+        records: &[Arc<Record>],
+        upto: u64,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Sets the position back: the journal lost entries that had been applied, and will use their places again.
+    fn rewind(&self, journal: &str, to: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The greatest ticket number per prefix and day.
+    fn numbers(&self) -> impl Future<Output = Result<Vec<Number>, StoreError>> + Send;
+
+    fn ticket(&self, number: &str) -> impl Future<Output = Result<Option<Ticket>, StoreError>> + Send;
+
+    fn ticket_of(&self, call: CallId) -> impl Future<Output = Result<Option<Ticket>, StoreError>> + Send;
+
+    /// Newest first.
+    fn tickets(&self, query: &TicketQuery) -> impl Future<Output = Result<Page<Ticket>, StoreError>> + Send;
+
+    /// Whether this edit was carried out; None: not (yet) seen.
+    fn edit_outcome(&self, edit: &str) -> impl Future<Output = Result<Option<bool>, StoreError>> + Send;
+
+    /// Newest first.
+    fn missed(&self, query: &MissedQuery) -> impl Future<Output = Result<Page<MissedCall>, StoreError>> + Send;
+
+    /// Whom to call back now, longest waiting first (R18).
+    fn callbacks(&self, now: Wall) -> impl Future<Output = Result<Vec<CallbackTask>, StoreError>> + Send;
+
+    /// Every callback task of a number, newest first.
+    fn callbacks_of(&self, caller: &str) -> impl Future<Output = Result<Vec<CallbackTask>, StoreError>> + Send;
+
+    /// Newest first.
+    fn recordings(&self, query: &RecordingQuery) -> impl Future<Output = Result<Page<Sealed>, StoreError>> + Send;
+
+    /// Who fetched the recording of this call, oldest first.
+    fn accesses(&self, call: CallId) -> impl Future<Output = Result<Vec<Access>, StoreError>> + Send;
+
+    /// Oldest first.
+    fn seat_history(
+        &self,
+        seat: &SeatNo,
+        span: Span,
+    ) -> impl Future<Output = Result<Vec<SeatChange>, StoreError>> + Send;
+
+    /// Alarms that are active or were at some time in the span, newest first.
+    fn alarms(&self, span: Span) -> impl Future<Output = Result<Vec<Alarm>, StoreError>> + Send;
+
+    /// Calls that arrived in the span, for the connect rate (rules.md §9.7).
+    fn counts(&self, span: Span) -> impl Future<Output = Result<Counts, StoreError>> + Send;
+
+    /// Entries that could not be applied; someone must look at them.
+    fn set_aside(&self) -> impl Future<Output = Result<Vec<SetAside>, StoreError>> + Send;
+}
+
+/// No text of an error shows anything of a row.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Locked, full, damaged, not there: worth another try.
+    #[error("database: cannot {deed}: {why}")]
+    Gone { deed: &'static str, why: String },
+    #[error("database: it has applied up to entry {position}")]
+    Moved { position: u64 },
+    #[error("database: a row of {table} cannot be read")]
+    Unreadable { table: &'static str },
+}

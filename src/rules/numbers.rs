@@ -1,4 +1,17 @@
-//! The 28 hotline numbers (R1–R7): which code a caller meant, whatever form the carrier sent.
+//! The 28 hotline numbers (R1–R7): which code a caller meant, whatever form the carrier sent, and
+//! where that code leads on a given day.
+
+pub mod check;
+pub mod form;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::civil::Date;
+use thiserror::Error;
+
+pub use check::{CANCELLED, EMERGENCY, RowFault, RowReason};
+pub use form::AreaCode;
 
 /// What the INVITE said about the number that was dialled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,4 +22,218 @@ pub struct Dialled {
     /// User parts of History-Info, oldest first, then of Diversion, newest first.
     pub history: Vec<String>,
     pub diversion: Vec<String>,
+}
+
+/// How a code belongs to the hotline (R2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// 12345 itself.
+    Own,
+    /// 整体并入, Art. 16: the public number is cancelled; what still arrives is treated as 12345.
+    Merged,
+    /// 双号并行, Art. 17: the number stays, its calls go to the hotline's seats.
+    Dual,
+    /// Handed to a service of its own (R6, R14); `skill` answers while the transfer cannot be made.
+    Transfer,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Own => "own",
+            Self::Merged => "merged",
+            Self::Dual => "dual",
+            Self::Transfer => "transfer",
+        })
+    }
+}
+
+/// One row of the number table: a code, and what it means from one day to another (R2, R6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberRow {
+    pub code: String,
+    pub mode: Mode,
+    /// The code that this one is an alias of; None for a primary.
+    pub primary: Option<String>,
+    /// What the number is for, shown on the seat's phone.
+    pub label: String,
+    /// Skill group; an alias may leave it to its primary. Of a transfer row: who answers instead.
+    pub skill: Option<String>,
+    /// Code whose greeting is played; an alias leaves it to its primary, None is the general one.
+    pub greeting: Option<String>,
+    /// Where a transfer row leads.
+    pub target: Option<String>,
+    /// First day on which the row holds; None: since ever.
+    pub valid_from: Option<Date>,
+    /// Last day on which it holds; None: for good.
+    pub valid_to: Option<Date>,
+    /// R3: the owner insists on bringing a cancelled number back.
+    pub allow_revive: bool,
+}
+
+impl NumberRow {
+    pub fn holds_on(&self, day: Date) -> bool {
+        self.valid_from.is_none_or(|from| from <= day) && self.valid_to.is_none_or(|to| day <= to)
+    }
+
+    /// The code this row is an alias of, if it is one.
+    pub fn alias_of(&self) -> Option<&str> {
+        self.primary.as_deref().filter(|primary| *primary != self.code)
+    }
+}
+
+/// Where a call goes.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Route {
+    /// The code that was dialled; reports show it beside the primary (R5).
+    pub original_code: String,
+    pub hotline_primary: String,
+    pub mode: Mode,
+    pub skill: String,
+    pub label: String,
+    /// Code whose greeting is played; None: the general one.
+    pub greeting: Option<String>,
+    /// Of `Mode::Transfer`: the service that the call is meant for.
+    pub target: Option<String>,
+    /// The reasons, one step a line.
+    pub why: Vec<String>,
+}
+
+/// What a trunk's configuration says about the numbers it delivers (R1).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrunkNumbers<'a> {
+    pub pilots: &'a [String],
+    pub default_code: Option<&'a str>,
+    pub strip_prefix: Option<&'a str>,
+}
+
+/// No such hotline number (R7): 404, a call-attempt record, no ticket. `why` names no number.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("not a hotline number: {}", why.join("; "))]
+pub struct UnknownNumber {
+    pub why: Vec<String>,
+}
+
+/// The checked number table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberPlan {
+    area: AreaCode,
+    /// Rows of one code hold on different days.
+    rows: BTreeMap<String, Vec<NumberRow>>,
+}
+
+impl NumberPlan {
+    /// Checks the rows (R2, R3, R5, R7); every fault names its row by its place in `rows`.
+    pub fn new(rows: Vec<NumberRow>, area: AreaCode) -> Result<Self, Vec<RowFault>> {
+        let faults = check::faults(&rows);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let mut by_code: BTreeMap<String, Vec<NumberRow>> = BTreeMap::new();
+        for row in rows {
+            by_code.entry(row.code.clone()).or_default().push(row);
+        }
+        Ok(Self { area, rows: by_code })
+    }
+
+    /// What becomes of a call that dialled this on this local day. The Request-URI decides; only a
+    /// pilot number looks further: oldest History-Info, oldest Diversion, To, the trunk's default (R1).
+    pub fn route(&self, dialled: &Dialled, trunk: &TrunkNumbers<'_>, on: Date) -> Result<Route, UnknownNumber> {
+        let read = |text: &str| self.read(text, trunk.strip_prefix, on);
+        if let Some(row) = read(&dialled.request_uri) {
+            return Ok(self.resolve(row, on, vec![format!("Request-URI reads {}", row.code)]));
+        }
+        if !self.is_pilot(&dialled.request_uri, trunk) {
+            return Err(UnknownNumber {
+                why: vec!["the Request-URI is neither a code nor a pilot of the trunk".into()],
+            });
+        }
+        let pilot = || "Request-URI is a pilot of the trunk".to_owned();
+        let history = dialled.history.iter().map(|user| ("History-Info", user));
+        let diversion = dialled.diversion.iter().rev().map(|user| ("Diversion", user));
+        for (header, text) in history.chain(diversion).chain([("To", &dialled.to)]) {
+            if let Some(row) = read(text) {
+                return Ok(self.resolve(row, on, vec![pilot(), format!("{header} reads {}", row.code)]));
+            }
+        }
+        let Some(code) = trunk.default_code else {
+            let nowhere = "no code in History-Info, Diversion or To, and the trunk has no default_code";
+            return Err(UnknownNumber { why: vec![pilot(), nowhere.into()] });
+        };
+        match self.row(code, on) {
+            Some(row) => Ok(self.resolve(row, on, vec![pilot(), format!("the trunk's default_code is {code}")])),
+            None => Err(UnknownNumber { why: vec![pilot(), format!("default_code {code} is not valid on {on}")] }),
+        }
+    }
+
+    /// The row of a code on a day.
+    pub fn row(&self, code: &str, on: Date) -> Option<&NumberRow> {
+        self.rows.get(code)?.iter().find(|row| row.holds_on(on))
+    }
+
+    /// Every row, by code.
+    pub fn rows(&self) -> impl Iterator<Item = &NumberRow> {
+        self.rows.values().flatten()
+    }
+
+    /// Codes that `before` had merged and that this table brings back without being told to (R3).
+    pub fn revived_since(&self, before: &Self) -> Vec<&str> {
+        let merged = |rows: &[NumberRow]| rows.iter().any(|row| row.mode == Mode::Merged);
+        let back = |rows: &[NumberRow]| !merged(rows) && !rows.iter().any(|row| row.allow_revive);
+        self.rows
+            .iter()
+            .filter(|(code, rows)| back(rows) && before.rows.get(*code).is_some_and(|former| merged(former)))
+            .map(|(code, _)| code.as_str())
+            .collect()
+    }
+
+    pub fn area(&self) -> &AreaCode {
+        &self.area
+    }
+
+    fn read(&self, text: &str, strip_prefix: Option<&str>, on: Date) -> Option<&NumberRow> {
+        form::readings(text, &self.area, strip_prefix).iter().find_map(|code| self.row(code, on))
+    }
+
+    /// A pilot is compared in its local form, so that the table may write it in any of the carrier's
+    /// forms; a pilot that is a name (a registered Contact) is compared as text.
+    fn is_pilot(&self, text: &str, trunk: &TrunkNumbers<'_>) -> bool {
+        let dialled = form::readings(text, &self.area, trunk.strip_prefix);
+        let user = form::user(text);
+        trunk.pilots.iter().any(|pilot| {
+            user.as_deref().is_some_and(|user| user == pilot)
+                || form::readings(pilot, &self.area, None).iter().any(|reading| dialled.contains(reading))
+        })
+    }
+
+    fn resolve(&self, row: &NumberRow, on: Date, mut why: Vec<String>) -> Route {
+        if row.valid_from.is_some() || row.valid_to.is_some() {
+            let day = |day: Option<Date>| day.map_or("…".to_owned(), |day| day.to_string());
+            why.push(format!("the row of {} for {} – {}", row.code, day(row.valid_from), day(row.valid_to)));
+        }
+        // `check` has seen that a primary holds on every day on which its alias does.
+        let primary = row.alias_of().and_then(|primary| self.row(primary, on)).unwrap_or(row);
+        if primary.code != row.code {
+            let kind = match row.mode {
+                Mode::Merged => "merged into",
+                Mode::Own | Mode::Dual | Mode::Transfer => "an alias of",
+            };
+            why.push(format!("{} is {kind} {}", row.code, primary.code));
+        }
+        let skill = row.skill.as_ref().or(primary.skill.as_ref()).cloned().unwrap_or_default();
+        if let (Mode::Transfer, Some(target)) = (row.mode, &row.target) {
+            why.push(format!("meant for {target}; skill {skill} answers while that transfer cannot be made"));
+        }
+        Route {
+            original_code: row.code.clone(),
+            hotline_primary: primary.code.clone(),
+            mode: row.mode,
+            skill,
+            label: row.label.clone(),
+            greeting: row.greeting.as_ref().or(primary.greeting.as_ref()).cloned(),
+            target: row.target.clone(),
+            why,
+        }
+    }
 }

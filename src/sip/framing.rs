@@ -35,6 +35,11 @@ impl Framer {
         Framer::default()
     }
 
+    /// Whether no part of a message is waiting for its rest.
+    pub fn is_empty(&self) -> bool {
+        self.start >= self.buffer.len()
+    }
+
     /// Adds what was read from the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.is_broken {

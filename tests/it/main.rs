@@ -1,4 +1,15 @@
 //! The whole program from outside, in one test binary.
 
 mod torture;
+mod commands;
+mod config;
+mod config_faults;
+mod digest;
+mod guessing;
+mod numbers;
+mod registrar;
+mod registration;
+mod sdp;
+mod sources;
+mod transactions;
 mod wire;

@@ -1,0 +1,157 @@
+//! Carries out whatever the exchange wants that is not a SIP message: media, recorder, journal,
+//! alarms, figures. Nothing here waits for a disk.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use tokio::sync::mpsc::Sender;
+
+use crate::archive::{Order, RecordingMeta};
+use crate::call::{OpenTicket, Output as Wish};
+use crate::exchange::{Input, Output};
+use crate::media;
+use crate::net::driver::Event;
+use crate::privacy::Private;
+use crate::sip::flow::Flow;
+use crate::store::entry::{Entry, Leg, MarkedInvalid, SeatChange};
+use crate::store::journal::Journal;
+use crate::time::Now;
+
+use super::alarms::Alarms;
+use super::figures::Figures;
+use super::trace::TraceBook;
+
+pub struct Desk {
+    pub media: media::Handle,
+    pub archive: SyncSender<Order>,
+    pub journal: Journal,
+    pub alarms: Arc<Alarms>,
+    pub figures: Arc<Figures>,
+    pub trace: TraceBook,
+    pub inbox: Sender<Event>,
+    /// Orders that found the recorder's queue full. None may be lost: an unsealed recording would
+    /// wait for the next start.
+    pub held_back: VecDeque<Order>,
+}
+
+/// How a leg is released after a crash, as the journal holds it.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Farewell {
+    pub listener: u16,
+    pub transport: crate::sip::flow::Transport,
+    pub remote: std::net::SocketAddr,
+    /// The BYE as text; a display name in another charset is of no importance to it.
+    pub bye: String,
+}
+
+impl Farewell {
+    pub fn flow(&self) -> Flow {
+        Flow { listener: crate::sip::flow::ListenerId(self.listener), transport: self.transport, remote: self.remote }
+    }
+}
+
+impl Desk {
+    pub fn carry(&mut self, now: Now, output: Output) {
+        self.hand_over();
+        match output {
+            // The driver's own business.
+            Output::Send { .. } => {}
+            Output::Media(command) => self.media.send(command),
+            Output::Call(wish) => self.carry_wish(now, wish),
+            Output::Placed { call, leg, sip_call_id } => self.trace.placed(call, leg, &sip_call_id),
+            Output::LegStands { call, leg, flow, bye } => {
+                let farewell = Farewell {
+                    listener: flow.listener.0,
+                    transport: flow.transport,
+                    remote: flow.remote,
+                    bye: String::from_utf8_lossy(&bye).into_owned(),
+                };
+                if let Ok(dialog) = serde_json::to_string(&farewell) {
+                    self.write(Entry::Leg(Leg { call, leg, at: now.wall, dialog: Private::new(dialog) }));
+                }
+            }
+            Output::Figures { figures, .. } => self.figures.leg_ended(&figures),
+        }
+    }
+
+    fn carry_wish(&mut self, now: Now, wish: Wish) {
+        match wish {
+            Wish::OpenRecording { call, started, hotline, seat, trunk } => {
+                let meta = Box::new(RecordingMeta { hotline, seat: seat.0, trunk });
+                self.order(Order::Open { call, now, folder_day: started, meta });
+            }
+            Wish::OpenTicket(ticket) => self.open_ticket(ticket),
+            Wish::Mark { call, at, what } => self.order(Order::Mark { call, at, what }),
+            Wish::SealRecording { call, ended } => self.order(Order::Seal { call, ended, at: now.mono }),
+            Wish::CloseCall(record) => {
+                self.figures.call_closed(&record);
+                self.write(Entry::Closed(record));
+            }
+            Wish::MarkInvalid { call, reason } => {
+                self.write(Entry::Invalid(MarkedInvalid { call, at: now.wall, reason }));
+            }
+            Wish::Missed(missed) => {
+                self.figures.call_missed(&missed);
+                self.write(Entry::Missed(missed));
+            }
+            Wish::SeatChanged { seat, state, reason, at } => {
+                self.write(Entry::Seat(SeatChange { seat, state, reason, at }));
+            }
+            Wish::Alarm { name, subject, active } => self.alarms.set(now.wall, name, &subject, active, None),
+            Wish::Note { call, text } => self.trace.note(now.wall, call, text),
+            // The exchange carries these out itself.
+            Wish::Dial { .. }
+            | Wish::Progress { .. }
+            | Wish::Answer { .. }
+            | Wish::Refuse { .. }
+            | Wish::HangUp { .. }
+            | Wish::Play { .. }
+            | Wish::StopPlay { .. }
+            | Wish::Mix { .. } => {}
+        }
+    }
+
+    /// The caller's 200 waits for this entry to be on disk; a failing disk is told at once, so that
+    /// the caller is answered all the same (R33).
+    fn open_ticket(&self, ticket: Box<OpenTicket>) {
+        let (inbox, call) = (self.inbox.clone(), ticket.call);
+        self.figures.call_answered(&ticket);
+        self.journal.append(Entry::Answered(ticket), move |receipt| {
+            let number = receipt.ok().and_then(|receipt| receipt.number);
+            // On the journal's thread; the loop is gone only when the server ends.
+            let _ = inbox.blocking_send(Event::Input(Input::TicketOpened { call, number }));
+        });
+    }
+
+    fn write(&self, entry: Entry) {
+        let figures = Arc::clone(&self.figures);
+        // The watch raises the alarm; the journal itself keeps the entry and tries again.
+        self.journal.append(entry, move |receipt| {
+            if receipt.is_err() {
+                figures.journal_errors.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Never waits for the recorder; what its queue does not take now goes with a later order.
+    fn order(&mut self, order: Order) {
+        self.held_back.push_back(order);
+        self.hand_over();
+    }
+
+    fn hand_over(&mut self) {
+        while let Some(order) = self.held_back.pop_front() {
+            match self.archive.try_send(order) {
+                Ok(()) => {}
+                Err(TrySendError::Full(order)) => {
+                    self.figures.recorder_overflow.fetch_add(1, Ordering::Relaxed);
+                    self.held_back.push_front(order);
+                    return;
+                }
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Passwords of seats and the API token: made at the first start, kept in a file of their owner's.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, SeatSettings};
+
+/// Letters and digits that cannot be taken for one another on a phone's display.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    api_token: String,
+    #[serde(default)]
+    seats: BTreeMap<String, String>,
+}
+
+/// What `<data>/secrets.toml` holds.
+#[derive(Debug)]
+pub struct Secrets {
+    file: File,
+    /// What this start has made: to be shown once.
+    pub fresh: Vec<(String, String)>,
+}
+
+impl Secrets {
+    /// Reads the file, and adds what the configuration's seats lack. The file is readable by its
+    /// owner only (0600). Err names the file.
+    pub fn open(data: &Path, config: &Config) -> io::Result<Self> {
+        let path = data.join("secrets.toml");
+        let mut file = match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str::<File>(&text)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display())))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => File::default(),
+            Err(error) => return Err(named(&path, error)),
+        };
+        let mut fresh = Vec::new();
+        if file.api_token.is_empty() {
+            file.api_token = random_word(32)?;
+            fresh.push(("API token".to_string(), file.api_token.clone()));
+        }
+        for seat in config.seats.iter().filter(|seat| seat.password.is_none()) {
+            if !file.seats.contains_key(&seat.no.0) {
+                let password = random_word(16)?;
+                fresh.push((format!("seat {}", seat.no.0), password.clone()));
+                file.seats.insert(seat.no.0.clone(), password);
+            }
+        }
+        if !fresh.is_empty() {
+            write(&path, &file).map_err(|error| named(&path, error))?;
+        }
+        Ok(Self { file, fresh })
+    }
+
+    /// A seat's own password where the configuration gives one, else the one that was made.
+    pub fn password(&self, seat: &SeatSettings) -> String {
+        let configured = seat.password.as_ref().map(|secret| secret.reveal().to_string());
+        configured.or_else(|| self.file.seats.get(&seat.no.0).cloned()).unwrap_or_default()
+    }
+
+    pub fn api_token(&self) -> &str {
+        &self.file.api_token
+    }
+
+    /// The token of a server that runs (or ran) on this data folder, for the commands that ask it.
+    pub fn read_token(data: &Path) -> io::Result<String> {
+        let path = data.join("secrets.toml");
+        let text = fs::read_to_string(&path).map_err(|error| named(&path, error))?;
+        let file: File = toml::from_str(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Ok(file.api_token)
+    }
+}
+
+/// Written aside and renamed, so that a crash leaves the old file or the new one.
+fn write(path: &Path, file: &File) -> io::Result<()> {
+    let text = toml::to_string(file).map_err(io::Error::other)?;
+    let aside: PathBuf = path.with_extension("toml.new");
+    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()?;
+    fs::rename(&aside, path)
+}
+
+fn random_word(length: usize) -> io::Result<String> {
+    let mut bytes = vec![0; length];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let letter = |byte: &u8| char::from(ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or(b'a'));
+    Ok(bytes.iter().map(letter).collect())
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,215 @@
+//! The checked configuration, in the words of the exchange and of the switchboard.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+
+use crate::call::settings::{
+    AfterWrapUp, Night, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
+};
+use crate::call::{SeatAsk, SeatKind};
+use crate::config::{self, Config, PortRange, Require};
+use crate::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
+use crate::net::driver::Listen;
+use crate::sip::flow::{Flow, ListenerId};
+use crate::sip::registrar::RegistrarLimits;
+use crate::sip::session::Reliable;
+
+use super::secrets::Secrets;
+
+/// Feature codes of a seat's phone. `*` and two digits can be typed on every phone.
+pub const FEATURES: [(&str, &str); 7] = [
+    ("*11", "sign in"),
+    ("*10", "sign out"),
+    ("*20", "free (also ends wrap-up)"),
+    ("*21", "busy"),
+    ("*22", "break"),
+    ("*30", "the last call was a bad call"),
+    ("*31", "the last call was silent"),
+];
+
+pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
+    Settings {
+        listeners: config.listens.iter().enumerate().map(|(index, listen)| listener(config, index, listen)).collect(),
+        pools: pools(config).into_iter().map(|(_, range)| (range.first, range.last)).collect(),
+        trunks: config.trunks.iter().map(|row| trunk(config, row)).collect(),
+        seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
+        realm: config.server.realm.clone(),
+        user_agent: config.server.user_agent.clone(),
+        registrar: RegistrarLimits::default(),
+        features: features(),
+        board: board_settings(config),
+        plan: config.numbers.clone(),
+    }
+}
+
+pub fn listens(config: &Config) -> Vec<Listen> {
+    let listen = |(index, row): (usize, &config::Listen)| Listen {
+        id: listener_id(index),
+        transport: row.transport,
+        bind: row.bind,
+    };
+    config.listens.iter().enumerate().map(listen).collect()
+}
+
+pub fn board_settings(config: &Config) -> BoardSettings {
+    let server = &config.server;
+    BoardSettings {
+        seats: config.seats.iter().map(|row| (row.no.clone(), seat(row))).collect(),
+        skills: config.queues.iter().map(|row| (row.skill.clone(), skill(row))).collect(),
+        centres: config.centres.iter().map(|row| (row.id.clone(), row.ticket_prefix.clone())).collect(),
+        city_centre: server.centre.clone(),
+        trunks: config.trunks.iter().map(|row| (row.name.clone(), codes(row))).collect(),
+        night: config.night.map(|night| Night { from: night.from, to: night.to }),
+        ring_time: server.ring_no_answer,
+        wrap_up: server.wrap_up,
+        after_wrap_up: AfterWrapUp::Idle,
+        announce_every: server.announce_every,
+        play_greeting: server.greeting,
+        play_notice: server.notice,
+        play_seat_number: server.say_seat_number,
+        ..BoardSettings::default()
+    }
+}
+
+fn listener_id(index: usize) -> ListenerId {
+    ListenerId(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+/// One pool of ports for each address that RTP is bound to, with its range.
+fn pools(config: &Config) -> Vec<(IpAddr, PortRange)> {
+    let mut pools: Vec<(IpAddr, PortRange)> = Vec::new();
+    for listen in &config.listens {
+        let pool = (listen.media_bind, listen.rtp_ports);
+        if !pools.contains(&pool) {
+            pools.push(pool);
+        }
+    }
+    pools
+}
+
+fn listener(config: &Config, index: usize, listen: &config::Listen) -> Listener {
+    let pool = (listen.media_bind, listen.rtp_ports);
+    Listener {
+        id: listener_id(index),
+        transport: listen.transport,
+        sip_address: listen.sip_address,
+        media_address: listen.media_address,
+        media_bind: listen.media_bind,
+        serves_trunks: listen.serves.trunks(),
+        serves_seats: listen.serves.seats(),
+        pool: pools(config).iter().position(|known| *known == pool).unwrap_or(0),
+    }
+}
+
+/// The id of the listener of that name; the first one where `cross` has let a wrong name through.
+fn listener_named(config: &Config, name: &str) -> ListenerId {
+    listener_id(config.listens.iter().position(|listen| listen.name == name).unwrap_or(0))
+}
+
+fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
+    let sources = row.sources.iter().map(|source| Source {
+        address: source.address,
+        prefix_len: source.prefix_len,
+        port: source.port,
+    });
+    Trunk {
+        name: row.name.clone(),
+        listener: listener_named(config, &row.listen),
+        sources: sources.collect(),
+        addresses: row.hosts.iter().filter_map(|host| literal(host)).collect(),
+        domain: row.hosts.first().cloned().unwrap_or_default(),
+        credentials: row.username.clone().zip(row.password.as_ref().map(|secret| secret.reveal().to_string())),
+        register: row.register,
+        options_interval: row.options_interval,
+        channels: row.channels,
+        platform: row.platform.clone(),
+        queue_answer: row.queue_answer,
+        ring_with_180: row.ring_with_180,
+        laws: row.laws.clone(),
+        ptime: row.ptime,
+        reliable: match row.reliable_provisionals {
+            Require::Off => Reliable::Off,
+            Require::Supported => Reliable::Supported,
+            Require::Required => Reliable::Required,
+        },
+        session_expires: row.session_expires,
+        overload_status: row.overload_status,
+        overload_retry_after: row.overload_retry_after,
+    }
+}
+
+/// `192.0.2.1`, `192.0.2.1:5080`, `[2001:db8::1]:5060`: a host that needs no look-up.
+fn literal(host: &str) -> Option<SocketAddr> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.parse().ok().or_else(|| bare.parse().ok().map(|ip| SocketAddr::new(ip, 5060)))
+}
+
+/// The trunk hosts that are names: `(trunk, hosts)`.
+pub fn names_to_resolve(config: &Config) -> Vec<(String, Vec<String>)> {
+    let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| literal(host).is_none());
+    config.trunks.iter().filter(needs).map(|row| (row.name.clone(), row.hosts.clone())).collect()
+}
+
+fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> SeatLine {
+    let named = row.listen.as_deref().map(|name| listener_named(config, name));
+    let fixed = row.contact.as_ref().and_then(|contact| {
+        let fits = |listen: &config::Listen| listen.serves.seats() && config::seats::reaches(contact, listen);
+        let listener = named.or_else(|| config.listens.iter().position(fits).map(listener_id))?;
+        Some(Flow { listener, transport: contact.transport, remote: contact.address })
+    });
+    SeatLine { seat: row.no.clone(), password: secrets.password(row), fixed }
+}
+
+fn features() -> BTreeMap<String, SeatAsk> {
+    let ask = |code: &str| match code {
+        "*11" => SeatAsk::SignIn,
+        "*10" => SeatAsk::SignOut,
+        "*20" => SeatAsk::Free,
+        "*21" => SeatAsk::Busy,
+        "*22" => SeatAsk::Break("by phone".to_string()),
+        "*30" => SeatAsk::BadCall("harassing".to_string()),
+        _ => SeatAsk::BadCall("silent".to_string()),
+    };
+    FEATURES.iter().map(|(code, _)| ((*code).to_string(), ask(code))).collect()
+}
+
+fn seat(row: &config::SeatSettings) -> SeatSettings {
+    SeatSettings {
+        name: row.name.clone(),
+        kind: match row.kind {
+            config::SeatKind::Local => SeatKind::Local,
+            config::SeatKind::Remote => SeatKind::Remote,
+            config::SeatKind::Expert => SeatKind::Expert,
+            config::SeatKind::Branch => SeatKind::Branch,
+            config::SeatKind::Leader => SeatKind::Leader,
+        },
+        centre: row.centre.clone(),
+        skills: row.skills.iter().cloned().collect::<BTreeSet<_>>(),
+    }
+}
+
+fn skill(row: &config::QueueSettings) -> SkillSettings {
+    let open = |groups: &[String]| -> Vec<Overflow> {
+        groups.iter().map(|to| Overflow { to: to.clone(), after: row.overflow_after }).collect()
+    };
+    SkillSettings {
+        centre: String::new(),
+        priority: row.priority,
+        overflow: open(row.overflow_at(false)),
+        night_overflow: open(row.overflow_at(true)),
+    }
+}
+
+fn codes(row: &config::Trunk) -> TrunkCodes {
+    TrunkCodes {
+        pilots: row.pilots.clone(),
+        default_code: row.default_code.clone(),
+        strip_prefix: row.strip_prefix.clone(),
+    }
+}
+
+/// The system's own look-up, for a machine whose hosts file knows what DNS does not.
+pub fn look_up(host: &str) -> Vec<SocketAddr> {
+    let with_port = if host.contains(':') { host.to_string() } else { format!("{host}:5060") };
+    with_port.to_socket_addrs().map(Iterator::collect).unwrap_or_default()
+}

@@ -1,0 +1,61 @@
+//! Looks at the parts once a second and raises or clears their alarms: journal, database, recorder, disk.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::archive;
+use crate::store::apply::Progress;
+use crate::store::journal::Journal;
+
+use super::alarms::Alarms;
+use super::figures::Figures;
+
+/// With less room than this the operator must act, bytes; with less than a tenth of it, at once.
+const LOW: u64 = 10 << 30;
+
+pub struct Watch {
+    pub journal: Journal,
+    pub progress: Progress,
+    pub archive: Arc<archive::Figures>,
+    pub figures: Arc<Figures>,
+    pub alarms: Arc<Alarms>,
+    pub recordings: PathBuf,
+}
+
+impl Watch {
+    pub async fn run(self) {
+        let mut every = tokio::time::interval(Duration::from_secs(1));
+        let (mut errors, mut overflow) = (0, 0);
+        loop {
+            every.tick().await;
+            let journal = self.journal.health().failing;
+            self.alarms.now("journal", "", journal.is_some(), journal);
+            let database = self.progress.trouble().failing;
+            self.alarms.now("database", "", database.is_some(), database);
+            let seen = self.archive.write_errors.load(Ordering::Relaxed);
+            self.alarms.now("recording", "disk", seen > errors, None);
+            errors = seen;
+            let seen = self.figures.recorder_overflow.load(Ordering::Relaxed);
+            self.alarms.now("recording", "queue", seen > overflow, None);
+            overflow = seen;
+            if let Some(free) = free_bytes(&self.recordings) {
+                let detail = Some(format!("{} MiB free", free >> 20));
+                self.alarms.now("disk_full", "recordings", free < LOW / 10, detail.clone());
+                self.alarms.now("disk_low", "recordings", free < LOW, detail);
+            }
+        }
+    }
+}
+
+/// Bytes that an ordinary user may still write there.
+pub fn free_bytes(folder: &std::path::Path) -> Option<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
+    // SAFETY: `path` is a C string and `stats` a live statvfs that the kernel fills in.
+    unsafe {
+        let mut stats: libc::statvfs = std::mem::zeroed();
+        (libc::statvfs(path.as_ptr(), &raw mut stats) == 0).then(|| stats.f_bavail.saturating_mul(stats.f_frsize))
+    }
+}

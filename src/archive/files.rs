@@ -1,0 +1,164 @@
+//! The files of one recording while it grows: parts of bounded size, each with a true header.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Side;
+use super::tape::lay;
+use crate::audio::g711::Law;
+use crate::audio::wav::{self, Format};
+
+/// Frames of silence written at a time where a recording has to catch up.
+const SILENCE: u64 = 16_384;
+
+/// One open `call….wav.part`.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) file: File,
+    /// The disk refused it once: the system tells this one time only.
+    pub(super) unsafe_on_disk: AtomicBool,
+}
+
+/// The parts of one recording, addressed by frame.
+#[derive(Debug)]
+pub(super) struct Files {
+    folder: PathBuf,
+    format: Format,
+    /// Frames in a full part.
+    capacity: u64,
+    parts: Vec<Arc<Part>>,
+    /// Frames on disk, without a hole.
+    written: u64,
+}
+
+impl Files {
+    pub(super) fn new(folder: PathBuf, format: Format, part_bytes: u64) -> Self {
+        Self { folder, format, capacity: format.frames_within(part_bytes), parts: Vec::new(), written: 0 }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(super) fn parts(&self) -> &[Arc<Part>] {
+        &self.parts
+    }
+
+    /// Makes the folder where it is not there yet. A folder with a sealed recording is refused.
+    pub(super) fn create_folder(&self) -> io::Result<()> {
+        match DirBuilder::new().mode(0o750).create(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                DirBuilder::new().mode(0o750).recursive(true).create(&self.folder)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let sealed = ["call.wav", "call.json"].iter().any(|name| self.folder.join(name).exists());
+                if sealed { Err(error) } else { Ok(()) }
+            }
+            made => made,
+        }
+    }
+
+    /// Makes the first part.
+    pub(super) fn create_first(&mut self) -> io::Result<()> {
+        self.part(0).map(drop)
+    }
+
+    /// Writes whole frames from frame `at` on; what lies between the end of the file and `at` becomes
+    /// silence. Headers tell the truth again when it returns.
+    pub(super) fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        while self.written < at {
+            let frames = SILENCE.min(at - self.written);
+            let silence = vec![self.format.silence(); frames as usize * self.format.frame_bytes()];
+            self.write_frames(self.written, &silence)?;
+        }
+        self.write_frames(at, bytes)
+    }
+
+    fn write_frames(&mut self, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
+        let frame_bytes = self.format.frame_bytes();
+        while !bytes.is_empty() {
+            let (index, within) = (at / self.capacity, at % self.capacity);
+            let room = usize::try_from(self.capacity - within).unwrap_or(usize::MAX).saturating_mul(frame_bytes);
+            let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            let end = within + (now.len() / frame_bytes) as u64;
+            let written = self.written.saturating_sub(index * self.capacity).min(self.capacity);
+            let (format, offset) = (self.format, self.offset(within));
+            let part = self.part(index)?;
+            part.file.write_all_at(now, offset)?;
+            if end > written {
+                part.file.write_all_at(&wav::header(format, end), 0)?;
+            }
+            at = index * self.capacity + end;
+            self.written = self.written.max(at);
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Writes one channel over frames that are on disk already; what is not there yet is left out.
+    pub(super) fn patch(&self, side: Side, at: u64, codes: &[u8], law: Law) -> io::Result<()> {
+        let (mut at, mut codes) = (at, codes);
+        while !codes.is_empty() && at < self.written {
+            let (index, within) = (at / self.capacity, at % self.capacity);
+            let frames = (self.written - at).min(self.capacity - within).min(codes.len() as u64) as usize;
+            let (now, later) = codes.split_at_checked(frames).unwrap_or((codes, &[]));
+            let Some(part) = self.parts.get(index as usize) else { return Ok(()) };
+            let mut bytes = vec![0; frames * self.format.frame_bytes()];
+            part.file.read_exact_at(&mut bytes, self.offset(within))?;
+            lay(self.format, &mut bytes, side, now, law);
+            part.file.write_all_at(&bytes, self.offset(within))?;
+            at += frames as u64;
+            codes = later;
+        }
+        Ok(())
+    }
+
+    /// Whether some of it may not be on disk although it was written.
+    pub(super) fn unsafe_on_disk(&self) -> bool {
+        self.parts.iter().any(|part| part.unsafe_on_disk.load(Ordering::Relaxed))
+    }
+
+    fn offset(&self, frame: u64) -> u64 {
+        self.format.header_len() as u64 + frame * self.format.frame_bytes() as u64
+    }
+
+    fn part(&mut self, index: u64) -> io::Result<&Part> {
+        while self.parts.len() as u64 <= index {
+            let path = self.folder.join(format!("{}.part", part_name(self.parts.len())));
+            // Never over another file: a recording that is there belongs to somebody.
+            let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o640).open(path)?;
+            self.parts.push(Arc::new(Part { file, unsafe_on_disk: AtomicBool::new(false) }));
+            let header = wav::header(self.format, 0);
+            if let Some(part) = self.parts.last() {
+                part.file.write_all_at(&header, 0)?;
+            }
+        }
+        self.parts.get(index as usize).map(Arc::as_ref).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// `call.wav`, `call-2.wav`, `call-3.wav` …
+pub(super) fn part_name(index: usize) -> String {
+    if index == 0 { "call.wav".into() } else { format!("call-{}.wav", index + 1) }
+}
+
+/// The other way round: which part a file is, sealed or not.
+pub(super) fn part_index(name: &str) -> Option<usize> {
+    let stem = name.strip_suffix(".part").unwrap_or(name).strip_suffix(".wav")?;
+    match stem.strip_prefix("call")? {
+        "" => Some(0),
+        number => number.strip_prefix('-')?.parse::<usize>().ok()?.checked_sub(1).filter(|index| *index > 0),
+    }
+}

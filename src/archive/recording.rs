@@ -1,0 +1,209 @@
+//! One recording while its call goes on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::files::Files;
+use super::reel::Reel;
+use super::seal::Unsealed;
+use super::sidecar::{Mark, SideCar, millis};
+use super::tape::Tape;
+use super::{Batch, RecordingMeta, Settings, Side, Verdict};
+use crate::audio::timeline::Timeline;
+use crate::call::CallId;
+use crate::rules::retention;
+use crate::time::{Mono, Now, Wall};
+
+/// Lines of a call that tells too much are dropped, not the memory of the server.
+const MOST_MARKS: usize = 10_000;
+
+#[derive(Debug)]
+pub(super) struct Recording {
+    pub(super) call: CallId,
+    /// When it is next written, and synced.
+    pub(super) flush_at: Instant,
+    pub(super) sync_at: Instant,
+    /// The disk did not take it last time / has been reported for it.
+    pub(super) failing: bool,
+    pub(super) reported: bool,
+    /// The call is over: when, and how often it could not be written since.
+    pub(super) ended: Option<(Wall, u32)>,
+    started: Wall,
+    meta: RecordingMeta,
+    left: Timeline,
+    right: Timeline,
+    reel: Reel,
+    marks: Vec<Mark>,
+    /// Lines that the live side-car holds.
+    noted: usize,
+    format: crate::audio::wav::Format,
+    /// Relative to the recordings folder.
+    relative: PathBuf,
+}
+
+impl Recording {
+    /// A recording that opens at `now`; nothing is on disk before `create`.
+    pub(super) fn new(
+        call: CallId,
+        now: Now,
+        folder_day: Wall,
+        meta: RecordingMeta,
+        settings: &Settings,
+        due: (Instant, Instant),
+    ) -> Self {
+        let relative = relative_folder(call, folder_day);
+        let files = Files::new(settings.recordings.join(&relative), settings.format, settings.part_bytes);
+        Self {
+            call,
+            flush_at: due.0,
+            sync_at: due.1,
+            failing: false,
+            reported: false,
+            ended: None,
+            started: now.wall,
+            meta,
+            left: Timeline::new(now.mono),
+            right: Timeline::new(now.mono),
+            reel: Reel::new(Tape::new(settings.format), files),
+            marks: Vec::new(),
+            noted: 0,
+            format: settings.format,
+            relative,
+        }
+    }
+
+    pub(super) fn files(&self) -> &Files {
+        self.reel.files()
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.reel.files().folder()
+    }
+
+    pub(super) fn side(&mut self, side: Side) -> &mut Timeline {
+        match side {
+            Side::Left => &mut self.left,
+            Side::Right => &mut self.right,
+        }
+    }
+
+    /// Audio of one side.
+    pub(super) fn hear(&mut self, side: Side, batch: &Batch) {
+        let Self { left, right, reel, .. } = self;
+        let timeline = match side {
+            Side::Left => left,
+            Side::Right => right,
+        };
+        let (mut packet, mut payload) = (0, 0);
+        timeline.place(&batch.heard, |placed| {
+            for before in batch.heard.get(packet..placed.packet).unwrap_or_default() {
+                payload += usize::from(before.len);
+            }
+            packet = placed.packet;
+            let from = payload + placed.skip;
+            let Some(codes) = batch.bytes.get(from..from + placed.len) else { return };
+            let Some(law) = batch.heard.get(packet).map(|heard| heard.law) else { return };
+            if let (Some(first), Some(lead)) = (codes.first(), placed.at.checked_sub(placed.lead as u64)) {
+                for at in lead..placed.at {
+                    reel.put(side, at, &[*first], law);
+                }
+            }
+            reel.put(side, placed.at, codes, law);
+        });
+    }
+
+    /// Something worth a line in the side-car happened.
+    pub(super) fn mark(&mut self, at: Mono, what: String) {
+        if self.marks.len() < MOST_MARKS {
+            let at = self.left.sample_at(at).max(0).unsigned_abs();
+            self.marks.push(Mark { at_ms: millis(at), what });
+        }
+    }
+
+    /// Nothing comes any more: the recording is as long as the call was.
+    pub(super) fn finish(&mut self, ended: Wall, at: Option<Mono>) {
+        self.left.finish();
+        self.right.finish();
+        if let Some(at) = at {
+            self.reel.extend(self.left.sample_at(at).max(0).unsigned_abs());
+        }
+        self.ended.get_or_insert((ended, 0));
+    }
+
+    /// When a recording ended that was never told so.
+    pub(super) fn ends_by_length(&self) -> Wall {
+        self.started + std::time::Duration::from_millis(millis(self.reel.end()))
+    }
+
+    /// Brings to disk whatever is not there.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if !self.reel.files().is_open() {
+            self.reel.files().create_folder()?;
+            // First of all the side-car: whatever else is found after a crash can then be told apart.
+            self.note()?;
+            self.reel.files_mut().create_first()?;
+        }
+        self.reel.flush()
+    }
+
+    /// What is not on disk by now is given up and listed.
+    pub(super) fn give_up(&mut self) {
+        self.reel.give_up();
+    }
+
+    /// Refreshes the live side-car where it has news.
+    pub(super) fn note_news(&mut self) -> io::Result<()> {
+        if self.lines() > self.noted && self.reel.files().is_open() { self.note() } else { Ok(()) }
+    }
+
+    fn note(&mut self) -> io::Result<()> {
+        self.side_car().write(self.folder())?;
+        self.noted = self.lines();
+        Ok(())
+    }
+
+    fn lines(&self) -> usize {
+        let side = |side: &Timeline| side.gap_count() as usize + side.corrections().len();
+        self.marks.len() + side(&self.left) + side(&self.right) + self.reel.lost().len()
+    }
+
+    fn side_car(&self) -> SideCar {
+        let mut side_car = SideCar::new(self.call, self.started, self.meta.clone(), self.format);
+        side_car.marks.clone_from(&self.marks);
+        side_car.add_side(Side::Left, &self.left);
+        side_car.add_side(Side::Right, &self.right);
+        side_car.add_lost(self.reel.lost());
+        side_car
+    }
+
+    /// Hands it over for sealing; None where no file could ever be made.
+    pub(super) fn unsealed(&self, ended: Wall) -> Option<Unsealed> {
+        let files = self.reel.files();
+        let side_car = self.side_car();
+        let verdict = if self.failing || files.written() == 0 {
+            Verdict::Failed
+        } else if side_car.gap_count > 0 {
+            Verdict::Degraded
+        } else {
+            Verdict::Ok
+        };
+        files.is_open().then(|| Unsealed {
+            folder: files.folder().to_path_buf(),
+            relative: self.relative.clone(),
+            side_car,
+            parts: files.parts().to_vec(),
+            frames: files.written(),
+            ended,
+            verdict,
+            recovered: false,
+            reported: self.reported,
+        })
+    }
+}
+
+/// `2026/11/24/<call>`, by the Chinese day on which the call began.
+fn relative_folder(call: CallId, day: Wall) -> PathBuf {
+    let day = retention::local_day(day);
+    PathBuf::from(format!("{:04}/{:02}/{:02}/{call}", day.year(), day.month(), day.day()))
+}

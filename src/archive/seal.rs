@@ -1,0 +1,258 @@
+//! The seal: hash, side-car, names without `.part`, read-only, on the platter. In this order:
+//! the side-car with the hash takes the live one's place; audio and side-car are synced; the files
+//! get their names, the side-car last; the folder is synced; only then is it reported. A crash
+//! between two steps leaves a `.part`, which the next start finds.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::files::{Part, part_name};
+use super::sidecar::{LIVE_SIDE_CAR, PartLine, SIDE_CAR, Seal, SideCar, millis};
+use super::writer::{Figures, Live, Tell};
+use super::{Done, Sealed, Verdict};
+use crate::rules::retention;
+use crate::time::Wall;
+
+/// From this many recordings on, one sync of the whole file system is cheaper than four of each.
+const GROUP: usize = 4;
+const MOST_AT_ONCE: usize = 256;
+/// After a failure (a full disk, say) the seal is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+const HASHED_AT_ONCE: usize = 64 * 1024;
+
+/// A recording that grows no more.
+#[derive(Clone, Debug)]
+pub(super) struct Unsealed {
+    pub(super) folder: PathBuf,
+    /// Relative to the recordings folder.
+    pub(super) relative: PathBuf,
+    pub(super) side_car: SideCar,
+    pub(super) parts: Vec<Arc<Part>>,
+    pub(super) frames: u64,
+    pub(super) ended: Wall,
+    pub(super) verdict: Verdict,
+    pub(super) recovered: bool,
+    /// Its failure has been told.
+    pub(super) reported: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {deed} {}: {source}", .path.display())]
+struct SealError {
+    deed: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+fn failed<'a>(deed: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> SealError + 'a {
+    move |source| SealError { deed, path: path.to_path_buf(), source }
+}
+
+pub(super) struct Sealer {
+    root: PathBuf,
+    live: Arc<Live>,
+    figures: Arc<Figures>,
+    tell: Tell,
+}
+
+impl Sealer {
+    pub(super) fn new(root: PathBuf, live: Arc<Live>, figures: Arc<Figures>, tell: Tell) -> Self {
+        Self { root, live, figures, tell }
+    }
+
+    /// Seals what comes until the writer and the sweep have ended, in groups as large as what waits.
+    pub(super) fn run(&self, incoming: &Receiver<Unsealed>) {
+        let mut again: Vec<Unsealed> = Vec::new();
+        let mut again_at = Instant::now();
+        loop {
+            let first = if again.is_empty() {
+                incoming.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                incoming.recv_timeout(again_at.saturating_duration_since(Instant::now()))
+            };
+            let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
+            let mut group: Vec<Unsealed> = first.into_iter().collect();
+            group.extend(incoming.try_iter().take(MOST_AT_ONCE - 1));
+            let mut refused = self.seal(group);
+            if ended || Instant::now() >= again_at {
+                refused.extend(self.seal(std::mem::take(&mut again)));
+            }
+            if !refused.is_empty() {
+                again_at = Instant::now() + AGAIN;
+                again.append(&mut refused);
+            }
+            if ended {
+                // Whatever is left keeps its `.part`; the next start tries again.
+                return;
+            }
+        }
+    }
+
+    /// Seals a group; those that could not be sealed come back.
+    fn seal(&self, group: Vec<Unsealed>) -> Vec<Unsealed> {
+        let alone = group.len() < GROUP;
+        let mut refused = Vec::new();
+        let mut ready = Vec::new();
+        for mut unsealed in group {
+            match unsealed.prepare(alone) {
+                Ok(sealed) => ready.push((unsealed, sealed)),
+                Err(error) => refused.push(self.refuse(unsealed, &error)),
+            }
+        }
+        let mut named = Vec::new();
+        let synced = if alone { Ok(()) } else { self.sync_file_system() };
+        for (unsealed, sealed) in ready {
+            match synced_or(&synced).and_then(|()| unsealed.publish(alone)) {
+                Ok(()) => named.push((unsealed, sealed)),
+                Err(error) => refused.push(self.refuse(unsealed, &error)),
+            }
+        }
+        let synced = if alone || named.is_empty() { Ok(()) } else { self.sync_file_system() };
+        for (unsealed, sealed) in named {
+            match synced_or(&synced) {
+                Ok(()) => self.report(&unsealed, sealed),
+                Err(error) => refused.push(self.refuse(unsealed, &error)),
+            }
+        }
+        refused
+    }
+
+    fn report(&self, unsealed: &Unsealed, sealed: Sealed) {
+        self.figures.sealing.fetch_sub(1, Ordering::Relaxed);
+        self.figures.sealed.fetch_add(1, Ordering::Relaxed);
+        self.figures.recovered.fetch_add(u64::from(unsealed.recovered), Ordering::Relaxed);
+        self.live.calls().remove(&sealed.call);
+        (self.tell)(Done::Sealed(Box::new(sealed)));
+    }
+
+    fn refuse(&self, mut unsealed: Unsealed, error: &SealError) -> Unsealed {
+        let call = unsealed.side_car.call;
+        if !std::mem::replace(&mut unsealed.reported, true) {
+            self.figures.failed.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%call, %error, "a recording cannot be sealed yet");
+            (self.tell)(Done::Failed { call, error: error.to_string() });
+        }
+        unsealed
+    }
+
+    fn sync_file_system(&self) -> Result<(), SealError> {
+        let sync = || {
+            let root = File::open(&self.root)?;
+            // SAFETY: the descriptor is open for the length of the call.
+            if unsafe { libc::syncfs(root.as_raw_fd()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        };
+        sync().map_err(failed("sync", &self.root))
+    }
+}
+
+/// One failed sync concerns each recording of its group.
+fn synced_or(synced: &Result<(), SealError>) -> Result<(), SealError> {
+    synced.as_ref().map(|()| ()).map_err(|error| SealError {
+        deed: error.deed,
+        path: error.path.clone(),
+        source: io::Error::from(error.source.kind()),
+    })
+}
+
+impl Unsealed {
+    /// Hashes the audio and writes the side-car; with `sync`, both are on the platter afterwards.
+    fn prepare(&mut self, sync: bool) -> Result<Sealed, SealError> {
+        let mut whole = Sha256::new();
+        let mut parts = Vec::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            let file = part_name(index);
+            let path = self.folder.join(&file);
+            let (bytes, sha256) = hash(&part.file, &mut whole).map_err(failed("read", &path))?;
+            parts.push(PartLine { file, bytes, sha256 });
+            if sync {
+                part.file.sync_all().map_err(failed("sync", &path))?;
+            }
+        }
+        if self.parts.iter().any(|part| part.unsafe_on_disk.load(Ordering::Relaxed)) {
+            self.verdict = Verdict::Failed;
+        }
+        self.side_car.seal = Some(Seal {
+            ended: self.ended,
+            duration_ms: millis(self.frames),
+            bytes: parts.iter().map(|part| part.bytes).sum(),
+            sha256: hex(whole),
+            parts,
+            verdict: self.verdict,
+            keep_until: retention::erasable_from(retention::local_day(self.ended)).to_string(),
+            recovered: self.recovered,
+        });
+        let file = self.side_car.write(&self.folder).map_err(failed("write the side-car in", &self.folder))?;
+        if sync {
+            file.sync_all().map_err(failed("sync the side-car in", &self.folder))?;
+        }
+        self.side_car
+            .sealed(&self.relative)
+            .ok_or_else(|| failed("find audio in", &self.folder)(io::ErrorKind::NotFound.into()))
+    }
+
+    /// Gives the files their names, the side-car last, and makes them read-only.
+    fn publish(&self, sync: bool) -> Result<(), SealError> {
+        for (index, part) in self.parts.iter().enumerate() {
+            let name = part_name(index);
+            part.file.set_permissions(read_only()).map_err(failed("protect", &self.folder))?;
+            rename(&self.folder.join(format!("{name}.part")), &self.folder.join(name))?;
+        }
+        let live = self.folder.join(LIVE_SIDE_CAR);
+        if live.exists() {
+            fs::set_permissions(&live, read_only()).map_err(failed("protect", &live))?;
+        }
+        rename(&live, &self.folder.join(SIDE_CAR))?;
+        if sync {
+            // The folder, and the day that it is a line of.
+            for folder in self.folder.ancestors().take(2) {
+                File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_only() -> fs::Permissions {
+    fs::Permissions::from_mode(0o440)
+}
+
+/// Renames, never over another file; content where an earlier attempt came as far as this.
+fn rename(from: &Path, to: &Path) -> Result<(), SealError> {
+    match (from.exists(), to.exists()) {
+        (true, true) => Err(failed("rename over", to)(io::ErrorKind::AlreadyExists.into())),
+        (false, true) => Ok(()),
+        (true | false, false) => fs::rename(from, to).map_err(failed("rename", from)),
+    }
+}
+
+/// Length and SHA-256 of a file, which goes into `whole` as well.
+pub(super) fn hash(file: &File, whole: &mut Sha256) -> io::Result<(u64, String)> {
+    let mut own = Sha256::new();
+    let mut block = vec![0; HASHED_AT_ONCE];
+    let mut at = 0;
+    loop {
+        let count = match file.read_at(&mut block, at) {
+            Ok(0) => return Ok((at, hex(own))),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let read = block.get(..count).unwrap_or_default();
+        own.update(read);
+        whole.update(read);
+        at += count as u64;
+    }
+}
+
+pub(super) fn hex(sum: Sha256) -> String {
+    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,127 @@
+//! Sealed recordings: found, checked against their seal, read. Nothing here writes.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Take};
+use std::path::{Component, Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::seal::{hash, hex};
+use super::sidecar::{SIDE_CAR, SideCar};
+use super::{Sealed, files::part_index};
+use crate::call::CallId;
+use crate::rules::retention;
+use crate::time::Wall;
+
+/// The recordings folder, for reading.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    root: PathBuf,
+}
+
+/// Whether a recording still is what was sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    Verified,
+    Changed,
+    Missing,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ShelfError {
+    /// Not the path of a recording: it leads out of the folder, or to another kind of file.
+    #[error("{} is no recording", .0.display())]
+    NoRecording(PathBuf),
+    #[error("recording {} is not there", .0.display())]
+    Missing(PathBuf),
+    #[error("cannot read recording {}", .path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// Bytes `start..start + len` of a file that is `whole` bytes long.
+#[derive(Debug)]
+pub struct Range {
+    pub reader: Take<File>,
+    pub start: u64,
+    pub len: u64,
+    pub whole: u64,
+}
+
+impl Shelf {
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The sealed recording of `call`. Looks on the day that `started` names where it is known, else
+    /// through all days from the newest back.
+    pub fn find(&self, call: CallId, started: Option<Wall>) -> Option<Sealed> {
+        let name = call.to_string();
+        if let Some(started) = started {
+            let day = retention::local_day(started);
+            let folder = format!("{:04}/{:02}/{:02}/{name}", day.year(), day.month(), day.day());
+            return self.side_car(Path::new(&folder)).ok()?.sealed(Path::new(&folder));
+        }
+        super::sweep::days(&self.root).into_iter().find_map(|day| {
+            let folder = day.strip_prefix(&self.root).ok()?.join(&name);
+            self.side_car(&folder).ok()?.sealed(&folder)
+        })
+    }
+
+    /// The side-car in `folder`, relative to the recordings folder.
+    pub fn side_car(&self, folder: &Path) -> Result<SideCar, ShelfError> {
+        let path = self.inside(folder)?.join(SIDE_CAR);
+        SideCar::read(&path).map_err(|source| unreadable(path, source))
+    }
+
+    /// Hashes the files of a recording anew and compares them with what was sealed (R68). Takes as
+    /// long as reading them does.
+    pub fn verify(&self, sealed: &Sealed) -> Result<Condition, ShelfError> {
+        let mut whole = Sha256::new();
+        for part in &sealed.parts {
+            let path = self.audio(part)?;
+            let read = File::open(&path).and_then(|file| hash(&file, &mut whole));
+            match read.map_err(|source| unreadable(path, source)) {
+                Ok(_) => {}
+                Err(ShelfError::Missing(_)) => return Ok(Condition::Missing),
+                Err(error) => return Err(error),
+            }
+        }
+        let same = !sealed.parts.is_empty() && hex(whole) == sealed.sha256;
+        Ok(if same { Condition::Verified } else { Condition::Changed })
+    }
+
+    /// Opens part of a sealed file for download; `len` None is up to its end. What lies beyond the
+    /// end is cut off.
+    pub fn open(&self, part: &Path, start: u64, len: Option<u64>) -> Result<Range, ShelfError> {
+        let path = self.audio(part)?;
+        let open = || {
+            let mut file = File::open(&path)?;
+            let whole = file.metadata()?.len();
+            let start = start.min(whole);
+            let len = len.unwrap_or(u64::MAX).min(whole - start);
+            file.seek(SeekFrom::Start(start))?;
+            Ok(Range { reader: file.take(len), start, len, whole })
+        };
+        open().map_err(|source| unreadable(path.clone(), source))
+    }
+
+    /// A relative path to a sealed audio file, as an absolute one.
+    fn audio(&self, part: &Path) -> Result<PathBuf, ShelfError> {
+        let named = part.file_name().and_then(|name| name.to_str());
+        let sealed = named.is_some_and(|name| !name.ends_with(".part") && part_index(name).is_some());
+        if sealed { self.inside(part) } else { Err(ShelfError::NoRecording(part.to_path_buf())) }
+    }
+
+    /// Paths come from the database and from requests: only names below the root are followed.
+    fn inside(&self, path: &Path) -> Result<PathBuf, ShelfError> {
+        let plain = path.components().all(|component| matches!(component, Component::Normal(_)));
+        let whole = self.root.join(path);
+        let link = fs::symlink_metadata(&whole).is_ok_and(|found| found.is_symlink());
+        if plain && !link { Ok(whole) } else { Err(ShelfError::NoRecording(path.to_path_buf())) }
+    }
+}
+
+fn unreadable(path: PathBuf, source: io::Error) -> ShelfError {
+    if source.kind() == io::ErrorKind::NotFound { ShelfError::Missing(path) } else { ShelfError::Io { path, source } }
+}

@@ -1,0 +1,182 @@
+//! `call.json` beside the audio: what was recorded, what is missing, and the seal.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::{RecordingMeta, Sealed, Side, Verdict};
+use crate::audio::timeline::{Gap, Missing, Timeline};
+use crate::audio::wav::{Format, RATE};
+use crate::call::CallId;
+use crate::rules::retention;
+use crate::time::Wall;
+
+/// Name of the side-car of a sealed recording; its presence is the seal.
+pub const SIDE_CAR: &str = "call.json";
+/// Its name while the call goes on, without the seal.
+pub(super) const LIVE_SIDE_CAR: &str = "call.json.part";
+
+/// The side-car as JSON. Times within the recording are milliseconds from its start.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct SideCar {
+    #[serde(with = "crate::call::call_id_text")]
+    pub call: CallId,
+    pub started: Wall,
+    /// The same for people, in Chinese time.
+    pub started_local: String,
+    pub meta: RecordingMeta,
+    pub format: Format,
+    pub sample_rate: u32,
+    /// Who is heard on the left and on the right.
+    pub channels: [String; 2],
+    /// Who spoke when, holds, transfers: whatever the call told.
+    pub marks: Vec<Mark>,
+    /// Silence that should be speech.
+    pub gaps: Vec<GapLine>,
+    /// All gaps, those included that were too many to be listed.
+    pub gap_count: u32,
+    /// Where a sender's clock was set anew against the call's.
+    pub corrections: Vec<CorrectionLine>,
+    /// None while the call goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
+}
+
+/// What is known only at the end.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Seal {
+    pub ended: Wall,
+    pub duration_ms: u64,
+    /// Of all parts.
+    pub bytes: u64,
+    /// SHA-256 of all parts, one after the other: `cat call.wav call-2.wav | sha256sum`.
+    pub sha256: String,
+    pub parts: Vec<PartLine>,
+    pub verdict: Verdict,
+    /// First local day on which it may be erased (R69).
+    pub keep_until: String,
+    /// Sealed after the server had died in mid-call.
+    pub recovered: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PartLine {
+    pub file: String,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Mark {
+    pub at_ms: u64,
+    pub what: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct GapLine {
+    /// None: both.
+    pub side: Option<Side>,
+    pub start_ms: u64,
+    pub length_ms: u64,
+    /// 0 where they were not counted.
+    pub packets: u32,
+    pub why: Missing,
+}
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CorrectionLine {
+    pub side: Side,
+    pub at_ms: u64,
+    pub why: String,
+    /// Later packets of the same sender lie later by this much.
+    pub shift_ms: f64,
+}
+
+impl SideCar {
+    /// The side-car of a recording that has just opened.
+    pub(super) fn new(call: CallId, started: Wall, meta: RecordingMeta, format: Format) -> Self {
+        Self {
+            call,
+            started,
+            started_local: retention::local_text(started),
+            meta,
+            format,
+            sample_rate: RATE,
+            channels: ["citizen".into(), "what the citizen hears from people".into()],
+            marks: Vec::new(),
+            gaps: Vec::new(),
+            gap_count: 0,
+            corrections: Vec::new(),
+            seal: None,
+        }
+    }
+
+    /// Adds what one side's timeline knows.
+    pub(super) fn add_side(&mut self, side: Side, timeline: &Timeline) {
+        self.gaps.extend(timeline.gaps().iter().map(|gap| GapLine::new(Some(side), gap)));
+        self.gap_count = self.gap_count.saturating_add(timeline.gap_count());
+        self.corrections.extend(timeline.corrections().iter().map(|line| CorrectionLine {
+            side,
+            at_ms: millis(line.at),
+            why: line.why.to_owned(),
+            shift_ms: line.shift as f64 / f64::from(RATE / 1000),
+        }));
+    }
+
+    /// Adds what the disk did not take.
+    pub(super) fn add_lost(&mut self, lost: &[Gap]) {
+        self.gaps.extend(lost.iter().map(|gap| GapLine::new(None, gap)));
+        self.gap_count = self.gap_count.saturating_add(lost.len() as u32);
+        self.gaps.sort_by_key(|gap| gap.start_ms);
+    }
+
+    /// The recording as the database holds it; None before it is sealed. `folder` is relative to the
+    /// recordings folder.
+    pub fn sealed(&self, folder: &Path) -> Option<Sealed> {
+        let seal = self.seal.as_ref()?;
+        let parts: Vec<_> = seal.parts.iter().map(|part| folder.join(&part.file)).collect();
+        Some(Sealed {
+            call: self.call,
+            path: parts.first()?.clone(),
+            parts,
+            started: self.started,
+            ended: seal.ended,
+            duration_ms: seal.duration_ms,
+            bytes: seal.bytes,
+            sha256: seal.sha256.clone(),
+            format: self.format.name().to_owned(),
+            verdict: seal.verdict,
+            keep_until: seal.keep_until.clone(),
+            gaps: self.gap_count,
+            recovered: seal.recovered,
+        })
+    }
+
+    /// Reads the side-car at `path`.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        Ok(serde_json::from_slice(&fs::read(path)?)?)
+    }
+
+    /// Puts it in the place of the live side-car of `folder`, whole or not at all. The file, so that
+    /// the caller may sync it.
+    pub(super) fn write(&self, folder: &Path) -> io::Result<File> {
+        let next = folder.join("call.json.tmp");
+        let mut file = File::create(&next)?;
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        file.write_all(&text)?;
+        fs::rename(next, folder.join(LIVE_SIDE_CAR))?;
+        Ok(file)
+    }
+}
+
+impl GapLine {
+    fn new(side: Option<Side>, gap: &Gap) -> Self {
+        Self { side, start_ms: millis(gap.start), length_ms: millis(gap.len), packets: gap.packets, why: gap.why }
+    }
+}
+
+/// Milliseconds of so many samples.
+pub(super) fn millis(samples: u64) -> u64 {
+    samples / u64::from(RATE / 1000)
+}

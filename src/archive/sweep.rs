@@ -1,0 +1,150 @@
+//! After a crash: what was being recorded is repaired, sealed and reported like any other.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+
+use super::files::{Part, part_index, part_name};
+use super::seal::{Unsealed, hash, hex};
+use super::sidecar::{LIVE_SIDE_CAR, Mark, SIDE_CAR, SideCar, millis};
+use super::writer::{Figures, Live};
+use super::{RecordingMeta, Verdict};
+use crate::audio::wav::{self, Format};
+use crate::call::CallId;
+use crate::time::Wall;
+
+/// Looks through all days, the newest first, and sends what is not sealed to the sealer. Calls in
+/// `live` are left alone.
+pub(super) fn run(root: &Path, live: &Live, figures: &Figures, seals: &Sender<Unsealed>) {
+    for folder in days(root).into_iter().flat_map(|day| newest_first(&day)) {
+        let Some(call) = folder.file_name().and_then(|name| name.to_str()?.parse::<CallId>().ok()) else { continue };
+        if live.ending() {
+            return;
+        }
+        // Asked again after the look: a call may have opened in between.
+        if live.calls().contains(&call) || !has_part(&folder) || live.calls().contains(&call) {
+            continue;
+        }
+        match orphan(root, &folder, call) {
+            Ok(Some(orphan)) => {
+                tracing::warn!(%call, frames = orphan.frames, "a recording was cut off by a crash; sealing it");
+                live.calls().insert(call);
+                figures.sealing.fetch_add(1, Ordering::Relaxed);
+                if seals.send(orphan).is_err() {
+                    return;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%call, %error, "cannot repair what a crash left of a recording"),
+        }
+    }
+}
+
+/// The folders `year/month/day`, newest first.
+pub(super) fn days(root: &Path) -> Vec<PathBuf> {
+    let years = newest_first(root);
+    years.iter().flat_map(|year| newest_first(year)).flat_map(|month| newest_first(&month)).collect()
+}
+
+/// The sub-folders whose names are numbers (of any base), the highest first.
+fn newest_first(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let number = |name: &str| name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut folders: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(number))
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    folders.sort_unstable_by(|a, b| b.cmp(a));
+    folders
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+fn has_part(folder: &Path) -> bool {
+    names(folder).iter().any(|name| name.ends_with(".part"))
+}
+
+/// What a crash left in `folder`, with headers that tell the truth; None where there is no audio file.
+fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unsealed>> {
+    let known = [LIVE_SIDE_CAR, SIDE_CAR].iter().find_map(|name| SideCar::read(&folder.join(name)).ok());
+    let otherwise = known.as_ref().map_or(Format::Alaw, |side_car| side_car.format);
+    let count = names(folder).iter().filter_map(|name| part_index(name)).max().map_or(0, |last| last + 1);
+    if count == 0 {
+        return Ok(None);
+    }
+    let (mut parts, mut frames, mut format, mut touched) = (Vec::new(), 0, otherwise, UNIX_EPOCH);
+    for index in 0..count {
+        let (file, found) = open(folder, index)?;
+        touched = touched.max(file.metadata()?.modified()?);
+        (format, frames) = (found.format, frames + found.frames);
+        parts.push(Arc::new(Part { file, unsafe_on_disk: AtomicBool::new(false) }));
+    }
+    let length = Duration::from_millis(millis(frames));
+    let mut side_car = known.unwrap_or_else(|| {
+        // Nobody knows any more when it began, but the file knows when it was last written.
+        let last = touched.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let began = last.saturating_sub(length).as_millis();
+        SideCar::new(call, Wall(i64::try_from(began).unwrap_or(0)), RecordingMeta::default(), format)
+    });
+    // The crash came between the seal and the last name: the seal holds, and is made again.
+    let seal = side_car.seal.take().filter(|seal| same_sound(&parts, &seal.sha256));
+    let recovered = seal.as_ref().is_none_or(|seal| seal.recovered);
+    if recovered && seal.is_none() {
+        let what = "the server died here; up to a second may be missing".to_owned();
+        side_car.marks.push(Mark { at_ms: millis(frames), what });
+    }
+    Ok(Some(Unsealed {
+        folder: folder.to_path_buf(),
+        relative: folder.strip_prefix(root).unwrap_or(folder).to_path_buf(),
+        frames,
+        ended: seal.as_ref().map_or(side_car.started + length, |seal| seal.ended),
+        verdict: match &seal {
+            Some(seal) => seal.verdict,
+            None if frames == 0 => Verdict::Failed,
+            None => Verdict::Degraded,
+        },
+        side_car,
+        parts,
+        recovered,
+        reported: false,
+    }))
+}
+
+fn same_sound(parts: &[Arc<Part>], sha256: &str) -> bool {
+    let mut whole = Sha256::new();
+    parts.iter().all(|part| hash(&part.file, &mut whole).is_ok()) && hex(whole) == sha256
+}
+
+/// Opens one part; where it is not named yet, its header and length are put right.
+fn open(folder: &Path, index: usize) -> io::Result<(File, wav::Repair)> {
+    let name = part_name(index);
+    let cut_off = folder.join(format!("{name}.part"));
+    let is_cut_off = cut_off.exists();
+    let file = if is_cut_off {
+        OpenOptions::new().read(true).write(true).open(&cut_off)?
+    } else {
+        File::open(folder.join(name))?
+    };
+    let len = file.metadata()?.len();
+    let mut head = vec![0; Format::Alaw.header_len().min(usize::try_from(len).unwrap_or(usize::MAX))];
+    file.read_exact_at(&mut head, 0)?;
+    let repair = wav::repair(&head, len, Format::Alaw);
+    if is_cut_off && (head.get(..repair.header.len()) != Some(&repair.header) || len != repair.file_len) {
+        file.write_all_at(&repair.header, 0)?;
+        file.set_len(repair.file_len)?;
+        file.sync_all()?;
+    }
+    Ok((file, repair))
+}

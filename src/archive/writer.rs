@@ -1,0 +1,333 @@
+//! The writer thread: owns the open recordings, wakes forty times a second, never waits for a sync.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::files::Part;
+use super::recording::Recording;
+use super::seal::{self, Unsealed};
+use super::{Done, Order, sweep};
+use crate::audio::wav::Format;
+use crate::call::CallId;
+use crate::time::Wall;
+
+/// A sleeping writer need not be woken by each packet's order: it looks by itself, and media spends
+/// no system call on waking it.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// With the 200 ms that media collects, a killed server loses less than a second.
+const FLUSH_EVERY: Duration = Duration::from_millis(600);
+/// Against loss of power. Each recording has its own phase.
+const SYNC_EVERY: Duration = Duration::from_secs(8);
+/// Attempts to write the last of an ended call while the disk takes none; then it is given up.
+const LAST_ATTEMPTS: u32 = 3;
+/// Syncs that may wait; more would only show that the disk is slower than the calls.
+const SYNCS_WAITING: usize = 64;
+
+/// Told of each sealed and each failed recording, from the archive's threads; must not block.
+pub type Tell = Arc<dyn Fn(Done) + Send + Sync>;
+
+/// Where and how recordings are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The recordings folder; made where it is missing.
+    pub recordings: PathBuf,
+    pub format: Format,
+    /// A file is closed and the next one begun before it is longer than this. Some players count in
+    /// 31 bits, so the default is below 2 GiB: 37 hours of A-law.
+    pub part_bytes: u64,
+    /// Orders that may wait. Media drops audio when the queue is full, and says so.
+    pub queue: usize,
+}
+
+impl Settings {
+    pub fn new(recordings: PathBuf) -> Self {
+        Self { recordings, format: Format::Alaw, part_bytes: 2_140_000_000, queue: 8192 }
+    }
+}
+
+/// Counters for /metrics.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Recordings open now.
+    pub open: AtomicU64,
+    /// Ended and not yet sealed: the backlog.
+    pub sealing: AtomicU64,
+    pub sealed: AtomicU64,
+    pub recovered: AtomicU64,
+    pub failed: AtomicU64,
+    /// Writes to files that failed.
+    pub write_errors: AtomicU64,
+    pub syncs: AtomicU64,
+    /// Syncs left out because the disk was too slow for them.
+    pub syncs_skipped: AtomicU64,
+    /// Audio for calls that are not recorded (any more), in orders.
+    pub stray: AtomicU64,
+}
+
+/// The running archive.
+#[derive(Debug)]
+pub struct Archive {
+    pub orders: SyncSender<Order>,
+    pub figures: Arc<Figures>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Archive {
+    /// Seals what is open and waits until all is on disk.
+    pub fn stop(self) {
+        let _ = self.orders.send(Order::Stop);
+        drop(self.orders);
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Calls whose files belong to this process: the sweep leaves them alone.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    calls: Mutex<BTreeSet<CallId>>,
+    ending: AtomicBool,
+}
+
+impl Live {
+    pub(super) fn calls(&self) -> MutexGuard<'_, BTreeSet<CallId>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the archive stops: the sweep goes on at the next start.
+    pub(super) fn ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+}
+
+/// Starts the threads, and the sweep for what a crash left behind. Fails where the recordings folder
+/// cannot be made or read.
+pub fn start(settings: Settings, tell: Tell) -> io::Result<Archive> {
+    std::fs::create_dir_all(&settings.recordings)?;
+    std::fs::read_dir(&settings.recordings)?;
+    let figures = Arc::new(Figures::default());
+    let live = Arc::new(Live::default());
+    let (orders, incoming) = mpsc::sync_channel(settings.queue);
+    let (seals, to_seal) = mpsc::channel();
+    let (syncs, to_sync) = mpsc::sync_channel::<Arc<Part>>(SYNCS_WAITING);
+
+    let sealer = seal::Sealer::new(settings.recordings.clone(), live.clone(), figures.clone(), tell.clone());
+    let (root, orphans, theirs, counts) = (settings.recordings.clone(), seals.clone(), live.clone(), figures.clone());
+    let counted = figures.clone();
+    let writer = Writer { settings, tell, seals, syncs, live, figures: figures.clone(), recordings: BTreeMap::new() };
+    let threads = vec![
+        spawn("writer", move || writer.run(&incoming))?,
+        spawn("sealer", move || sealer.run(&to_seal))?,
+        spawn("syncer", move || sync_all(&to_sync, &counted))?,
+        spawn("sweep", move || sweep::run(&root, &theirs, &counts, &orphans))?,
+    ];
+    Ok(Archive { orders, figures, threads })
+}
+
+struct Writer {
+    settings: Settings,
+    tell: Tell,
+    seals: Sender<Unsealed>,
+    syncs: SyncSender<Arc<Part>>,
+    live: Arc<Live>,
+    figures: Arc<Figures>,
+    recordings: BTreeMap<CallId, Recording>,
+}
+
+impl Writer {
+    fn run(mut self, orders: &Receiver<Order>) {
+        loop {
+            if self.recordings.is_empty() {
+                match orders.recv() {
+                    Ok(Order::Stop) | Err(_) => break,
+                    Ok(order) => self.take(order),
+                }
+            } else {
+                thread::sleep(LOOK_EVERY);
+            }
+            if self.take_waiting(orders) {
+                break;
+            }
+            self.write_due(Instant::now());
+        }
+        self.close();
+    }
+
+    /// Takes what waits, but not for so long that files fall behind. True at the end.
+    fn take_waiting(&mut self, orders: &Receiver<Order>) -> bool {
+        for _ in 0..self.settings.queue {
+            match orders.try_recv() {
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return true,
+                Ok(order) => self.take(order),
+                Err(TryRecvError::Empty) => return false,
+            }
+        }
+        false
+    }
+
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Open { call, now, folder_day, meta } => {
+                if self.recordings.contains_key(&call) {
+                    return;
+                }
+                let at = Instant::now();
+                let phase = SYNC_EVERY * (call.0 % 16) as u32 / 16;
+                let due = (at + FLUSH_EVERY, at + SYNC_EVERY / 2 + phase);
+                let mut recording = Recording::new(call, now, folder_day, *meta, &self.settings, due);
+                self.live.calls().insert(call);
+                self.figures.open.fetch_add(1, Ordering::Relaxed);
+                self.flush(&mut recording);
+                self.recordings.insert(call, recording);
+            }
+            Order::Audio { call, side, batch } => self.with(call, |recording| recording.hear(side, &batch)),
+            Order::SenderReport { call, side, arrival: _, ssrc, ntp, timestamp } => {
+                self.with(call, |recording| recording.side(side).sender_report(ssrc, ntp, timestamp));
+            }
+            Order::NewSource { call, side, at: _, why } => {
+                self.with(call, |recording| recording.side(side).new_source(why));
+            }
+            Order::Dropped { call, side, at, packets } => {
+                self.with(call, |recording| recording.side(side).dropped(at, packets));
+            }
+            Order::Mark { call, at, what } => self.with(call, |recording| recording.mark(at, what)),
+            Order::Seal { call, ended, at } => {
+                if let Some(mut recording) = self.recordings.remove(&call) {
+                    recording.finish(ended, Some(at));
+                    self.finish(recording);
+                }
+            }
+            Order::Stop => {}
+        }
+    }
+
+    fn with(&mut self, call: CallId, deed: impl FnOnce(&mut Recording)) {
+        match self.recordings.get_mut(&call).filter(|recording| recording.ended.is_none()) {
+            Some(recording) => deed(recording),
+            None => {
+                self.figures.stray.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn write_due(&mut self, now: Instant) {
+        let due: Vec<CallId> =
+            self.recordings.values().filter(|recording| recording.flush_at <= now).map(|due| due.call).collect();
+        for call in due {
+            let Some(mut recording) = self.recordings.remove(&call) else { continue };
+            recording.flush_at = now + FLUSH_EVERY;
+            if recording.ended.is_some() {
+                self.finish(recording);
+                continue;
+            }
+            self.flush(&mut recording);
+            if recording.sync_at <= now {
+                recording.sync_at = now + SYNC_EVERY;
+                self.sync(&mut recording);
+            }
+            self.recordings.insert(call, recording);
+        }
+    }
+
+    fn sync(&self, recording: &mut Recording) {
+        if let Err(error) = recording.note_news() {
+            tracing::warn!(call = %recording.call, %error, "cannot refresh the side-car of a live recording");
+        }
+        for part in recording.files().parts() {
+            if self.syncs.try_send(part.clone()).is_err() {
+                self.figures.syncs_skipped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether all of it is on disk now. A failure is told once; the call goes on, and so do attempts.
+    fn flush(&self, recording: &mut Recording) -> bool {
+        match recording.flush() {
+            Ok(()) => {
+                if recording.failing {
+                    tracing::info!(call = %recording.call, "the recording is written again");
+                }
+                recording.failing = false;
+                true
+            }
+            Err(error) => {
+                self.figures.write_errors.fetch_add(1, Ordering::Relaxed);
+                recording.failing = true;
+                if !recording.reported {
+                    recording.reported = true;
+                    self.figures.failed.fetch_add(1, Ordering::Relaxed);
+                    let error = format!("cannot write {}: {error}", recording.folder().display());
+                    tracing::error!(call = %recording.call, error, "recording fails, the call goes on");
+                    (self.tell)(Done::Failed { call: recording.call, error });
+                }
+                false
+            }
+        }
+    }
+
+    /// The last of an ended call goes to disk, then it is sealed; where the disk takes none, soon again.
+    fn finish(&mut self, mut recording: Recording) {
+        if !self.flush(&mut recording)
+            && let Some((_, attempts)) = &mut recording.ended
+            && *attempts < LAST_ATTEMPTS
+        {
+            *attempts += 1;
+            self.recordings.insert(recording.call, recording);
+            return;
+        }
+        self.hand_over(recording);
+    }
+
+    fn hand_over(&self, mut recording: Recording) {
+        recording.give_up();
+        let ended: Wall = recording.ended.map_or_else(|| recording.ends_by_length(), |(ended, _)| ended);
+        self.figures.open.fetch_sub(1, Ordering::Relaxed);
+        match recording.unsealed(ended) {
+            Some(unsealed) => {
+                self.figures.sealing.fetch_add(1, Ordering::Relaxed);
+                let _ = self.seals.send(unsealed);
+            }
+            None => {
+                // Not one file could be made; that has been told.
+                self.live.calls().remove(&recording.call);
+            }
+        }
+    }
+
+    fn close(mut self) {
+        self.live.ending.store(true, Ordering::Relaxed);
+        for (_, mut recording) in std::mem::take(&mut self.recordings) {
+            let ended = recording.ends_by_length();
+            recording.finish(ended, None);
+            self.flush(&mut recording);
+            self.hand_over(recording);
+        }
+    }
+}
+
+fn sync_all(parts: &Receiver<Arc<Part>>, figures: &Figures) {
+    for part in parts {
+        figures.syncs.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = part.file.sync_data() {
+            // Told once by the system, so it is remembered until the seal.
+            part.unsafe_on_disk.store(true, Ordering::Relaxed);
+            tracing::error!(%error, "the disk refused a recording that it had taken");
+        }
+    }
+}
+
+/// A thread at nice +10: media comes first.
+fn spawn(name: &str, deed: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(format!("archive-{name}")).spawn(move || {
+        // SAFETY: no memory is passed; 0 means the calling thread. A refusal only leaves the priority.
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+        deed();
+    })
+}

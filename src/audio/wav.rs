@@ -1,0 +1,142 @@
+//! WAV headers of the recordings: A-law (format tag 6) and 16-bit PCM, both stereo at 8 kHz.
+//!
+//! Only bytes and sums; the files are opened elsewhere. hound knows no A-law and leaves a header of
+//! size 0 when the process dies, so a header is written here with each flush and can be made anew
+//! from nothing but the file's length. (RIFF WAVE, Microsoft/IBM 1991; `fact` for other than PCM)
+
+/// Frames a second; a frame is one sample of each channel.
+pub const RATE: u32 = 8000;
+
+const CHANNELS: u16 = 2;
+const TAG_PCM: u16 = 1;
+const TAG_ALAW: u16 = 6;
+
+/// How a sample lies in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// One byte a sample, 57.6 MB an hour.
+    #[default]
+    Alaw,
+    /// Two bytes a sample, little end first, 115.2 MB an hour.
+    Pcm16,
+}
+
+impl Format {
+    /// As in the side-car and the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alaw => "alaw",
+            Self::Pcm16 => "pcm16",
+        }
+    }
+
+    /// Bytes of one frame, both channels.
+    pub const fn frame_bytes(self) -> usize {
+        match self {
+            Self::Alaw => 2,
+            Self::Pcm16 => 4,
+        }
+    }
+
+    /// Bytes before the first sample.
+    pub const fn header_len(self) -> usize {
+        match self {
+            Self::Alaw => 58,
+            Self::Pcm16 => 44,
+        }
+    }
+
+    /// The byte that, repeated, is silence: in A-law the code of +0.
+    pub const fn silence(self) -> u8 {
+        match self {
+            Self::Alaw => 0xd5,
+            Self::Pcm16 => 0,
+        }
+    }
+
+    /// Whole frames in a file of `file_len` bytes; a torn last frame does not count.
+    pub const fn frames_in(self, file_len: u64) -> u64 {
+        file_len.saturating_sub(self.header_len() as u64) / self.frame_bytes() as u64
+    }
+
+    /// Most frames that fit a file of at most `limit` bytes, at least one.
+    pub const fn frames_within(self, limit: u64) -> u64 {
+        let limit = if limit > u32::MAX as u64 { u32::MAX as u64 } else { limit };
+        let frames = self.frames_in(limit);
+        if frames == 0 { 1 } else { frames }
+    }
+}
+
+/// The header of a file that holds `frames` frames. Sizes beyond 32 bits are written as the largest
+/// there is; files are rolled long before.
+pub fn header(format: Format, frames: u64) -> Vec<u8> {
+    let frame_bytes = format.frame_bytes();
+    let data = frames.saturating_mul(frame_bytes as u64);
+    let (tag, bits) = match format {
+        Format::Alaw => (TAG_ALAW, 8u16),
+        Format::Pcm16 => (TAG_PCM, 16u16),
+    };
+    let mut out = Vec::with_capacity(format.header_len());
+    out.extend_from_slice(b"RIFF");
+    out.extend_from_slice(&size(data.saturating_add(format.header_len() as u64 - 8)));
+    out.extend_from_slice(b"WAVEfmt ");
+    out.extend_from_slice(&if tag == TAG_PCM { 16u32 } else { 18u32 }.to_le_bytes());
+    out.extend_from_slice(&tag.to_le_bytes());
+    out.extend_from_slice(&CHANNELS.to_le_bytes());
+    out.extend_from_slice(&RATE.to_le_bytes());
+    out.extend_from_slice(&(RATE * frame_bytes as u32).to_le_bytes());
+    out.extend_from_slice(&(frame_bytes as u16).to_le_bytes());
+    out.extend_from_slice(&bits.to_le_bytes());
+    if tag != TAG_PCM {
+        out.extend_from_slice(&0u16.to_le_bytes());
+        out.extend_from_slice(b"fact");
+        out.extend_from_slice(&4u32.to_le_bytes());
+        out.extend_from_slice(&size(frames));
+    }
+    out.extend_from_slice(b"data");
+    out.extend_from_slice(&size(data));
+    out
+}
+
+/// What a file that was cut off needs: the right header, and how long it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    pub format: Format,
+    pub frames: u64,
+    /// To be written over the file's first bytes.
+    pub header: Vec<u8>,
+    /// The file's length without its torn last frame.
+    pub file_len: u64,
+}
+
+/// The repair of a file from its first bytes and its length. `otherwise` is the format where the
+/// head does not tell (the machine lost power before the first block reached the disk).
+pub fn repair(head: &[u8], file_len: u64, otherwise: Format) -> Repair {
+    let format = format_of(head).unwrap_or(otherwise);
+    let frames = format.frames_in(file_len).min(format.frames_within(u64::MAX));
+    let file_len = format.header_len() as u64 + frames * format.frame_bytes() as u64;
+    Repair { format, frames, header: header(format, frames), file_len }
+}
+
+/// The format that one of our own headers tells, whatever sizes it holds.
+pub fn format_of(head: &[u8]) -> Option<Format> {
+    [Format::Alaw, Format::Pcm16].into_iter().find(|format| {
+        let ours = header(*format, 0);
+        let sizes =
+            |at: usize| matches!(at, 4..8) || at + 4 >= ours.len() || (ours.len() == 58 && matches!(at, 46..50));
+        head.len() >= ours.len() && ours.iter().zip(head).enumerate().all(|(at, (want, got))| want == got || sizes(at))
+    })
+}
+
+/// Frames that the header claims (its `data` size), for a file of ours.
+pub fn claimed_frames(head: &[u8]) -> Option<u64> {
+    let format = format_of(head)?;
+    let at = format.header_len() - 4;
+    let size: [u8; 4] = head.get(at..at + 4)?.try_into().ok()?;
+    Some(u64::from(u32::from_le_bytes(size)) / format.frame_bytes() as u64)
+}
+
+fn size(value: u64) -> [u8; 4] {
+    u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes()
+}

@@ -1,0 +1,234 @@
+//! What a seat asks for, from its phone by feature code or by API: signed in, busy, free, a bad call. R16, R35.
+
+use std::time::Duration;
+
+use super::leg::Role;
+use super::seat::{Seat, Wish};
+use super::settings::AfterWrapUp;
+use super::switchboard::Switchboard;
+use super::timers::Timer;
+use super::{CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatNo, SeatState};
+use crate::time::Now;
+
+/// How long a feature code's outcome may take to be told.
+const TELLING: Duration = Duration::from_secs(10);
+/// After our BYE a handset may still be off the hook; the seat is not rung at once.
+const HANGING_UP: Duration = Duration::from_secs(2);
+
+/// Reasons of a busy state that the seat's phone caused; they pass when it comes back.
+const PHONE_GONE: [&str; 5] = ["unreachable", "media_lost", "session_lost", "no_ack", "transport_lost"];
+
+/// A leg that dialled a feature code.
+#[derive(Debug)]
+pub(super) struct FeatureLeg {
+    seat: SeatNo,
+    token: u64,
+    hung_up: bool,
+}
+
+/// Why a seat cannot have what it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskRefused {
+    #[error("no such seat")]
+    UnknownSeat,
+    #[error("the seat is not signed in")]
+    SignedOut,
+    #[error("the seat has had no call")]
+    NoCall,
+}
+
+enum Deed {
+    Nothing,
+    Turn(SeatState, Option<String>),
+    /// What it shall be after the present call; None: as usual.
+    AfterCall(Option<Wish>),
+    MarkPresent(CallId, String),
+    MarkLast(CallId, String),
+}
+
+impl Switchboard {
+    /// Whether this seat may have this now. The API asks before it sends `Input::Ask`.
+    pub fn may(&self, no: &SeatNo, ask: &SeatAsk) -> Result<(), AskRefused> {
+        judge(self.desk.get(no).ok_or(AskRefused::UnknownSeat)?, ask).map(|_| ())
+    }
+
+    pub(super) fn ask(&mut self, now: Now, no: &SeatNo, ask: &SeatAsk) -> Result<(), AskRefused> {
+        let deed = judge(self.desk.get(no).ok_or(AskRefused::UnknownSeat)?, ask)?;
+        match ask {
+            SeatAsk::SignIn | SeatAsk::Free => self.desk.update(no, |seat| seat.signed_out_by_hand = false),
+            SeatAsk::SignOut => self.desk.update(no, |seat| seat.signed_out_by_hand = true),
+            SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::BadCall(_) => {}
+        }
+        match deed {
+            Deed::Nothing => {}
+            Deed::Turn(state, reason) => {
+                self.timers.clear(Timer::WrapUp(no.clone()));
+                self.desk.update(no, |seat| seat.wish = None);
+                self.desk.turn(now, no, state, reason, &mut self.out);
+            }
+            Deed::AfterCall(wish) => self.desk.update(no, |seat| seat.wish = wish),
+            Deed::MarkPresent(id, reason) => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.bad = Some(reason);
+                }
+            }
+            Deed::MarkLast(call, reason) => self.out.push(Output::MarkInvalid { call, reason }),
+        }
+        Ok(())
+    }
+
+    pub(super) fn feature_code(&mut self, now: Now, leg: LegId, no: SeatNo, ask: &SeatAsk) {
+        if self.legs.contains_key(&leg) {
+            return;
+        }
+        if self.desk.get(&no).is_none() {
+            self.out.push(Output::Refuse { leg, why: Refusal::Forbidden });
+            return;
+        }
+        self.desk.update(&no, |seat| seat.feature_legs = seat.feature_legs.saturating_add(1));
+        let prompt = match self.ask(now, &no, ask) {
+            Ok(()) => Prompt::Done,
+            Err(_) => Prompt::Refused,
+        };
+        let token = self.new_token();
+        self.legs.insert(leg, Role::Feature);
+        self.features.insert(leg, FeatureLeg { seat: no, token, hung_up: false });
+        self.timers.set(Timer::Feature(leg), now.mono + TELLING);
+        self.out.push(Output::Answer { leg });
+        self.out.push(Output::Play { leg, prompts: vec![prompt], repeat: false, token });
+    }
+
+    pub(super) fn feature_told(&mut self, now: Now, leg: LegId, token: u64) {
+        if self.features.get(&leg).is_some_and(|feature| feature.token == token) {
+            self.feature_over(now, leg);
+        }
+    }
+
+    /// The outcome has been told, or its time is up: we hang up, and a little later the phone is free.
+    pub(super) fn feature_over(&mut self, now: Now, leg: LegId) {
+        let Some(feature) = self.features.get_mut(&leg) else {
+            return;
+        };
+        if std::mem::replace(&mut feature.hung_up, true) {
+            self.feature_gone(leg);
+        } else {
+            self.out.push(Output::HangUp { leg });
+            self.timers.set(Timer::Feature(leg), now.mono + HANGING_UP);
+        }
+    }
+
+    pub(super) fn feature_gone(&mut self, leg: LegId) {
+        self.timers.clear(Timer::Feature(leg));
+        self.legs.remove(&leg);
+        if let Some(feature) = self.features.remove(&leg) {
+            self.desk.update(&feature.seat, |seat| seat.feature_legs = seat.feature_legs.saturating_sub(1));
+        }
+    }
+
+    /// The registrar's word about a seat's phone.
+    pub(super) fn reachable(&mut self, now: Now, no: &SeatNo, reachable: bool) {
+        let Some(seat) = self.desk.get(no) else {
+            return;
+        };
+        if seat.reachable == reachable {
+            return;
+        }
+        let (state, call) = (seat.state, seat.call);
+        let phone_back = seat.reason.as_deref().is_some_and(|reason| PHONE_GONE.contains(&reason));
+        let signs_in = self.settings.sign_in_on_register && !seat.signed_out_by_hand;
+        self.desk.update(no, |seat| seat.reachable = reachable);
+        match (reachable, state) {
+            (true, SeatState::SignedOut) if signs_in => self.desk.turn(now, no, SeatState::Idle, None, &mut self.out),
+            (true, SeatState::Busy) if phone_back => self.desk.turn(now, no, SeatState::Idle, None, &mut self.out),
+            (false, SeatState::Reserved | SeatState::Ringing) => {
+                if let Some(call) = call {
+                    self.withdraw(now, call, Failure::Unreachable);
+                }
+            }
+            (
+                true | false,
+                SeatState::SignedOut
+                | SeatState::Idle
+                | SeatState::Reserved
+                | SeatState::Ringing
+                | SeatState::Talking
+                | SeatState::Held
+                | SeatState::WrapUp
+                | SeatState::Busy
+                | SeatState::Break,
+            ) => {}
+        }
+    }
+
+    /// A seat that is in no call any more turns to what it wished to be, else to this.
+    pub(super) fn free_seat(&mut self, now: Now, no: &SeatNo, state: SeatState, reason: Option<&str>) {
+        let mut wish = None;
+        self.desk.update(no, |seat| {
+            seat.call = None;
+            wish = seat.wish.take();
+        });
+        let (state, reason) = wish.map_or_else(|| (state, reason.map(str::to_owned)), Wish::state);
+        self.desk.turn(now, no, state, reason, &mut self.out);
+        self.desk.retire(now, no, &mut self.out);
+    }
+
+    /// Wrap-up (话后整理) after a call.
+    pub(super) fn seat_after_call(&mut self, now: Now, no: &SeatNo, call: CallId) {
+        self.desk.update(no, |seat| {
+            seat.call = None;
+            seat.last_call = Some(call);
+        });
+        if self.settings.wrap_up.is_zero() {
+            self.rest(now, no);
+        } else {
+            self.desk.turn(now, no, SeatState::WrapUp, None, &mut self.out);
+            self.timers.set(Timer::WrapUp(no.clone()), now.mono + self.settings.wrap_up);
+            self.desk.retire(now, no, &mut self.out);
+        }
+    }
+
+    /// T_wrap is over.
+    pub(super) fn wrapped_up(&mut self, now: Now, no: &SeatNo) {
+        if self.desk.get(no).is_some_and(|seat| seat.state == SeatState::WrapUp) {
+            self.rest(now, no);
+        }
+    }
+
+    fn rest(&mut self, now: Now, no: &SeatNo) {
+        match self.settings.after_wrap_up {
+            AfterWrapUp::Idle => self.free_seat(now, no, SeatState::Idle, None),
+            AfterWrapUp::Busy => self.free_seat(now, no, SeatState::Busy, None),
+        }
+    }
+}
+
+/// The whole of what a seat may ask for, by its state.
+fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
+    use SeatState::{Break, Busy, Held, Idle, Reserved, Ringing, SignedOut, Talking, WrapUp};
+    let in_call = |wish| Ok(Deed::AfterCall(wish));
+    match (seat.state, ask) {
+        (SignedOut, SeatAsk::SignIn) => Ok(Deed::Turn(Idle, None)),
+        (SignedOut, SeatAsk::SignOut) => Ok(Deed::Nothing),
+        (SignedOut, SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::Free) => Err(AskRefused::SignedOut),
+
+        (Idle | WrapUp | Busy | Break, SeatAsk::SignIn) => Ok(Deed::Nothing),
+        (Idle | WrapUp | Busy | Break, SeatAsk::SignOut) => Ok(Deed::Turn(SignedOut, None)),
+        (Idle | WrapUp | Busy | Break, SeatAsk::Busy) => Ok(Deed::Turn(Busy, None)),
+        (Idle | WrapUp | Busy | Break, SeatAsk::Break(reason)) => Ok(Deed::Turn(Break, Some(reason.clone()))),
+        (Idle | WrapUp | Busy | Break, SeatAsk::Free) => Ok(Deed::Turn(Idle, None)),
+
+        (Reserved | Ringing | Talking | Held, SeatAsk::SignIn | SeatAsk::Free) => in_call(None),
+        (Reserved | Ringing | Talking | Held, SeatAsk::SignOut) => in_call(Some(Wish::SignedOut)),
+        (Reserved | Ringing | Talking | Held, SeatAsk::Busy) => in_call(Some(Wish::Busy)),
+        (Reserved | Ringing | Talking | Held, SeatAsk::Break(reason)) => in_call(Some(Wish::Break(reason.clone()))),
+
+        (Talking | Held, SeatAsk::BadCall(reason)) => {
+            let call = seat.call.ok_or(AskRefused::NoCall)?;
+            Ok(Deed::MarkPresent(call, reason.clone()))
+        }
+        (SignedOut | Idle | Reserved | Ringing | WrapUp | Busy | Break, SeatAsk::BadCall(reason)) => {
+            let call = seat.last_call.ok_or(AskRefused::NoCall)?;
+            Ok(Deed::MarkLast(call, reason.clone()))
+        }
+    }
+}

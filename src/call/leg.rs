@@ -1,0 +1,95 @@
+//! What an event of a leg means, by the part that the leg plays. An event of a leg that is gone
+//! means nothing: its call has already been told.
+
+use super::ending::Cause;
+use super::live::Stage;
+use super::switchboard::Switchboard;
+use super::{CallId, Failure, LegId, Loss};
+use crate::time::Now;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Citizen(CallId),
+    Seat(CallId),
+    /// A seat's phone that dialled a feature code.
+    Feature,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LegEvent {
+    Ringing,
+    Answered,
+    Failed(Failure),
+    HungUp,
+    Lost(Loss),
+    Held,
+    Resumed,
+}
+
+impl Switchboard {
+    pub(super) fn leg_event(&mut self, now: Now, leg: LegId, event: LegEvent) {
+        match self.legs.get(&leg).copied() {
+            Some(Role::Citizen(call)) => self.citizen_event(now, call, event),
+            Some(Role::Seat(call)) => self.seat_event(now, call, event),
+            Some(Role::Feature) => match event {
+                LegEvent::Failed(_) | LegEvent::HungUp => self.feature_gone(leg),
+                LegEvent::Lost(_) => self.feature_over(now, leg),
+                LegEvent::Ringing | LegEvent::Answered | LegEvent::Held | LegEvent::Resumed => {}
+            },
+            None => {}
+        }
+    }
+
+    pub(super) fn played(&mut self, now: Now, leg: LegId, token: u64) {
+        match self.legs.get(&leg).copied() {
+            Some(Role::Citizen(call)) => self.heard(call, token),
+            Some(Role::Feature) => self.feature_told(now, leg, token),
+            Some(Role::Seat(_)) | None => {}
+        }
+    }
+
+    fn citizen_event(&mut self, now: Now, call: CallId, event: LegEvent) {
+        match event {
+            LegEvent::Failed(_) => self.end(now, call, Cause::AnswerFailed),
+            LegEvent::HungUp => self.end(now, call, Cause::CallerHungUp),
+            LegEvent::Lost(why) => self.end(now, call, Cause::CallerLost(why)),
+            LegEvent::Held => self.citizen_holds(now, call, true),
+            LegEvent::Resumed => self.citizen_holds(now, call, false),
+            // Only legs that we dial ring and answer.
+            LegEvent::Ringing | LegEvent::Answered => {}
+        }
+    }
+
+    fn seat_event(&mut self, now: Now, id: CallId, event: LegEvent) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        match (&call.stage, event) {
+            (Stage::Offered(_), LegEvent::Ringing) => self.seat_rings(now, id),
+            (Stage::Offered(_), LegEvent::Answered) => self.seat_answers(now, id),
+            (Stage::Offered(_), LegEvent::Failed(why)) => self.offer_failed(now, id, why),
+            (Stage::Offered(_), LegEvent::HungUp) => self.offer_failed(now, id, Failure::Declined),
+            (Stage::Offered(_), LegEvent::Lost(_)) => self.withdraw(now, id, Failure::Unreachable),
+            (Stage::Offered(_), LegEvent::Held | LegEvent::Resumed) => {}
+
+            (Stage::Talking(_), LegEvent::Held) => self.seat_holds(now, id, true),
+            (Stage::Talking(_), LegEvent::Resumed) => self.seat_holds(now, id, false),
+            (Stage::Talking(_), LegEvent::HungUp) => self.seat_hangs_up(now, id),
+            (Stage::Talking(_), LegEvent::Lost(why)) => self.seat_lost(now, id, why),
+            (Stage::Talking(_), LegEvent::Failed(_)) => self.seat_lost(now, id, Loss::Session),
+            (Stage::Talking(_), LegEvent::Ringing | LegEvent::Answered) => {}
+
+            // A waiting call has no seat's leg.
+            (
+                Stage::Waiting,
+                LegEvent::Ringing
+                | LegEvent::Answered
+                | LegEvent::Failed(_)
+                | LegEvent::HungUp
+                | LegEvent::Lost(_)
+                | LegEvent::Held
+                | LegEvent::Resumed,
+            ) => {}
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! One live call: who is on it, where it stands, how long it has talked.
+
+use std::time::Duration;
+
+use super::waiting::Ear;
+use super::{CallId, Invited, LegId, OpenTicket, Participant, SeatNo};
+use crate::rules::numbers::Route;
+use crate::time::{Mono, Now, Wall};
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub id: CallId,
+    /// What the trunk delivered; `invited.leg` is the citizen's leg.
+    pub invited: Invited,
+    pub route: Route,
+    pub centre: String,
+    pub priority: u8,
+    pub arrived: Now,
+    /// Our 200 has gone to the citizen.
+    pub connected: bool,
+    /// Prompts reach the citizen: early media, or connected.
+    pub audible: bool,
+    pub citizen_holds: bool,
+    pub stage: Stage,
+    /// A seat did not answer, or was lost: this caller goes before the others of its priority.
+    pub returned: bool,
+    /// Seats that rang in vain for this caller.
+    pub unanswered: u32,
+    pub ear: Ear,
+    /// None until a seat has answered.
+    pub answer: Option<Answered>,
+    pub meter: Meter,
+    pub participants: Vec<Participant>,
+    /// R35: marked by the seat.
+    pub bad: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    Waiting,
+    Offered(Offer),
+    Talking(Talk),
+}
+
+/// A seat that is being rung for a call.
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    pub seat: SeatNo,
+    pub leg: LegId,
+    pub dialled: Mono,
+    pub rang: Option<Mono>,
+}
+
+/// A seat that has answered.
+#[derive(Clone, Debug)]
+pub(super) struct Talk {
+    pub seat: SeatNo,
+    pub leg: LegId,
+    pub holds: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub ticket: OpenTicket,
+    /// The journal has spoken, or has been waited for long enough.
+    pub journalled: bool,
+    pub number: Option<String>,
+}
+
+impl Call {
+    pub fn leg(&self) -> LegId {
+        self.invited.leg
+    }
+
+    /// The wall time of `at` on this call's own clock, which a change of the machine's clock in
+    /// mid-call does not touch: arrive ≤ queue ≤ ring ≤ answer ≤ end (I6).
+    pub fn wall(&self, at: Mono) -> Wall {
+        self.arrived.wall + at.since(self.arrived.mono)
+    }
+
+    /// From the INVITE; never reset (R11).
+    pub fn waited(&self, now: Mono) -> Duration {
+        now.since(self.arrived.mono)
+    }
+
+    /// The seat that is rung or talks.
+    pub fn seat(&self) -> Option<&SeatNo> {
+        match &self.stage {
+            Stage::Waiting => None,
+            Stage::Offered(offer) => Some(&offer.seat),
+            Stage::Talking(talk) => Some(&talk.seat),
+        }
+    }
+
+    /// The leg of that seat.
+    pub fn seat_leg(&self) -> Option<LegId> {
+        match &self.stage {
+            Stage::Waiting => None,
+            Stage::Offered(offer) => Some(offer.leg),
+            Stage::Talking(talk) => Some(talk.leg),
+        }
+    }
+
+    /// Reads the meter after a change of stage, connection or hold.
+    pub fn measure(&mut self, now: Mono) {
+        let doing = match &self.stage {
+            Stage::Waiting | Stage::Offered(_) => Doing::Apart,
+            Stage::Talking(_) if !self.connected => Doing::Apart,
+            Stage::Talking(talk) if talk.holds || self.citizen_holds => Doing::OnHold,
+            Stage::Talking(_) => Doing::Talking,
+        };
+        self.meter.turn(now, doing);
+    }
+
+    /// The seat that joined last is no longer in the call.
+    pub fn seat_left(&mut self, at: Mono, result: &str) {
+        let left = self.wall(at);
+        if let Some(seat) = self.participants.iter_mut().rfind(|who| who.role == "seat" && who.left.is_none()) {
+            seat.left = Some(left);
+            result.clone_into(&mut seat.result);
+        }
+    }
+}
+
+/// Sums up how long citizen and seat were joined, and how long one held the other.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    doing: Doing,
+    since: Mono,
+    pub talk: Duration,
+    pub hold: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Doing {
+    #[default]
+    Apart,
+    Talking,
+    OnHold,
+}
+
+impl Meter {
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    pub fn turn(&mut self, now: Mono, doing: Doing) {
+        let spent = now.since(self.since);
+        match self.doing {
+            Doing::Apart => {}
+            Doing::Talking => self.talk = self.talk.saturating_add(spent),
+            Doing::OnHold => self.hold = self.hold.saturating_add(spent),
+        }
+        self.doing = doing;
+        self.since = now;
+    }
+}
+
+/// Milliseconds of a duration, as the records hold them.
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

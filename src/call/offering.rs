@@ -1,0 +1,142 @@
+//! A seat is rung for a caller: it answers, or the caller goes back to the head of the queue. R11, R16.
+
+use super::leg::Role;
+use super::live::{Answered, Offer, Stage, Talk};
+use super::switchboard::Switchboard;
+use super::timers::Timer;
+use super::{CallId, Failure, Output, Participant, SeatNo, SeatState, Target, alarms, record};
+use crate::time::Now;
+
+impl Switchboard {
+    pub(super) fn offer(&mut self, now: Now, id: CallId, no: &SeatNo) {
+        let leg = self.new_dialled_leg();
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        self.queue.leave(call);
+        call.stage = Stage::Offered(Offer { seat: no.clone(), leg, dialled: now.mono, rang: None });
+        self.legs.insert(leg, Role::Seat(id));
+        self.timers.clear(Timer::Overflow(id));
+        self.timers.set(Timer::RingOut(id), now.mono + self.settings.ring_time);
+        let idle = self.desk.get(no).map_or(0, |seat| seat.idle_for(now.mono).as_secs());
+        let text = format!("seat {} chosen: idle longest ({idle} s)", no.0);
+        self.out.push(Output::Note { call: id, text });
+        self.out.push(Output::Dial {
+            call: id,
+            leg,
+            target: Target::Seat(no.clone()),
+            caller: call.invited.caller.clone(),
+            label: call.route.label.clone(),
+        });
+        self.desk.update(no, |seat| seat.call = Some(id));
+        self.desk.turn(now, no, SeatState::Reserved, None, &mut self.out);
+    }
+
+    pub(super) fn seat_rings(&mut self, now: Now, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id)
+            && let Stage::Offered(offer) = &mut call.stage
+        {
+            offer.rang.get_or_insert(now.mono);
+            self.desk.turn(now, &offer.seat, SeatState::Ringing, None, &mut self.out);
+        }
+    }
+
+    /// T_rna: nobody picked up.
+    pub(super) fn ring_out(&mut self, now: Now, id: CallId) {
+        self.withdraw(now, id, Failure::NoAnswer);
+    }
+
+    /// Stops ringing a seat and looks for another.
+    pub(super) fn withdraw(&mut self, now: Now, id: CallId, why: Failure) {
+        let offered = self.calls.get(&id).and_then(|call| match &call.stage {
+            Stage::Offered(offer) => Some(offer.leg),
+            Stage::Waiting | Stage::Talking(_) => None,
+        });
+        if let Some(leg) = offered {
+            self.out.push(Output::HangUp { leg });
+            self.offer_failed(now, id, why);
+        }
+    }
+
+    /// The seat's leg has ended without an answer: the seat is busy (示忙), the caller first in the
+    /// queue, and its waiting clock runs on.
+    pub(super) fn offer_failed(&mut self, now: Now, id: CallId, why: Failure) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Stage::Offered(offer) = &call.stage else {
+            return;
+        };
+        let (no, leg) = (offer.seat.clone(), offer.leg);
+        call.returned = true;
+        if why == Failure::NoAnswer {
+            call.unanswered = call.unanswered.saturating_add(1);
+            if call.unanswered >= self.settings.unanswered_alarm {
+                self.alarms.raise(alarms::UNANSWERED, &id.to_string(), &mut self.out);
+            }
+        }
+        self.legs.remove(&leg);
+        self.timers.clear(Timer::RingOut(id));
+        let reason = reason(why);
+        self.note(id, format!("seat {}: {reason}; the caller is first again", no.0));
+        self.enqueue(now, id);
+        self.free_seat(now, &no, SeatState::Busy, Some(reason));
+    }
+
+    /// The seat answers. Recorder, ticket and mix come in this order, and before the caller's 200 where
+    /// that has not gone yet (R32, R33).
+    pub(super) fn seat_answers(&mut self, now: Now, id: CallId) {
+        self.stop_prompts(id);
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Stage::Offered(offer) = &call.stage else {
+            return;
+        };
+        let offer = offer.clone();
+        call.stage = Stage::Talking(Talk { seat: offer.seat.clone(), leg: offer.leg, holds: false });
+        self.timers.clear(Timer::RingOut(id));
+        self.timers.clear(Timer::Connect(id));
+        self.alarms.clear(alarms::UNANSWERED, &id.to_string(), &mut self.out);
+        let seat = self.desk.get(&offer.seat).map(|seat| &seat.settings);
+        let joined = call.wall(now.mono);
+        call.participants.push(Participant {
+            role: "seat".into(),
+            name: seat.map_or_else(|| offer.seat.0.clone(), |seat| format!("{} {}", offer.seat.0, seat.name)),
+            joined,
+            left: None,
+            result: "joined".into(),
+        });
+        if call.answer.is_none() {
+            let ticket = record::open_ticket(now, call, &offer, seat, self.settings.prefix_of(&call.centre));
+            self.out.push(Output::OpenRecording {
+                call: id,
+                started: joined,
+                hotline: ticket.original_code.clone(),
+                seat: ticket.seat.clone(),
+                trunk: ticket.trunk.clone(),
+            });
+            self.out.push(Output::OpenTicket(Box::new(ticket.clone())));
+            call.answer = Some(Answered { ticket, journalled: false, number: None });
+            self.timers.set(Timer::Journal(id), now.mono + self.settings.journal_wait);
+        }
+        self.out.push(Output::Mix { call: id, citizen: call.leg(), others: vec![offer.leg] });
+        self.out.push(Output::Mark { call: id, at: now.mono, what: format!("seat_joined {}", offer.seat.0) });
+        call.measure(now.mono);
+        let connected = call.connected;
+        self.desk.turn(now, &offer.seat, SeatState::Talking, None, &mut self.out);
+        if connected {
+            self.play_seat_number(id);
+        }
+    }
+}
+
+fn reason(why: Failure) -> &'static str {
+    match why {
+        Failure::Busy => "busy",
+        Failure::Declined => "declined",
+        Failure::NoAnswer => "no_answer",
+        Failure::Unreachable => "unreachable",
+        Failure::Refused => "refused",
+    }
+}

@@ -1,0 +1,149 @@
+//! The records that calls leave behind: the ticket's two halves (rules.md §8) and the missed call (R17).
+
+use std::time::Duration;
+
+use super::ending::Cause;
+use super::live::{Answered, Call, Doing, Offer, Stage, millis};
+use super::settings::SeatSettings;
+use super::{CallId, CallRecord, Invited, MissedCall, OpenTicket, Output, Participant};
+use crate::rules::numbers::{Dialled, Route};
+use crate::time::Now;
+
+/// R9: answered within 15 s of the INVITE.
+const GOOD_WAIT: Duration = Duration::from_secs(15);
+
+/// The caller left in the very moment in which a seat answered; closes the ticket as invalid (R35).
+const GONE_AT_ANSWER: &str = "caller_gone_at_answer";
+
+pub(super) fn open_ticket(
+    now: Now,
+    call: &Call,
+    offer: &Offer,
+    seat: Option<&SeatSettings>,
+    prefix: String,
+) -> OpenTicket {
+    let waited = call.waited(now.mono);
+    let source = call.invited.caller.platform.clone();
+    OpenTicket {
+        call: call.id,
+        prefix,
+        centre: call.centre.clone(),
+        sip_call_id: call.invited.sip_call_id.clone(),
+        kind: if source.is_some() { "linked_in" } else { "public_in" }.into(),
+        source,
+        caller: call.invited.caller.clone(),
+        dialed_raw: dialed_raw(&call.invited.dialled),
+        original_code: call.route.original_code.clone(),
+        hotline_primary: call.route.hotline_primary.clone(),
+        mode: call.route.mode.to_string(),
+        skill: call.route.skill.clone(),
+        trunk: call.invited.trunk.clone(),
+        t_arrive: call.arrived.wall,
+        // No menu stands before the queue.
+        t_queue: call.arrived.wall,
+        t_ring: call.wall(offer.rang.unwrap_or(offer.dialled)),
+        t_answer: call.wall(now.mono),
+        wait_ms: millis(waited),
+        within_15s: waited <= GOOD_WAIT,
+        seat: offer.seat.clone(),
+        seat_name: seat.map(|seat| seat.name.clone()).unwrap_or_default(),
+        seat_kind: seat.map(|seat| seat.kind.as_str().to_owned()).unwrap_or_default(),
+        notice_played: call.ear.notice,
+    }
+}
+
+/// The one record of a call that has ended: answered or missed (I1, I2).
+pub(super) fn ended(now: Now, mut call: Call, cause: Cause, position: Option<u32>) -> Output {
+    match call.answer.take() {
+        Some(answer) => Output::CloseCall(Box::new(closed(now, call, answer, cause))),
+        None => Output::Missed(Box::new(missed(now, &call, cause, position))),
+    }
+}
+
+fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecord {
+    if cause == Cause::AnswerFailed {
+        // The citizen never was on the line.
+        call.meter.forget();
+    }
+    call.meter.turn(now.mono, Doing::Apart);
+    let (talk, hold) = (call.meter.talk, call.meter.hold);
+    let never_spoke = millis(talk) == 0 && millis(hold) == 0;
+    let gone_at_answer = cause.caller_left() && never_spoke;
+    let end_reason = match (&call.stage, cause) {
+        _ if gone_at_answer => GONE_AT_ANSWER,
+        // The seat was lost, and the citizen did not wait for another.
+        (Stage::Waiting | Stage::Offered(_), Cause::CallerHungUp) => "seat_lost",
+        (Stage::Waiting | Stage::Offered(_) | Stage::Talking(_), cause) => cause.as_str(),
+    };
+    let t_end = call.wall(now.mono);
+    let citizen = Participant {
+        role: "citizen".into(),
+        name: String::new(),
+        joined: call.arrived.wall,
+        left: Some(t_end),
+        result: cause.as_str().into(),
+    };
+    let mut participants = vec![citizen];
+    participants.append(&mut call.participants);
+    CallRecord {
+        opened: answer.ticket,
+        t_end,
+        talk_ms: millis(talk),
+        hold_ms: millis(hold),
+        end_reason: end_reason.into(),
+        released_by: cause.by(),
+        participants,
+        invalid: call.bad.or_else(|| gone_at_answer.then(|| GONE_AT_ANSWER.to_owned())),
+        notice_played: call.ear.notice,
+    }
+}
+
+fn missed(now: Now, call: &Call, cause: Cause, position: Option<u32>) -> MissedCall {
+    let waited = millis(call.waited(now.mono));
+    let stage = match &call.stage {
+        Stage::Offered(_) | Stage::Talking(_) => "ringing",
+        // Gone before anything could be done for it.
+        Stage::Waiting if waited == 0 => "arrived",
+        Stage::Waiting if call.ear.in_prompt() => "prompt",
+        Stage::Waiting => "queue",
+    };
+    let reason = match cause {
+        Cause::CallerHungUp => "caller_gone",
+        Cause::AnswerFailed | Cause::CallerLost(_) | Cause::SeatHungUp | Cause::Shutdown => cause.as_str(),
+    };
+    MissedCall {
+        original_code: Some(call.route.original_code.clone()),
+        t_end: call.wall(now.mono),
+        wait_ms: waited,
+        stage: stage.into(),
+        position_in_queue: position,
+        reason: reason.into(),
+        ..refused(call.arrived, call.id, &call.invited, None, "")
+    }
+}
+
+/// A call that was turned away at once (R7).
+pub(super) fn refused(now: Now, id: CallId, invited: &Invited, route: Option<Route>, reason: &str) -> MissedCall {
+    MissedCall {
+        call: id,
+        sip_call_id: invited.sip_call_id.clone(),
+        caller: invited.caller.clone(),
+        dialed_raw: dialed_raw(&invited.dialled),
+        original_code: route.map(|route| route.original_code),
+        trunk: invited.trunk.clone(),
+        t_arrive: now.wall,
+        t_end: now.wall,
+        wait_ms: 0,
+        stage: "refused".into(),
+        position_in_queue: None,
+        reason: reason.into(),
+    }
+}
+
+fn dialed_raw(dialled: &Dialled) -> String {
+    if dialled.to.is_empty() {
+        dialled.request_uri.clone()
+    } else {
+        format!("{} To: {}", dialled.request_uri, dialled.to)
+    }
+}

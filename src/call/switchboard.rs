@@ -1,0 +1,152 @@
+//! The machine that decides what happens to callers. It only routes: each input goes to the file
+//! that knows about it.
+
+use std::collections::BTreeMap;
+
+use super::alarms::Alarms;
+use super::ask::FeatureLeg;
+use super::leg::{LegEvent, Role};
+use super::live::Call;
+use super::queue::Queue;
+use super::seat::Desk;
+use super::settings::Settings;
+use super::timers::{Timer, Timers};
+use super::{CallId, Input, LegId, Output};
+use crate::rules::numbers::NumberPlan;
+use crate::time::{Mono, Now};
+
+/// Every live call, every seat and the queue between them. No clock, no IO: `handle` an input, carry
+/// out the outputs in their order, and come back with `Input::Tick` at `next_timeout`.
+#[derive(Debug)]
+pub struct Switchboard {
+    pub(super) settings: Settings,
+    pub(super) plan: NumberPlan,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) legs: BTreeMap<LegId, Role>,
+    pub(super) features: BTreeMap<LegId, FeatureLeg>,
+    pub(super) desk: Desk,
+    pub(super) queue: Queue,
+    pub(super) timers: Timers,
+    pub(super) alarms: Alarms,
+    /// Calls to unknown numbers, by trunk (R7).
+    pub(super) unknown_numbers: BTreeMap<String, u64>,
+    pub(super) draining: bool,
+    pub(super) out: Vec<Output>,
+    last_call: CallId,
+    last_leg: u64,
+    last_token: u64,
+}
+
+impl Switchboard {
+    /// `last_call` is the highest id of an earlier run (0 at the very first start), so that an id is
+    /// never given twice, even where the clock was set back in between. All seats begin signed out
+    /// and unreachable.
+    pub fn new(now: Now, settings: Settings, plan: NumberPlan, last_call: CallId) -> Self {
+        let mut desk = Desk::default();
+        desk.configure(now, &settings.seats, &mut Vec::new());
+        Self {
+            settings,
+            plan,
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            features: BTreeMap::new(),
+            desk,
+            queue: Queue::default(),
+            timers: Timers::default(),
+            alarms: Alarms::default(),
+            unknown_numbers: BTreeMap::new(),
+            draining: false,
+            out: Vec::new(),
+            last_call,
+            last_leg: 0,
+            last_token: 0,
+        }
+    }
+
+    /// Carries out one input. The outputs are to be carried out in their order.
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        match input {
+            Input::Invited(invited) => self.invited(now, *invited),
+            Input::FeatureCode { leg, seat, ask } => self.feature_code(now, leg, seat, &ask),
+            Input::Ask { seat, ask } => {
+                // The API asks `may` first; a seat that has changed in between is left as it is.
+                let _ = self.ask(now, &seat, &ask);
+            }
+            Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
+            Input::Answered { leg } => self.leg_event(now, leg, LegEvent::Answered),
+            Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),
+            Input::HungUp { leg } => self.leg_event(now, leg, LegEvent::HungUp),
+            Input::Lost { leg, why } => self.leg_event(now, leg, LegEvent::Lost(why)),
+            Input::Held { leg } => self.leg_event(now, leg, LegEvent::Held),
+            Input::Resumed { leg } => self.leg_event(now, leg, LegEvent::Resumed),
+            Input::Played { leg, token } => self.played(now, leg, token),
+            Input::TicketOpened { call, number } => self.ticket_opened(now, call, number),
+            Input::Reachable { seat, reachable } => self.reachable(now, &seat, reachable),
+            Input::Drain => self.draining = true,
+            Input::EndAll => self.end_all(now),
+            Input::Tick => {
+                while let Some(timer) = self.timers.pop(now.mono) {
+                    self.fire(now, timer);
+                }
+            }
+        }
+        self.settle(now)
+    }
+
+    /// Takes over new settings and a new number plan. Live calls keep what they were given; a seat that
+    /// is gone leaves after its call.
+    pub fn reload(&mut self, now: Now, settings: Settings, plan: NumberPlan) -> Vec<Output> {
+        self.settings = settings;
+        self.plan = plan;
+        self.desk.configure(now, &self.settings.seats, &mut self.out);
+        self.settle(now)
+    }
+
+    /// When `Input::Tick` is due.
+    pub fn next_timeout(&self) -> Option<Mono> {
+        self.timers.next()
+    }
+
+    fn fire(&mut self, now: Now, timer: Timer) {
+        match timer {
+            Timer::RingOut(call) => self.ring_out(now, call),
+            Timer::Announce(call) => self.announce(now, call),
+            Timer::Connect(call) => self.connect_waiting(now, call),
+            Timer::Overflow(call) => self.overflow(now, call),
+            Timer::Journal(call) => self.journal_silent(now, call),
+            Timer::LongCall(call) => self.alarms.raise(super::alarms::LONG_CALL, &call.to_string(), &mut self.out),
+            Timer::WrapUp(seat) => self.wrapped_up(now, &seat),
+            Timer::Feature(leg) => self.feature_over(now, leg),
+            Timer::Quiet(trunk) => self.alarms.clear(super::alarms::UNKNOWN_NUMBER, &trunk, &mut self.out),
+        }
+    }
+
+    /// Whatever has happened, a seat may have become free and a caller may wait.
+    fn settle(&mut self, now: Now) -> Vec<Output> {
+        self.serve_queue(now);
+        self.watch_staffing(now);
+        std::mem::take(&mut self.out)
+    }
+
+    /// Milliseconds of the arrival above, a counter below; above the last id in any case.
+    pub(super) fn new_call_id(&mut self, now: Now) -> CallId {
+        let by_clock = u64::try_from(now.wall.0).unwrap_or(0) << 20;
+        self.last_call = CallId(by_clock.max(self.last_call.0.saturating_add(1)));
+        self.last_call
+    }
+
+    /// Ids of dialled legs have the top bit set; the exchange gives arriving legs ids without it.
+    pub(super) fn new_dialled_leg(&mut self) -> LegId {
+        self.last_leg += 1;
+        LegId(1 << 63 | self.last_leg)
+    }
+
+    pub(super) fn new_token(&mut self) -> u64 {
+        self.last_token += 1;
+        self.last_token
+    }
+
+    pub(super) fn note(&mut self, call: CallId, text: String) {
+        self.out.push(Output::Note { call, text });
+    }
+}

@@ -1,0 +1,145 @@
+//! A seat has answered: the ticket opens, somebody holds, the seat hangs up or is lost.
+
+use super::ending::Cause;
+use super::live::Stage;
+use super::switchboard::Switchboard;
+use super::timers::Timer;
+use super::{CallId, Loss, Output, SeatState, alarms};
+use crate::time::Now;
+
+impl Switchboard {
+    /// The answer is on disk, or the journal has failed; the citizen is answered either way (R33).
+    pub(super) fn ticket_opened(&mut self, now: Now, id: CallId, number: Option<String>) {
+        match &number {
+            Some(_) => self.alarms.clear(alarms::JOURNAL, "answers", &mut self.out),
+            None => self.alarms.raise(alarms::JOURNAL, "answers", &mut self.out),
+        }
+        if let Some(answer) = self.calls.get_mut(&id).and_then(|call| call.answer.as_mut()) {
+            answer.number = answer.number.take().or(number);
+            self.put_through(now, id);
+        }
+    }
+
+    /// The journal has not spoken in time.
+    pub(super) fn journal_silent(&mut self, now: Now, id: CallId) {
+        self.alarms.raise(alarms::JOURNAL, "answers", &mut self.out);
+        self.note(id, "the journal is silent; answered without it".into());
+        self.put_through(now, id);
+    }
+
+    fn put_through(&mut self, now: Now, id: CallId) {
+        self.timers.clear(Timer::Journal(id));
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Some(answer) = &mut call.answer else {
+            return;
+        };
+        answer.journalled = true;
+        if call.connected {
+            return;
+        }
+        let was_audible = std::mem::replace(&mut call.audible, true);
+        call.connected = true;
+        call.measure(now.mono);
+        self.out.push(Output::Answer { leg: call.leg() });
+        match call.stage {
+            Stage::Talking(_) => self.play_seat_number(id),
+            // The seat was lost before the citizen could be connected.
+            Stage::Waiting | Stage::Offered(_) if !was_audible => self.play_returning(now, id),
+            Stage::Waiting | Stage::Offered(_) => {}
+        }
+    }
+
+    /// The seat holds the citizen, who hears music; or takes the call up again.
+    pub(super) fn seat_holds(&mut self, now: Now, id: CallId, holds: bool) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let leg = call.leg();
+        let Stage::Talking(talk) = &mut call.stage else {
+            return;
+        };
+        if std::mem::replace(&mut talk.holds, holds) == holds {
+            return;
+        }
+        let no = talk.seat.clone();
+        call.measure(now.mono);
+        let what = if holds { "hold" } else { "resume" };
+        self.out.push(Output::Mark { call: id, at: now.mono, what: what.into() });
+        if holds {
+            self.play_music(id);
+        } else {
+            self.out.push(Output::StopPlay { leg });
+        }
+        let state = if holds { SeatState::Held } else { SeatState::Talking };
+        self.desk.turn(now, &no, state, None, &mut self.out);
+    }
+
+    pub(super) fn citizen_holds(&mut self, now: Now, id: CallId, holds: bool) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut call.citizen_holds, holds) == holds {
+            return;
+        }
+        call.measure(now.mono);
+        if call.answer.is_some() {
+            let what = if holds { "citizen_hold" } else { "citizen_resume" };
+            self.out.push(Output::Mark { call: id, at: now.mono, what: what.into() });
+        }
+    }
+
+    /// A seat that hangs up ends the call. One that does so before the citizen was connected (the
+    /// journal takes milliseconds) has ended nothing: the citizen stays first in the queue.
+    pub(super) fn seat_hangs_up(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if call.connected {
+            self.end(now, id, Cause::SeatHungUp);
+            return;
+        }
+        let Stage::Talking(talk) = &call.stage else {
+            return;
+        };
+        let (no, leg) = (talk.seat.clone(), talk.leg);
+        self.legs.remove(&leg);
+        self.back_to_queue(now, id, "hung_up");
+        self.seat_after_call(now, &no, id);
+    }
+
+    /// A seat that fails loses the call, not the caller: same call, same ticket, same recording, first
+    /// in the queue (I3, I4).
+    pub(super) fn seat_lost(&mut self, now: Now, id: CallId, why: Loss) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let Stage::Talking(talk) = &call.stage else {
+            return;
+        };
+        let (no, leg) = (talk.seat.clone(), talk.leg);
+        self.legs.remove(&leg);
+        self.out.push(Output::HangUp { leg });
+        self.back_to_queue(now, id, why.as_str());
+        self.desk.update(&no, |seat| seat.last_call = Some(id));
+        self.free_seat(now, &no, SeatState::Busy, Some(why.as_str()));
+    }
+
+    fn back_to_queue(&mut self, now: Now, id: CallId, why: &str) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let no = call.seat().map_or_else(String::new, |seat| seat.0.clone());
+        call.seat_left(now.mono, why);
+        call.returned = true;
+        self.out.push(Output::Mix { call: id, citizen: call.leg(), others: Vec::new() });
+        self.out.push(Output::Mark { call: id, at: now.mono, what: format!("seat_lost {no} {why}") });
+        self.note(id, format!("seat {no} left the call ({why}); the caller is first in the queue"));
+        self.enqueue(now, id);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.measure(now.mono);
+        }
+        self.play_returning(now, id);
+    }
+}

@@ -1,0 +1,136 @@
+//! What the switchboard shows to the API and to the metrics.
+
+use super::leg::Role;
+use super::live::Stage;
+use super::switchboard::Switchboard;
+use super::{CallId, Caller, LegId, SeatNo, SeatState, call_id_text};
+use crate::time::Wall;
+
+/// A live call.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct CallView {
+    #[serde(with = "call_id_text")]
+    pub call: CallId,
+    /// `waiting`, `ringing`, `talking` or `held`.
+    pub stage: &'static str,
+    pub trunk: String,
+    pub caller: Caller,
+    pub original_code: String,
+    pub hotline_primary: String,
+    pub label: String,
+    pub skill: String,
+    pub centre: String,
+    pub arrived: Wall,
+    /// When a seat answered for the first time.
+    pub answered: Option<Wall>,
+    pub ticket: Option<String>,
+    /// The seat that is rung or talks.
+    pub seat: Option<SeatNo>,
+    /// From 1, among the waiting callers of the skill.
+    pub position: Option<u32>,
+    /// Our 200 has gone to the caller; not yet an answer of the hotline.
+    pub connected: bool,
+    #[serde(skip)]
+    pub citizen: LegId,
+    #[serde(skip)]
+    pub seat_leg: Option<LegId>,
+}
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct SeatView {
+    pub seat: SeatNo,
+    pub name: String,
+    pub kind: super::SeatKind,
+    pub centre: String,
+    pub skills: Vec<String>,
+    pub state: SeatState,
+    pub reason: Option<String>,
+    pub since: Wall,
+    pub reachable: bool,
+    #[serde(skip)]
+    pub call: Option<CallId>,
+}
+
+impl Switchboard {
+    /// Live calls, oldest first.
+    pub fn calls(&self) -> Vec<CallView> {
+        self.calls.keys().filter_map(|id| self.call(*id)).collect()
+    }
+
+    /// Callers without a seat, in the order in which they are served.
+    pub fn waiting(&self) -> Vec<CallView> {
+        self.queue.iter().filter_map(|place| self.call(place.call)).collect()
+    }
+
+    pub fn call(&self, id: CallId) -> Option<CallView> {
+        let call = self.calls.get(&id)?;
+        let (stage, position) = match &call.stage {
+            Stage::Waiting => ("waiting", Some(self.position(call))),
+            Stage::Offered(_) => ("ringing", None),
+            Stage::Talking(talk) if talk.holds => ("held", None),
+            Stage::Talking(_) => ("talking", None),
+        };
+        Some(CallView {
+            call: id,
+            stage,
+            trunk: call.invited.trunk.clone(),
+            caller: call.invited.caller.clone(),
+            original_code: call.route.original_code.clone(),
+            hotline_primary: call.route.hotline_primary.clone(),
+            label: call.route.label.clone(),
+            skill: call.route.skill.clone(),
+            centre: call.centre.clone(),
+            arrived: call.arrived.wall,
+            answered: call.answer.as_ref().map(|answer| answer.ticket.t_answer),
+            ticket: call.answer.as_ref().and_then(|answer| answer.number.clone()),
+            seat: call.seat().cloned(),
+            position,
+            connected: call.connected,
+            citizen: call.leg(),
+            seat_leg: call.seat_leg(),
+        })
+    }
+
+    pub fn seats(&self) -> Vec<SeatView> {
+        let view = |(no, seat): (&SeatNo, &super::seat::Seat)| SeatView {
+            seat: no.clone(),
+            name: seat.settings.name.clone(),
+            kind: seat.settings.kind,
+            centre: seat.settings.centre.clone(),
+            skills: seat.settings.skills.iter().cloned().collect(),
+            state: seat.state,
+            reason: seat.reason.clone(),
+            since: seat.since.wall,
+            reachable: seat.reachable,
+            call: seat.call,
+        };
+        self.desk.iter().map(view).collect()
+    }
+
+    /// The call that a leg belongs to, while it lives.
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        match self.legs.get(&leg)? {
+            Role::Citizen(call) | Role::Seat(call) => Some(*call),
+            Role::Feature => None,
+        }
+    }
+
+    /// How many legs of calls and of feature codes there are.
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Live calls, without the cost of looking at them.
+    pub fn live(&self) -> usize {
+        self.calls.len()
+    }
+
+    pub fn draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Calls to unknown numbers since the start, by trunk (R7).
+    pub fn unknown_numbers(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.unknown_numbers.iter().map(|(trunk, count)| (trunk.as_str(), *count))
+    }
+}

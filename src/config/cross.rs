@@ -1,0 +1,190 @@
+//! What only shows when the five files are laid side by side.
+
+use super::rows::Row;
+use super::{Config, Fault, QueueSettings, SeatSettings, Texts, Trunk};
+use super::{files::Text, server::Listen};
+use super::{numbers, ports, queues, seats, server, trunks};
+use crate::rules::numbers::{AreaCode, EMERGENCY, NumberRow};
+
+pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let (server, found) = server::read(&texts.server);
+    let server_is_whole = found.is_empty();
+    faults.extend(found);
+    let city = server.as_ref().map_or("", |file| file.server.value.centre.as_str());
+    let area = server.as_ref().map_or_else(AreaCode::jingdezhen, |file| file.server.value.area_code.clone());
+    let (trunks, found) = trunks::read(&texts.trunks, server.as_ref().map_or(&[], |file| file.listens.as_slice()));
+    let trunks_are_whole = found.is_empty();
+    faults.extend(found);
+    let (seats, found) = seats::read(&texts.seats, city);
+    let seats_are_whole = found.is_empty();
+    faults.extend(found);
+    let (queues, found) = queues::read(&texts.queues);
+    let queues_are_whole = found.is_empty();
+    faults.extend(found);
+    let (numbers, found) = numbers::read(&texts.numbers, &area);
+    let numbers_are_whole = found.is_empty();
+    faults.extend(found);
+
+    // A reference into a file whose rows could not all be read proves nothing: such faults would
+    // only hide the real one.
+    if let Some(server) = server.as_ref().filter(|_| server_is_whole) {
+        trunk_listeners(&trunks, &server.listens, &mut refuse(&texts.trunks, &mut faults));
+        seat_places(&seats, server, &mut refuse(&texts.seats, &mut faults));
+        if trunks_are_whole {
+            ports::check(&server.listens, &trunks, refuse(&texts.server, &mut faults));
+        }
+    }
+    sources(&trunks, &mut refuse(&texts.trunks, &mut faults));
+    if numbers_are_whole {
+        trunk_codes(&trunks, &numbers.rows, &mut refuse(&texts.trunks, &mut faults));
+        seat_numbers(&seats, &numbers.rows, &mut refuse(&texts.seats, &mut faults));
+    }
+    if queues_are_whole {
+        seat_skills(&seats, &queues.groups, &mut refuse(&texts.seats, &mut faults));
+        let seats = seats_are_whole.then_some(seats.as_slice());
+        number_skills(&numbers.rows, &queues.groups, seats, &mut refuse(&texts.numbers, &mut faults));
+    }
+    let (Some(server), Some(plan), true) = (server, numbers.plan, faults.is_empty()) else { return Err(faults) };
+    Ok(Config {
+        server: server.server.value,
+        centres: values(server.centres),
+        listens: values(server.listens),
+        trunks: values(trunks),
+        seats: values(seats),
+        queues: values(queues.groups),
+        night: queues.night,
+        numbers: plan,
+    })
+}
+
+fn values<T>(rows: Vec<Row<T>>) -> Vec<T> {
+    rows.into_iter().map(|row| row.value).collect()
+}
+
+fn refuse<'a>(text: &'a Text, faults: &'a mut Vec<Fault>) -> impl FnMut(u32, String) + 'a {
+    |line, reason| faults.push(Fault { file: text.file.clone(), line: Some(line), reason })
+}
+
+fn trunk_listeners(trunks: &[Row<Trunk>], listens: &[Row<Listen>], refuse: &mut impl FnMut(u32, String)) {
+    for Row { line, value: trunk } in trunks {
+        let name = &trunk.name;
+        match listens.iter().map(|row| &row.value).find(|listen| listen.name == trunk.listen) {
+            None => refuse(*line, format!("trunk {name}: unknown listener {}", trunk.listen)),
+            Some(listen) if !listen.serves.trunks() => {
+                refuse(*line, format!("trunk {name}: listener {} serves seats only", listen.name));
+            }
+            Some(listen) => {
+                if listen.transport != trunk.transport {
+                    let (own, its) = (trunk.transport.param_name(), listen.transport.param_name());
+                    refuse(*line, format!("trunk {name}: transport {own}, but listener {} is {its}", listen.name));
+                }
+                for source in trunk.sources.iter().filter(|source| source.address.is_ipv4() != listen.bind.is_ipv4()) {
+                    refuse(
+                        *line,
+                        format!("trunk {name}: {source} cannot come from listener {}, another IP version", listen.name),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A packet must belong to one trunk of its listener, or to none.
+fn sources(trunks: &[Row<Trunk>], refuse: &mut impl FnMut(u32, String)) {
+    for (at, Row { line, value: trunk }) in trunks.iter().enumerate() {
+        for Row { value: former, .. } in trunks.iter().take(at).filter(|former| former.value.listen == trunk.listen) {
+            let pair = trunk.sources.iter().flat_map(|own| former.sources.iter().map(move |other| (own, other)));
+            for (own, other) in pair.filter(|(own, other)| own.overlaps(other)) {
+                let name = &trunk.name;
+                refuse(*line, format!("trunk {name}: source {own} is ambiguous, trunk {} has {other}", former.name));
+            }
+        }
+    }
+}
+
+fn trunk_codes(trunks: &[Row<Trunk>], numbers: &[Row<NumberRow>], refuse: &mut impl FnMut(u32, String)) {
+    let is_code = |code: &str| numbers.iter().any(|row| row.value.code == code);
+    for Row { line, value: trunk } in trunks {
+        let name = &trunk.name;
+        if let Some(code) = trunk.default_code.as_ref().filter(|code| !is_code(code)) {
+            refuse(*line, format!("trunk {name}: default_code {code} is not in the number table"));
+        }
+        for pilot in &trunk.pilots {
+            if is_code(pilot) {
+                refuse(*line, format!("trunk {name}: {pilot} is a hotline code, not a pilot"));
+            } else if EMERGENCY.contains(&pilot.as_str()) {
+                refuse(*line, format!("trunk {name}: {pilot} is an emergency number, not a pilot"));
+            }
+        }
+    }
+}
+
+fn seat_places(seats: &[Row<SeatSettings>], server: &server::ServerFile, refuse: &mut impl FnMut(u32, String)) {
+    for Row { line, value: seat } in seats {
+        let no = &seat.no.0;
+        if !server.centres.iter().any(|centre| centre.value.id == seat.centre) {
+            refuse(*line, format!("seat {no}: unknown centre {}", seat.centre));
+        }
+        let mut listens = server.listens.iter().map(|row| &row.value);
+        match &seat.listen {
+            Some(name) => match listens.find(|listen| listen.name == *name) {
+                None => refuse(*line, format!("seat {no}: unknown listener {name}")),
+                Some(listen) if !listen.serves.seats() => {
+                    refuse(*line, format!("seat {no}: listener {name} serves trunks only"));
+                }
+                Some(listen) => {
+                    if seat.contact.as_ref().is_some_and(|contact| !seats::reaches(contact, listen)) {
+                        refuse(*line, format!("seat {no}: its contact cannot be reached from listener {name}"));
+                    }
+                }
+            },
+            None => {
+                let reaches = |listen: &Listen| {
+                    let served = listen.serves.seats();
+                    served && seat.contact.as_ref().is_none_or(|contact| seats::reaches(contact, listen))
+                };
+                if !listens.any(reaches) {
+                    refuse(*line, format!("seat {no}: no listener for seats can reach it"));
+                }
+            }
+        }
+    }
+}
+
+fn seat_numbers(seats: &[Row<SeatSettings>], numbers: &[Row<NumberRow>], refuse: &mut impl FnMut(u32, String)) {
+    for Row { line, value: seat } in seats {
+        let no = seat.no.0.as_str();
+        if EMERGENCY.contains(&no) || numbers.iter().any(|row| row.value.code == no) {
+            refuse(*line, format!("seat {no}: is a hotline or emergency number"));
+        }
+    }
+}
+
+fn seat_skills(seats: &[Row<SeatSettings>], groups: &[Row<QueueSettings>], refuse: &mut impl FnMut(u32, String)) {
+    for Row { line, value: seat } in seats {
+        for skill in seat.skills.iter().filter(|skill| !has_group(groups, skill)) {
+            refuse(*line, format!("seat {}: skill {skill} names an unknown group", seat.no.0));
+        }
+    }
+}
+
+fn number_skills(
+    numbers: &[Row<NumberRow>],
+    groups: &[Row<QueueSettings>],
+    seats: Option<&[Row<SeatSettings>]>,
+    refuse: &mut impl FnMut(u32, String),
+) {
+    for Row { line, value: row } in numbers {
+        let Some(skill) = &row.skill else { continue };
+        if !has_group(groups, skill) {
+            refuse(*line, format!("{}: skill {skill} names an unknown group", row.code));
+        } else if seats.is_some_and(|seats| !seats.iter().any(|seat| seat.value.answers(skill))) {
+            refuse(*line, format!("{}: no seat has the skill {skill}", row.code));
+        }
+    }
+}
+
+fn has_group(groups: &[Row<QueueSettings>], skill: &str) -> bool {
+    groups.iter().any(|group| group.value.skill == skill)
+}

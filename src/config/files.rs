@@ -1,0 +1,87 @@
+//! Where the five texts come from: a folder, or the examples that are compiled in.
+
+use std::fs;
+use std::path::Path;
+
+use super::Fault;
+
+/// A file's text and the name under which faults speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    pub file: String,
+    pub text: String,
+}
+
+impl Text {
+    pub fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { file: file.into(), text: text.into() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    pub server: Text,
+    pub trunks: Text,
+    pub seats: Text,
+    pub numbers: Text,
+    pub queues: Text,
+}
+
+/// A shipped file: where `hotline init` puts it, where it lies in the sources, and its text.
+pub struct Shipped {
+    pub path: &'static str,
+    pub source: &'static str,
+    pub text: &'static str,
+}
+
+macro_rules! shipped {
+    ($path:literal from $source:literal) => {
+        Shipped { path: $path, source: $source, text: include_str!(concat!("../../", $source)) }
+    };
+}
+
+pub const SERVER: Shipped = shipped!("sip-configs/server.toml" from "sip-configs/server.example.toml");
+pub const TRUNKS: Shipped = shipped!("sip-configs/trunks.toml" from "sip-configs/trunks.example.toml");
+pub const SEATS: Shipped = shipped!("sip-configs/seats.toml" from "sip-configs/seats.example.toml");
+pub const NUMBERS: Shipped = shipped!("dialplan/numbers.toml" from "dialplan/numbers.toml");
+pub const QUEUES: Shipped = shipped!("dialplan/queues.toml" from "dialplan/queues.toml");
+pub const ALL: [&Shipped; 5] = [&SERVER, &TRUNKS, &SEATS, &NUMBERS, &QUEUES];
+
+impl Texts {
+    pub fn embedded() -> Self {
+        let text = |shipped: &Shipped| Text::new(shipped.source, shipped.text);
+        Self {
+            server: text(&SERVER),
+            trunks: text(&TRUNKS),
+            seats: text(&SEATS),
+            numbers: text(&NUMBERS),
+            queues: text(&QUEUES),
+        }
+    }
+
+    /// The five files below this folder; each one that is missing or unreadable is a fault.
+    pub fn of(dir: &Path) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut read = |shipped: &Shipped| {
+            let path = dir.join(shipped.path);
+            let file = path.display().to_string();
+            let text = fs::read_to_string(&path).unwrap_or_else(|error| {
+                let hint = match error.kind() {
+                    std::io::ErrorKind::NotFound => "; `hotline init` writes the examples",
+                    _ => "",
+                };
+                faults.push(Fault { file: file.clone(), line: None, reason: format!("cannot be read: {error}{hint}") });
+                String::new()
+            });
+            Text { file, text }
+        };
+        let texts = Self {
+            server: read(&SERVER),
+            trunks: read(&TRUNKS),
+            seats: read(&SEATS),
+            numbers: read(&NUMBERS),
+            queues: read(&QUEUES),
+        };
+        if faults.is_empty() { Ok(texts) } else { Err(faults) }
+    }
+}

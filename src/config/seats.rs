@@ -1,0 +1,142 @@
+//! `seats.toml`: the seats (坐席), their kinds and skills (R12).
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+use super::Fault;
+use super::files::Text;
+use super::rows::{Reader, Row};
+use super::server::Listen;
+use super::values::{self, Secret};
+use crate::call::SeatNo;
+use crate::sip::flow::Transport;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeatKind {
+    Local,
+    /// In a county or at home.
+    Remote,
+    Expert,
+    /// 分中心
+    Branch,
+    Leader,
+}
+
+impl fmt::Display for SeatKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Local => "local",
+            Self::Remote => "remote",
+            Self::Expert => "expert",
+            Self::Branch => "branch",
+            Self::Leader => "leader",
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeatSettings {
+    /// 工号; the user name with which its phone registers.
+    #[serde(deserialize_with = "seat_no")]
+    pub no: SeatNo,
+    #[serde(deserialize_with = "values::name")]
+    pub name: String,
+    pub kind: SeatKind,
+    /// Id of its centre; the city's unless given.
+    #[serde(default)]
+    pub centre: String,
+    #[serde(default)]
+    pub skills: Vec<String>,
+    /// None: a random one is made at first start.
+    pub password: Option<Secret>,
+    /// A fixed address; such a seat need not register.
+    pub contact: Option<FixedContact>,
+    /// Name of the listener from which its contact is rung; where none is given, the first for seats
+    /// that can reach it.
+    #[serde(default)]
+    pub listen: Option<String>,
+    /// Its own T_wrap.
+    #[serde(default, rename = "wrap_up_s", deserialize_with = "values::seconds_given::<0, 3600, _>")]
+    pub wrap_up: Option<Duration>,
+}
+
+impl SeatSettings {
+    /// Whether the queue offers calls of this skill to it; a leader is only ever invited.
+    pub fn answers(&self, skill: &str) -> bool {
+        self.kind != SeatKind::Leader && self.skills.iter().any(|own| own == skill)
+    }
+}
+
+/// `sip:1001@192.0.2.21:5060;transport=tcp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedContact {
+    pub uri: String,
+    /// Where its requests are sent; port 5060 unless given.
+    pub address: SocketAddr,
+    pub transport: Transport,
+}
+
+impl FixedContact {
+    pub fn parse(uri: &str) -> Result<Self, String> {
+        let wrong = || format!("`{uri}` is no URI such as sip:1001@192.0.2.21:5060;transport=udp");
+        let rest = uri.strip_prefix("sip:").ok_or_else(wrong)?;
+        let (target, params) = rest.split_once(';').unwrap_or((rest, ""));
+        let host = target.split_once('@').map_or(target, |(_, host)| host);
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let address =
+            host.parse().or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, 5060))).map_err(|_| wrong())?;
+        let transport = match params.to_ascii_lowercase().as_str() {
+            "" | "transport=udp" => Transport::Udp,
+            "transport=tcp" => Transport::Tcp,
+            _ => return Err(wrong()),
+        };
+        Ok(Self { uri: uri.to_owned(), address, transport })
+    }
+}
+
+impl<'de> Deserialize<'de> for FixedContact {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+/// Whether a request to this contact can leave from this listener.
+pub fn reaches(contact: &FixedContact, listen: &Listen) -> bool {
+    contact.transport == listen.transport && contact.address.is_ipv4() == listen.bind.is_ipv4()
+}
+
+/// The rows; `city` is the centre of a seat that names none.
+pub fn read(text: &Text, city: &str) -> (Vec<Row<SeatSettings>>, Vec<Fault>) {
+    let mut reader = Reader::new(text);
+    let mut seats: Vec<Row<SeatSettings>> = reader.tables("seat");
+    for seat in &mut seats {
+        if seat.value.centre.is_empty() {
+            seat.value.centre = city.to_owned();
+        }
+    }
+    for (at, Row { line, value: seat }) in seats.iter().enumerate() {
+        let mut refuse = |reason: &str| reader.fault(Some(*line), format!("seat {}: {reason}", seat.no.0));
+        if seats.iter().take(at).any(|former| former.value.no == seat.no) {
+            refuse("duplicate seat");
+        }
+        if seat.skills.is_empty() && seat.kind != SeatKind::Leader {
+            refuse("no skills: no call would reach it");
+        }
+    }
+    (seats, reader.finish())
+}
+
+/// Digits only: it is spoken to the citizen digit by digit, and typed on phones.
+fn seat_no<'de, D: Deserializer<'de>>(from: D) -> Result<SeatNo, D::Error> {
+    let text = String::deserialize(from)?;
+    if (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(SeatNo(text))
+    } else {
+        Err(D::Error::custom(format!("`{text}` is not one to ten digits")))
+    }
+}

@@ -1,0 +1,353 @@
+//! `trunks.toml`: who may deliver calls, and how each carrier wants them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+use super::Fault;
+use super::files::Text;
+use super::rows::{Reader, Row};
+use super::server::Listen;
+use super::source::Source;
+use super::values::{self, Secret};
+use crate::audio::g711::Law;
+use crate::call::QueueAnswer;
+use crate::rules::numbers::TrunkNumbers;
+use crate::sip::flow::Transport;
+
+/// Whether a SIP extension is used (RFC 3261 §8.1.1.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Require {
+    Off,
+    Supported,
+    Required,
+}
+
+/// A carrier, as `trunks.toml` describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    pub name: String,
+    /// Name of the listener it uses.
+    pub listen: String,
+    /// Addresses or ranges it calls from; a port narrows it.
+    pub sources: Vec<Source>,
+    /// Where we send to: `host[:port]` in order of failover; a name without port is looked up by SRV.
+    pub hosts: Vec<String>,
+    /// Its listener's.
+    pub transport: Transport,
+    /// How long a host may be silent before the next is tried.
+    pub failover_after: Duration,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub register: bool,
+    pub options_interval: Option<Duration>,
+    pub channels: u32,
+    pub reserved_channels: u32,
+    pub pilots: Vec<String>,
+    pub default_code: Option<String>,
+    pub queue_answer: QueueAnswer,
+    pub ring_with_180: bool,
+    pub laws: Vec<Law>,
+    pub ptime: u8,
+    pub reliable_provisionals: Require,
+    /// None: no session timer of our own (a peer's is honoured).
+    pub session_expires: Option<Duration>,
+    pub overload_status: u16,
+    pub overload_retry_after: Option<u32>,
+    pub strip_prefix: Option<String>,
+    pub add_prefix: Option<String>,
+    pub user_phone: bool,
+    pub identity: Identity,
+    /// `110`, `119` …: calls of this trunk were handed over by that platform (R30).
+    pub platform: Option<String>,
+}
+
+impl Trunk {
+    /// What the number table needs to know of it.
+    pub fn numbers(&self) -> TrunkNumbers<'_> {
+        TrunkNumbers {
+            pilots: &self.pilots,
+            default_code: self.default_code.as_deref(),
+            strip_prefix: self.strip_prefix.as_deref(),
+        }
+    }
+}
+
+/// How identities are written towards a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub number_form: NumberForm,
+    pub from: FromForm,
+    pub asserted_identity: bool,
+    pub diversion: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NumberForm {
+    /// `0798…`
+    National,
+    /// `+86798…`
+    E164,
+    Local,
+}
+
+/// Whose number stands in From.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FromForm {
+    Caller,
+    Pilot,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrunkRow {
+    #[serde(deserialize_with = "values::name")]
+    name: String,
+    listen: String,
+    sources: Vec<Source>,
+    #[serde(deserialize_with = "values::bounded_u32::<1, 100_000, _>")]
+    channels: u32,
+    #[serde(default)]
+    hosts: Vec<String>,
+    transport: Option<Transport>,
+    #[serde(default = "five_seconds", rename = "failover_after_s", deserialize_with = "values::seconds::<1, 32, _>")]
+    failover_after: Duration,
+    username: Option<String>,
+    password: Option<Secret>,
+    #[serde(default)]
+    register: bool,
+    #[serde(
+        default = "half_a_minute",
+        rename = "options_interval_s",
+        deserialize_with = "values::seconds_or_none::<5, 3600, _>"
+    )]
+    options_interval: Option<Duration>,
+    #[serde(default)]
+    reserved_channels: u32,
+    #[serde(default)]
+    pilots: Vec<String>,
+    default_code: Option<String>,
+    #[serde(default = "early_then_connect", deserialize_with = "queue_answer")]
+    queue_answer: QueueAnswer,
+    #[serde(default, rename = "ringing", deserialize_with = "ringing")]
+    ring_with_180: bool,
+    #[serde(default = "both_laws", rename = "codecs", deserialize_with = "laws")]
+    laws: Vec<Law>,
+    #[serde(default = "twenty", deserialize_with = "ptime")]
+    ptime: u8,
+    #[serde(default = "supported")]
+    reliable_provisionals: Require,
+    #[serde(
+        default = "half_an_hour",
+        rename = "session_expires_s",
+        deserialize_with = "values::seconds_or_none::<90, 86400, _>"
+    )]
+    session_expires: Option<Duration>,
+    #[serde(default = "unavailable", deserialize_with = "overload_status")]
+    overload_status: u16,
+    #[serde(default, rename = "overload_retry_after_s")]
+    overload_retry_after: u32,
+    #[serde(default, deserialize_with = "values::digits_given")]
+    strip_prefix: Option<String>,
+    #[serde(default, deserialize_with = "values::digits_given")]
+    add_prefix: Option<String>,
+    #[serde(default)]
+    user_phone: bool,
+    #[serde(default = "national")]
+    number_form: NumberForm,
+    #[serde(default = "caller")]
+    from: FromForm,
+    #[serde(default)]
+    asserted_identity: bool,
+    #[serde(default)]
+    diversion: bool,
+    #[serde(default, deserialize_with = "values::digits_given")]
+    platform: Option<String>,
+}
+
+pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault>) {
+    let mut reader = Reader::new(text);
+    let rows: Vec<Row<TrunkRow>> = reader.tables("trunk");
+    let mut trunks: Vec<Row<Trunk>> = Vec::new();
+    for Row { line, value: mut row } in rows {
+        let listen = listens.iter().find(|listen| listen.value.name == row.listen);
+        row.transport = row.transport.or(listen.map(|listen| listen.value.transport));
+        let mut refuse = |reason: &str| reader.fault(Some(line), format!("trunk {}: {reason}", row.name));
+        if trunks.iter().any(|former| former.value.name == row.name) {
+            refuse("duplicate trunk");
+        }
+        if row.sources.is_empty() && row.hosts.is_empty() {
+            refuse("neither sources nor hosts: no call could come or go");
+        }
+        if row.reserved_channels >= row.channels {
+            refuse("reserved_channels leave no channel for anybody else");
+        }
+        if row.register && (row.username.is_none() || row.password.is_none() || row.hosts.is_empty()) {
+            refuse("register needs hosts, username and password");
+        }
+        if row.from == FromForm::Pilot && row.pilots.is_empty() {
+            refuse("from = \"pilot\" needs pilots");
+        }
+        for host in row.hosts.iter().filter(|host| !is_host(host)) {
+            refuse(&format!("`{host}` is no host or host:port"));
+        }
+        trunks.push(Row { line, value: row.into() });
+    }
+    (trunks, reader.finish())
+}
+
+impl From<TrunkRow> for Trunk {
+    fn from(row: TrunkRow) -> Self {
+        let identity = Identity {
+            number_form: row.number_form,
+            from: row.from,
+            asserted_identity: row.asserted_identity,
+            diversion: row.diversion,
+        };
+        Self {
+            name: row.name,
+            listen: row.listen,
+            sources: row.sources,
+            hosts: row.hosts,
+            transport: row.transport.unwrap_or(Transport::Udp),
+            failover_after: row.failover_after,
+            username: row.username,
+            password: row.password,
+            register: row.register,
+            options_interval: row.options_interval,
+            channels: row.channels,
+            reserved_channels: row.reserved_channels,
+            pilots: row.pilots,
+            default_code: row.default_code,
+            queue_answer: row.queue_answer,
+            ring_with_180: row.ring_with_180,
+            laws: row.laws,
+            ptime: row.ptime,
+            reliable_provisionals: row.reliable_provisionals,
+            session_expires: row.session_expires,
+            overload_status: row.overload_status,
+            overload_retry_after: (row.overload_retry_after != 0).then_some(row.overload_retry_after),
+            strip_prefix: row.strip_prefix,
+            add_prefix: row.add_prefix,
+            user_phone: row.user_phone,
+            identity,
+            platform: row.platform,
+        }
+    }
+}
+
+/// A name or an address, IPv6 in brackets, with or without a port.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let Some((host, port)) = rest.split_once(']') else { return false };
+            if host.parse::<std::net::Ipv6Addr>().is_err() {
+                return false;
+            }
+            return port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        }
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    !host.is_empty() && host.bytes().all(plain) && port.is_none_or(is_port)
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+fn queue_answer<'de, D: Deserializer<'de>>(from: D) -> Result<QueueAnswer, D::Error> {
+    let text = String::deserialize(from)?;
+    let seconds = || text.strip_prefix("early_then_connect(")?.strip_suffix(')')?.trim().parse::<u64>().ok();
+    match text.as_str() {
+        "early" => Ok(QueueAnswer::Early),
+        "connect" => Ok(QueueAnswer::Connect),
+        _ => match seconds() {
+            Some(after @ 1..=170) => Ok(QueueAnswer::EarlyThenConnect(Duration::from_secs(after))),
+            // RFC 3261 timer C: a proxy gives up a call that is not answered within three minutes.
+            Some(_) => Err(D::Error::custom("early_then_connect takes 1 to 170 seconds")),
+            None => Err(D::Error::custom(format!("`{text}` is not early, connect or early_then_connect(seconds)"))),
+        },
+    }
+}
+
+fn ringing<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    match u16::deserialize(from)? {
+        180 => Ok(true),
+        183 => Ok(false),
+        other => Err(D::Error::custom(format!("{other} is neither 180 nor 183"))),
+    }
+}
+
+fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Law>, D::Error> {
+    let mut laws = Vec::new();
+    for name in Vec::<String>::deserialize(from)? {
+        let law = match name.to_ascii_lowercase().as_str() {
+            "pcma" => Law::A,
+            "pcmu" => Law::Mu,
+            _ => return Err(D::Error::custom(format!("`{name}` is neither pcma nor pcmu"))),
+        };
+        if laws.contains(&law) {
+            return Err(D::Error::custom(format!("{name} stands there twice")));
+        }
+        laws.push(law);
+    }
+    if laws.is_empty() { Err(D::Error::custom("at least one of pcma, pcmu")) } else { Ok(laws) }
+}
+
+fn ptime<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
+    match u8::deserialize(from)? {
+        ptime @ (10 | 20 | 30 | 40 | 60) => Ok(ptime),
+        other => Err(D::Error::custom(format!("{other} ms is not 10, 20, 30, 40 or 60"))),
+    }
+}
+
+fn overload_status<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    match u16::deserialize(from)? {
+        status @ 400..=699 => Ok(status),
+        other => Err(D::Error::custom(format!("{other} is no final failure (400 to 699)"))),
+    }
+}
+
+fn five_seconds() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn half_a_minute() -> Option<Duration> {
+    Some(Duration::from_secs(30))
+}
+
+fn half_an_hour() -> Option<Duration> {
+    Some(Duration::from_secs(1800))
+}
+
+fn early_then_connect() -> QueueAnswer {
+    QueueAnswer::EarlyThenConnect(Duration::from_secs(45))
+}
+
+fn both_laws() -> Vec<Law> {
+    vec![Law::A, Law::Mu]
+}
+
+fn twenty() -> u8 {
+    20
+}
+
+fn supported() -> Require {
+    Require::Supported
+}
+
+fn unavailable() -> u16 {
+    503
+}
+
+fn national() -> NumberForm {
+    NumberForm::National
+}
+
+fn caller() -> FromForm {
+    FromForm::Caller
+}

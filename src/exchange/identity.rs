@@ -1,0 +1,55 @@
+//! What an INVITE's headers say about who calls and which number was dialled.
+
+use crate::call::Caller;
+use crate::privacy::Private;
+use crate::rules::numbers::Dialled;
+use crate::sip::message::{Name, NameAddr, Request, text};
+
+/// The number that was dialled, in every place where a carrier may have put it (R1).
+pub(super) fn dialled(invite: &Request) -> Dialled {
+    let users = |name| invite.headers.addrs(name).iter().filter_map(user).collect::<Vec<_>>();
+    Dialled {
+        request_uri: invite.uri.clone(),
+        to: invite.headers.text(&Name::To).unwrap_or_default().into_owned(),
+        history: users(&Name::HistoryInfo),
+        diversion: users(&Name::Diversion),
+    }
+}
+
+/// Who calls. From another platform (`linked`) the citizen is whoever was diverted, then
+/// P-Asserted-Identity, then From (R30); on an ordinary trunk the network's word goes first.
+pub(super) fn caller(invite: &Request, platform: Option<&str>) -> Caller {
+    let withheld = invite.headers.tokens(&Name::Privacy).iter().any(|token| token == "id" || token == "user");
+    let from = invite.headers.from().ok();
+    let asserted = invite.headers.addrs(&Name::PAssertedIdentity);
+    let diverted = invite.headers.addrs(&Name::Diversion);
+    let mut candidates: Vec<&NameAddr> = Vec::new();
+    if platform.is_some() {
+        candidates.extend(diverted.last());
+    }
+    candidates.extend(asserted.first());
+    candidates.extend(from.as_ref());
+    let number = candidates.into_iter().filter_map(user).find(|user| is_number(user));
+    let raw = [Name::From, Name::PAssertedIdentity, Name::Diversion, Name::HistoryInfo]
+        .iter()
+        .flat_map(|name| {
+            invite
+                .headers
+                .0
+                .iter()
+                .filter(move |header| header.name == *name)
+                .map(|header| (name.as_str().to_string(), Private::new(text(&header.value).into_owned())))
+        })
+        .collect();
+    Caller { number: number.filter(|_| !withheld).map(Private::new), raw, platform: platform.map(str::to_string) }
+}
+
+fn user(address: &NameAddr) -> Option<String> {
+    address.uri.unescaped_user().map(|user| user.split(';').next().unwrap_or_default().to_string())
+}
+
+/// `anonymous`, `unknown` and the like are no numbers.
+fn is_number(user: &str) -> bool {
+    let digits = user.strip_prefix('+').unwrap_or(user);
+    !digits.is_empty() && digits.chars().all(|sign| sign.is_ascii_digit() || matches!(sign, '-' | '*' | '#'))
+}

@@ -1,0 +1,358 @@
+//! The table of legs: which dialogs they are, which call they belong to, when they are forgotten.
+
+use std::time::Duration;
+
+use crate::call::mix_plan as media;
+use crate::call::{self, CallId, Failure, LegId, Loss};
+use crate::sip::flow::{Flow, ListenerId};
+use crate::sip::message::{Method, Name, Request};
+use crate::sip::sdp::{Agreed, Direction};
+use crate::sip::session::{Event, Lost, Session};
+use crate::sip::transactions::{ClientTx, ServerTx, Transactions};
+use crate::time::{Mono, Now};
+
+use super::{Exchange, Output, Owner};
+
+/// An ended leg that we dialled is remembered this long, to acknowledge repeated answers of its peer
+/// (RFC 6026 timer M, and a little).
+const LINGER: Duration = Duration::from_secs(35);
+
+/// One that called us has no such duty; stray requests of its dialog get a moment all the same.
+const SHORT_LINGER: Duration = Duration::from_secs(5);
+
+/// One dialog of one leg. A seat with several phones is one leg with a branch each; a leg that
+/// called us has the branch 0 alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LegKey {
+    pub(super) leg: LegId,
+    pub(super) branch: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) call: CallId,
+    pub(super) listener: ListenerId,
+    pub(super) port: u16,
+    pub(super) branches: Vec<Session>,
+    /// The branch that answered (or called).
+    pub(super) chosen: Option<usize>,
+    /// Index of the trunk it came from.
+    pub(super) trunk: Option<usize>,
+    /// We dialled it.
+    pub(super) dialled: bool,
+    rang: bool,
+    /// The best reason so far why a branch failed.
+    failure: Option<Failure>,
+    media_open: bool,
+    over: bool,
+    transactions: Vec<ClientTx>,
+    pub(super) server_tx: Option<ServerTx>,
+    alarm: Option<Mono>,
+    forget_at: Option<Mono>,
+}
+
+impl Leg {
+    pub(super) fn new(call: CallId, listener: ListenerId, port: u16, trunk: Option<usize>, dialled: bool) -> Self {
+        Self {
+            call,
+            listener,
+            port,
+            branches: Vec::new(),
+            chosen: (!dialled).then_some(0),
+            trunk,
+            dialled,
+            rang: false,
+            failure: None,
+            media_open: false,
+            over: false,
+            transactions: Vec::new(),
+            server_tx: None,
+            alarm: None,
+            forget_at: None,
+        }
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(super) fn on_transport_failed(&mut self, flow: Flow) {
+        for session in &mut self.branches {
+            session.on_transport_failed(flow);
+        }
+    }
+
+    fn wants_waking(&self) -> Option<Mono> {
+        self.branches.iter().filter_map(Session::next_timeout).chain(self.forget_at).min()
+    }
+}
+
+impl Exchange {
+    /// The leg whose tag a request inside a dialog carries in To.
+    pub(super) fn leg_of(&self, request: &Request) -> Option<LegKey> {
+        let to = request.headers.to().ok()?;
+        let key = self.by_tag.get(to.tag()?).copied()?;
+        let dialog = self.legs.get(&key.leg)?.branches.get(key.branch)?.dialog()?;
+        let from = request.headers.from().ok()?;
+        let same_call = request.headers.call_id().ok() == Some(dialog.call_id.as_str());
+        (same_call && dialog.matches(from.tag())).then_some(key)
+    }
+
+    /// Lets a session act, then carries on what it has to say.
+    pub(super) fn with_session(&mut self, now: Now, key: LegKey, act: impl FnOnce(&mut Session, &mut Transactions)) {
+        let Some(session) = self.legs.get_mut(&key.leg).and_then(|leg| leg.branches.get_mut(key.branch)) else {
+            return;
+        };
+        act(session, &mut self.transactions);
+        self.settle(now, key);
+    }
+
+    /// The same for the branch that stands for the leg.
+    pub(super) fn with_leg(&mut self, now: Now, leg: LegId, act: impl FnOnce(&mut Session, &mut Transactions)) {
+        let branch = self.legs.get(&leg).and_then(|leg| leg.chosen).unwrap_or(0);
+        self.with_session(now, LegKey { leg, branch }, act);
+    }
+
+    /// Takes a session's new transactions and events, and sets its alarm.
+    pub(super) fn settle(&mut self, now: Now, key: LegKey) {
+        while let Some(leg) = self.legs.get_mut(&key.leg) {
+            let Some(session) = leg.branches.get_mut(key.branch) else { break };
+            if let Some(tx) = session.poll_transaction() {
+                leg.transactions.push(tx);
+                self.owners.insert(tx, Owner::Leg(key));
+            } else if let Some(event) = session.poll() {
+                self.on_session_event(now, key, event);
+            } else {
+                break;
+            }
+        }
+        self.arm(key.leg);
+    }
+
+    pub(super) fn arm(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let wanted = leg.wants_waking();
+        if leg.alarm != wanted {
+            if let Some(at) = leg.alarm {
+                self.alarms.remove(&(at, id));
+            }
+            if let Some(at) = wanted {
+                self.alarms.insert((at, id));
+            }
+            leg.alarm = wanted;
+        }
+    }
+
+    pub(super) fn on_leg_time(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.alarm = None;
+        if leg.forget_at.is_some_and(|at| at <= now.mono) {
+            return self.forget(id);
+        }
+        for branch in 0..leg.branches.len() {
+            self.with_session(now, LegKey { leg: id, branch }, |session, transactions| {
+                if session.next_timeout().is_some_and(|at| at <= now.mono) {
+                    session.handle_timeout(now.mono, transactions);
+                }
+            });
+        }
+        self.arm(id);
+    }
+
+    fn on_session_event(&mut self, now: Now, key: LegKey, event: Event) {
+        let Some(leg) = self.legs.get_mut(&key.leg) else { return };
+        let id = key.leg;
+        match event {
+            Event::Ringing => {
+                if !leg.over && leg.chosen.is_none() && !std::mem::replace(&mut leg.rang, true) {
+                    self.tell(now, call::Input::Ringing { leg: id });
+                }
+            }
+            Event::Agreed { agreed, generation } => {
+                if leg.chosen.is_none_or(|chosen| chosen == key.branch) {
+                    let media = leg_media(&agreed, generation);
+                    self.outputs.push_back(Output::Media(media::Command::Agree { leg: id, media }));
+                }
+            }
+            Event::Answered => self.on_branch_answered(now, key),
+            Event::Acknowledged => {}
+            Event::Held => self.tell(now, call::Input::Held { leg: id }),
+            Event::Resumed => self.tell(now, call::Input::Resumed { leg: id }),
+            Event::HungUp => {
+                self.end_leg(now, id);
+                self.tell(now, call::Input::HungUp { leg: id });
+            }
+            Event::Failed { status } => self.on_branch_failed(now, key, failure_of(status)),
+            // No seat's phone may challenge us, and trunks are not dialled yet.
+            Event::Challenged { .. } => {
+                self.with_session(now, key, |session, transactions| session.hang_up(now.mono, transactions));
+                self.on_branch_failed(now, key, Failure::Refused);
+            }
+            Event::Lost(why) => {
+                self.end_leg(now, id);
+                let why = match why {
+                    Lost::NoAck => Loss::NoAck,
+                    Lost::Expired => Loss::Session,
+                };
+                self.tell(now, call::Input::Lost { leg: id, why });
+            }
+            Event::Probed { alive: false } => self.lose(now, id, Loss::Media),
+            Event::Probed { alive: true } => {}
+        }
+    }
+
+    /// The first phone that answers is the seat; the others stop ringing.
+    fn on_branch_answered(&mut self, now: Now, key: LegKey) {
+        let Some(leg) = self.legs.get_mut(&key.leg) else { return };
+        if leg.over || leg.chosen.is_some() {
+            return self.with_session(now, key, |session, transactions| session.hang_up(now.mono, transactions));
+        }
+        leg.chosen = Some(key.branch);
+        self.stop_ringing(now, key.leg, Some(key.branch));
+        self.journal_leg(key.leg);
+        self.tell(now, call::Input::Answered { leg: key.leg });
+    }
+
+    /// A phone turned the call away; the seat has, once all its phones have.
+    fn on_branch_failed(&mut self, now: Now, key: LegKey, why: Failure) {
+        let Some(leg) = self.legs.get_mut(&key.leg) else { return };
+        if leg.over || leg.chosen.is_some() {
+            return;
+        }
+        leg.failure = Some(leg.failure.map_or(why, |known| known.min_by_weight(why)));
+        if leg.branches.iter().all(Session::is_ended) {
+            let why = leg.failure.unwrap_or(why);
+            self.end_leg(now, key.leg);
+            self.tell(now, call::Input::Failed { leg: key.leg, why });
+        }
+    }
+
+    pub(super) fn stop_ringing(&mut self, now: Now, id: LegId, but: Option<usize>) {
+        let count = self.legs.get(&id).map_or(0, |leg| leg.branches.len());
+        for branch in (0..count).filter(|branch| Some(*branch) != but) {
+            self.with_session(now, LegKey { leg: id, branch }, |session, transactions| {
+                session.hang_up(now.mono, transactions);
+            });
+        }
+    }
+
+    /// Our side lost the leg: BYE to be sure, and the switchboard decides what follows.
+    pub(super) fn lose(&mut self, now: Now, id: LegId, why: Loss) {
+        if self.legs.get(&id).is_some_and(|leg| !leg.over) {
+            self.end_leg(now, id);
+            self.stop_ringing(now, id, None);
+            self.tell(now, call::Input::Lost { leg: id, why });
+        }
+    }
+
+    pub(super) fn open_media(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(listener) = self.settings.listeners.iter().find(|listener| listener.id == leg.listener) else {
+            return;
+        };
+        leg.media_open = true;
+        let local = std::net::SocketAddr::new(listener.media_bind, leg.port);
+        self.outputs.push_back(Output::Media(media::Command::Open { call: leg.call, leg: id, local }));
+    }
+
+    /// The leg is over for the call: its media closes, its dialog lingers as long as SIP needs it.
+    pub(super) fn end_leg(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if std::mem::replace(&mut leg.over, true) {
+            return;
+        }
+        leg.forget_at = Some(now.mono + if leg.dialled { LINGER } else { SHORT_LINGER });
+        if std::mem::take(&mut leg.media_open) {
+            self.outputs.push_back(Output::Media(media::Command::Close { leg: id }));
+        } else {
+            self.free_port(id);
+        }
+        self.arm(id);
+    }
+
+    /// Called when the socket is closed (or was never open), so that no two calls share a port.
+    pub(super) fn free_port(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let port = std::mem::take(&mut leg.port);
+        let listener = leg.listener;
+        self.give_port_back(listener, port);
+    }
+
+    fn forget(&mut self, id: LegId) {
+        let Some(leg) = self.legs.remove(&id) else { return };
+        for session in &leg.branches {
+            self.by_tag.remove(session.local_tag());
+        }
+        for tx in leg.transactions {
+            self.owners.remove(&tx);
+        }
+        if let Some(tx) = leg.server_tx {
+            self.by_server_tx.remove(&tx);
+        }
+    }
+
+    /// Hands the journal the BYE that would end this leg after a crash. Its CSeq leaves room for what
+    /// the dialog may still send before.
+    pub(super) fn journal_leg(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let Some(session) = leg.chosen.and_then(|branch| leg.branches.get(branch)) else { return };
+        let Some(mut dialog) = session.dialog().cloned() else { return };
+        let cseq = dialog.local_cseq.saturating_add(10_000);
+        let mut bye = dialog.request(Method::Bye, Some(cseq));
+        bye.headers.push(Name::UserAgent, self.settings.user_agent.as_str());
+        self.outputs.push_back(Output::LegStands {
+            call: leg.call,
+            leg: id,
+            flow: session.flow(),
+            bye: bye.to_bytes(),
+        });
+    }
+}
+
+/// What the media thread must know of an agreement.
+fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
+    let silent = agreed.remote.ip().is_unspecified() || agreed.remote.port() == 0;
+    let (they_send, they_receive) = match agreed.their_direction {
+        Direction::SendRecv => (true, true),
+        Direction::SendOnly => (true, false),
+        Direction::RecvOnly => (false, true),
+        Direction::Inactive => (false, false),
+    };
+    media::LegMedia {
+        remote: (!silent).then_some(agreed.remote),
+        remote_rtcp: (!silent).then_some(agreed.remote_rtcp),
+        law: agreed.law,
+        payload: agreed.payload,
+        events_out: agreed.events_out,
+        events_in: agreed.events_in,
+        ptime: agreed.ptime,
+        send: they_receive && !silent,
+        receive: they_send && !agreed.on_hold,
+        generation,
+    }
+}
+
+/// Why a phone did not take the call, from its final status.
+const fn failure_of(status: u16) -> Failure {
+    match status {
+        486 | 600 => Failure::Busy,
+        603 | 480 => Failure::Declined,
+        487 => Failure::NoAnswer,
+        404 | 408 | 410 | 500..=599 => Failure::Unreachable,
+        _ => Failure::Refused,
+    }
+}
+
+impl Failure {
+    /// Of two phones' reasons, the one that says more about the seat.
+    fn min_by_weight(self, other: Self) -> Self {
+        let weight = |failure| match failure {
+            Self::Busy => 0,
+            Self::Declined => 1,
+            Self::NoAnswer => 2,
+            Self::Refused => 3,
+            Self::Unreachable => 4,
+        };
+        if weight(other) < weight(self) { other } else { self }
+    }
+}

@@ -1,0 +1,77 @@
+//! Who sends: a trunk, a seat, or nobody we know.
+
+use std::net::SocketAddr;
+
+use crate::call::SeatNo;
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Request};
+use crate::sip::sources::Judge;
+use crate::time::Mono;
+
+use super::Exchange;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// By listener and source address; the index into the settings' trunks.
+    Trunk(usize),
+    /// Says it is this seat: a registered contact, a fixed address, or a From user that has an
+    /// account. Still to be challenged, unless its address is fixed.
+    Seat(SeatNo),
+    /// A REGISTER of somebody unknown, on a listener for seats: the registrar decides.
+    Registering,
+    Unknown,
+}
+
+impl Exchange {
+    /// A trunk is recognised by listener and source. On a listener for both, a registered contact or
+    /// a seat's From user is a seat, never a trunk.
+    pub(super) fn origin(&self, now: Mono, flow: Flow, request: &Request) -> Origin {
+        if self.settings.serves_seats(flow.listener) {
+            if request.method == Method::Register {
+                return Origin::Registering;
+            }
+            if let Some(seat) = self.seat_at(now, flow) {
+                return Origin::Seat(seat);
+            }
+            let from = request.headers.from().ok().and_then(|from| from.uri.unescaped_user());
+            if let Some(user) = from.filter(|user| self.registrar.has_account(user)) {
+                return Origin::Seat(SeatNo(user));
+            }
+        }
+        match self.settings.trunk_at(flow) {
+            Some(trunk) => Origin::Trunk(trunk),
+            None => Origin::Unknown,
+        }
+    }
+
+    /// Whether traffic from here is free of the budget for strangers.
+    pub(super) fn is_known(&self, now: Mono, flow: Flow) -> bool {
+        self.settings.trunk_at(flow).is_some() || self.seat_at(now, flow).is_some()
+    }
+
+    /// False: beyond the budget, to be dropped unanswered.
+    pub(super) fn spend_unknown_budget(&mut self, now: Mono, flow: Flow) -> bool {
+        match self.unknown.judge(now, flow.remote.ip()) {
+            Judge::Answer403 => {
+                self.counters.unknown_answered += 1;
+                true
+            }
+            Judge::Drop => {
+                self.counters.unknown_dropped += 1;
+                false
+            }
+        }
+    }
+
+    fn seat_at(&self, now: Mono, flow: Flow) -> Option<SeatNo> {
+        if let Some(user) = self.registrar.user_at(now, flow) {
+            return Some(SeatNo(user.to_string()));
+        }
+        self.settings.fixed_seat_at(flow)
+    }
+}
+
+/// Addresses that differ only in being IPv4 or IPv4-mapped IPv6 are the same.
+pub(super) fn same_address(left: SocketAddr, right: SocketAddr) -> bool {
+    left.ip().to_canonical() == right.ip().to_canonical() && left.port() == right.port()
+}

@@ -1,0 +1,151 @@
+//! What the exchange must know of the configuration: listeners, trunks, and the seats' phones.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::audio::g711::Law;
+use crate::call::settings::Settings as BoardSettings;
+use crate::call::{QueueAnswer, SeatNo};
+use crate::rules::numbers::NumberPlan;
+use crate::sip::flow::{Flow, ListenerId, Transport};
+use crate::sip::registrar::{Account, RegistrarLimits};
+use crate::sip::session::Reliable;
+
+use super::origin::same_address;
+
+/// One socket of ours. A leg's Via, Contact and SDP name the addresses of its own listener.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    pub id: ListenerId,
+    pub transport: Transport,
+    /// In Via and Contact.
+    pub sip_address: SocketAddr,
+    /// In `c=`.
+    pub media_address: IpAddr,
+    /// Where RTP sockets are bound.
+    pub media_bind: IpAddr,
+    pub serves_trunks: bool,
+    pub serves_seats: bool,
+    /// Which of the settings' port ranges its legs take from.
+    pub pool: usize,
+}
+
+/// An address range a trunk calls from; without a port, any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub address: IpAddr,
+    pub prefix_len: u8,
+    pub port: Option<u16>,
+}
+
+impl Source {
+    pub fn contains(&self, remote: SocketAddr) -> bool {
+        let bits = |ip: IpAddr| match ip.to_canonical() {
+            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+            IpAddr::V6(v6) => (v6.to_bits(), 128),
+        };
+        let ((net, family), (ip, other)) = (bits(self.address), bits(remote.ip()));
+        let width = u32::from(self.prefix_len).min(family);
+        let mask = u128::MAX.checked_shl(128 - width).unwrap_or(0);
+        family == other && net & mask == ip & mask && self.port.is_none_or(|port| port == remote.port())
+    }
+}
+
+/// A carrier's line.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    pub name: String,
+    pub listener: ListenerId,
+    pub sources: Vec<Source>,
+    /// Where we send to, in order of preference; filled in by `Resolved` where a host is a name.
+    pub addresses: Vec<SocketAddr>,
+    /// The URI we register and ping: `sip:user@host`.
+    pub domain: String,
+    pub credentials: Option<(String, String)>,
+    pub register: bool,
+    pub options_interval: Option<Duration>,
+    pub channels: u32,
+    pub platform: Option<String>,
+    pub queue_answer: QueueAnswer,
+    pub ring_with_180: bool,
+    pub laws: Vec<Law>,
+    /// Milliseconds.
+    pub ptime: u8,
+    pub reliable: Reliable,
+    pub session_expires: Option<Duration>,
+    pub overload_status: u16,
+    /// Seconds; None by default, because a Retry-After makes a carrier bar the whole trunk.
+    pub overload_retry_after: Option<u32>,
+}
+
+/// A seat's phone.
+#[derive(Clone, Debug)]
+pub struct SeatLine {
+    pub seat: SeatNo,
+    pub password: String,
+    /// A phone that does not register: listener and address.
+    pub fixed: Option<Flow>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `ListenerId(n)` is the n-th.
+    pub listeners: Vec<Listener>,
+    /// First and last RTP port of each range; listeners that bind RTP to one address share one.
+    pub pools: Vec<(u16, u16)>,
+    pub trunks: Vec<Trunk>,
+    pub seats: Vec<SeatLine>,
+    /// Digest realm.
+    pub realm: String,
+    pub user_agent: String,
+    pub registrar: RegistrarLimits,
+    /// Feature codes that a seat's phone may dial, without their arguments.
+    pub features: BTreeMap<String, crate::call::SeatAsk>,
+    pub board: BoardSettings,
+    pub plan: NumberPlan,
+}
+
+impl Settings {
+    pub(super) fn accounts(&self) -> Vec<Account> {
+        let account = |line: &SeatLine| Account { user: line.seat.0.clone(), password: line.password.clone() };
+        self.seats.iter().map(account).collect()
+    }
+
+    pub(super) fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.iter().find(|listener| listener.id == id)
+    }
+
+    pub(super) fn serves_seats(&self, id: ListenerId) -> bool {
+        self.listener(id).is_some_and(|listener| listener.serves_seats)
+    }
+
+    /// Index of the trunk that calls from here: one of its sources, or an address we send to.
+    pub(super) fn trunk_at(&self, flow: Flow) -> Option<usize> {
+        if !self.listener(flow.listener)?.serves_trunks {
+            return None;
+        }
+        self.trunks.iter().position(|trunk| {
+            trunk.listener == flow.listener
+                && (trunk.sources.iter().any(|source| source.contains(flow.remote))
+                    || trunk.addresses.iter().any(|address| same_address(*address, flow.remote)))
+        })
+    }
+
+    pub(super) fn fixed_seat_at(&self, flow: Flow) -> Option<SeatNo> {
+        let here = |line: &&SeatLine| {
+            line.fixed.is_some_and(|fixed| fixed.listener == flow.listener && same_address(fixed.remote, flow.remote))
+        };
+        self.seats.iter().find(here).map(|line| line.seat.clone())
+    }
+
+    pub(super) fn line(&self, seat: &SeatNo) -> Option<&SeatLine> {
+        self.seats.iter().find(|line| line.seat == *seat)
+    }
+
+    pub(super) fn resolve(&mut self, trunk: &str, addresses: Vec<SocketAddr>) {
+        if let Some(trunk) = self.trunks.iter_mut().find(|known| known.name == trunk) {
+            trunk.addresses = addresses;
+        }
+    }
+}

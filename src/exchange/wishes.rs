@@ -1,0 +1,100 @@
+//! Carries out what the switchboard wants, one wish at a time, and brings media's reports to it.
+
+use crate::call::mix_plan::{Command, Report};
+use crate::call::{self, LegId, Loss, Output as Wish, Refusal};
+use crate::sip::message::Name;
+use crate::time::Now;
+
+use super::{Exchange, Output};
+
+impl Exchange {
+    pub(super) fn carry_out(&mut self, now: Now, wish: Wish) {
+        match &wish {
+            Wish::OpenRecording { call, .. } => {
+                self.recording.insert(*call);
+            }
+            Wish::SealRecording { call, .. } => {
+                self.recording.remove(call);
+            }
+            _ => {}
+        }
+        match wish {
+            Wish::Dial { call, leg, target, caller, label } => self.dial(now, call, leg, &target, &caller, &label),
+            Wish::Progress { leg, media } => {
+                let ring_with_180 = self.trunk_of(leg).is_none_or(|trunk| trunk.ring_with_180);
+                let status = if media || !ring_with_180 { 183 } else { 180 };
+                self.with_leg(now, leg, |session, transactions| {
+                    session.progress(now.mono, transactions, status, media);
+                });
+            }
+            Wish::Answer { leg } => {
+                self.with_leg(now, leg, |session, transactions| session.answer(now.mono, transactions));
+                self.journal_leg(leg);
+            }
+            Wish::Refuse { leg, why } => self.refuse(now, leg, why),
+            Wish::HangUp { leg } => {
+                self.end_leg(now, leg);
+                self.stop_ringing(now, leg, None);
+            }
+            Wish::Play { leg, prompts, repeat, token } => self.media(Command::Play { leg, prompts, repeat, token }),
+            Wish::StopPlay { leg } => self.media(Command::StopPlay { leg }),
+            Wish::Mix { call, citizen, others } => {
+                let record = self.recording.contains(&call);
+                self.media(Command::Mix { call, citizen, others, record });
+            }
+            wish @ (Wish::OpenRecording { .. }
+            | Wish::OpenTicket(_)
+            | Wish::Mark { .. }
+            | Wish::SealRecording { .. }
+            | Wish::CloseCall(_)
+            | Wish::MarkInvalid { .. }
+            | Wish::Missed(_)
+            | Wish::SeatChanged { .. }
+            | Wish::Alarm { .. }
+            | Wish::Note { .. }) => self.outputs.push_back(Output::Call(wish)),
+        }
+    }
+
+    pub(super) fn on_media(&mut self, now: Now, report: Report) {
+        match report {
+            Report::NotOpened { leg, .. } => {
+                self.counters.no_port += 1;
+                self.free_port(leg);
+                self.lose(now, leg, Loss::Media);
+            }
+            Report::Played { leg, token } => self.tell(now, call::Input::Played { leg, token }),
+            // Silence may be a phone's silence suppression: only a peer that no longer answers is lost.
+            Report::Silent { leg, .. } => {
+                self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
+            }
+            Report::Closed { leg, figures } => {
+                self.free_port(leg);
+                self.outputs.push_back(Output::Figures { leg, figures });
+            }
+            Report::Digit { .. } | Report::Back { .. } | Report::SourceMoved { .. } => {}
+        }
+    }
+
+    fn refuse(&mut self, now: Now, leg: LegId, why: Refusal) {
+        let trunk = self.trunk_of(leg);
+        let (status, header) = match why {
+            Refusal::UnknownNumber => (404, None),
+            Refusal::Overload => (
+                trunk.map_or(503, |trunk| trunk.overload_status),
+                trunk.and_then(|trunk| trunk.overload_retry_after).map(|after| (Name::RetryAfter, after.to_string())),
+            ),
+            Refusal::Unavailable => (480, None),
+            Refusal::Forbidden => (403, None),
+        };
+        self.with_leg(now, leg, |session, transactions| session.reject(now.mono, transactions, status, header));
+        self.end_leg(now, leg);
+    }
+
+    fn trunk_of(&self, leg: LegId) -> Option<&super::settings::Trunk> {
+        self.settings.trunks.get(self.legs.get(&leg)?.trunk?)
+    }
+
+    fn media(&mut self, command: Command) {
+        self.outputs.push_back(Output::Media(command));
+    }
+}

@@ -1,0 +1,165 @@
+//! The one signalling loop: it owns the exchange, stamps the time on what arrives, and carries out
+//! what the exchange wants. Everybody else sends it messages.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::time::{Instant, sleep_until};
+
+use crate::exchange::{Exchange, Input, Output};
+use crate::sip::flow::{Flow, ListenerId, Transport};
+use crate::time::{Now, Wall};
+
+use super::clock::Clock;
+use super::tcp::{self, Connections};
+use super::udp;
+
+/// What may wait for the loop before its senders have to.
+pub const INBOX: usize = 8_192;
+/// Events handled in one go before what they caused is carried out.
+const BATCH: usize = 64;
+
+/// What reaches the loop.
+pub enum Event {
+    Input(Input),
+    /// A look at the exchange for the API, from inside the loop.
+    Look(Box<dyn FnOnce(Now, &Exchange) + Send>),
+    /// A peer opened a TCP connection; what is to go to it goes into the queue.
+    Accepted {
+        flow: Flow,
+        queue: Sender<Vec<u8>>,
+    },
+    /// A TCP connection ended.
+    Closed {
+        flow: Flow,
+    },
+    /// Leave the loop.
+    Stop,
+}
+
+/// Sees every SIP message as it comes and goes.
+pub trait Trace: Send {
+    fn received(&mut self, at: Wall, flow: Flow, bytes: &[u8]);
+    fn sent(&mut self, at: Wall, flow: Flow, bytes: &[u8]);
+}
+
+/// One listener to open.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    pub id: ListenerId,
+    pub transport: Transport,
+    pub bind: SocketAddr,
+}
+
+/// The sockets of all listeners.
+pub struct Sockets {
+    udp: BTreeMap<ListenerId, Arc<UdpSocket>>,
+    tcp: Connections,
+}
+
+impl Sockets {
+    /// Binds every listener. Err names the address that could not be bound.
+    pub fn open(listens: &[Listen], inbox: &Sender<Event>) -> io::Result<Self> {
+        let mut sockets = Self { udp: BTreeMap::new(), tcp: Connections::default() };
+        for listen in listens {
+            let opened = match listen.transport {
+                Transport::Udp => udp::listen(listen.id, listen.bind, inbox.clone()).map(|socket| {
+                    sockets.udp.insert(listen.id, socket);
+                }),
+                Transport::Tcp => tcp::listen(listen.id, listen.bind, inbox.clone()),
+            };
+            opened.map_err(|error| {
+                let name = listen.transport.param_name();
+                io::Error::new(error.kind(), format!("cannot listen on {name} {}: {error}", listen.bind))
+            })?;
+        }
+        Ok(sockets)
+    }
+
+    /// False: it could not be sent.
+    fn send(&mut self, flow: Flow, bytes: Vec<u8>, inbox: &Sender<Event>) -> bool {
+        match flow.transport {
+            Transport::Udp => {
+                self.udp.get(&flow.listener).is_some_and(|socket| udp::send(socket, &bytes, flow.remote).is_ok())
+            }
+            Transport::Tcp => {
+                self.tcp.send(flow, bytes, inbox);
+                true
+            }
+        }
+    }
+}
+
+/// The loop with all that it owns.
+pub struct Driver<T, C> {
+    pub clock: Clock,
+    pub exchange: Exchange,
+    pub sockets: Sockets,
+    pub inbox: Sender<Event>,
+    pub trace: T,
+    /// Gets whatever the exchange wants that is not a SIP message.
+    pub carry: C,
+}
+
+impl<T: Trace, C: FnMut(Now, Output)> Driver<T, C> {
+    /// Runs until `Stop`.
+    pub async fn run(mut self, mut events: Receiver<Event>) {
+        loop {
+            self.carry_out();
+            let wake = self.exchange.next_timeout().map(|at| self.clock.origin() + Duration::from_nanos(at.0));
+            let mut next = tokio::select! {
+                event = events.recv() => event,
+                () = sleep_until(wake.map_or_else(Instant::now, Instant::from_std)), if wake.is_some() => {
+                    Some(Event::Input(Input::Tick))
+                }
+            };
+            for left in (0..BATCH).rev() {
+                match next {
+                    Some(Event::Stop) => return,
+                    Some(event) => self.handle(event),
+                    None => break,
+                }
+                next = if left > 0 { events.try_recv().ok() } else { None };
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.clock.now();
+        match event {
+            Event::Input(input) => {
+                if let Input::Received { flow, bytes } = &input {
+                    self.trace.received(now.wall, *flow, bytes);
+                }
+                self.exchange.handle(now, input);
+            }
+            Event::Look(look) => look(now, &self.exchange),
+            Event::Accepted { flow, queue } => self.sockets.tcp.accepted(flow, queue),
+            Event::Closed { flow } => {
+                self.sockets.tcp.closed(flow);
+                self.exchange.handle(now, Input::TransportFailed { flow });
+            }
+            Event::Stop => {}
+        }
+    }
+
+    fn carry_out(&mut self) {
+        let now = self.clock.now();
+        while let Some(output) = self.exchange.poll() {
+            match output {
+                Output::Send { flow, bytes } => {
+                    self.trace.sent(now.wall, flow, &bytes);
+                    if !self.sockets.send(flow, bytes, &self.inbox) {
+                        self.exchange.handle(now, Input::TransportFailed { flow });
+                    }
+                }
+                output => (self.carry)(now, output),
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A dialog: what two user agents must remember so that a request of one reaches the other.
+//! (RFC 3261 §12)
+
+use std::net::SocketAddr;
+
+use super::message::{CSeq, Fault, Method, Name, NameAddr, Request, Response, Uri};
+
+/// Call-ID, tags, sequence numbers, route set and remote target of one dialog.
+#[derive(Clone, Debug)]
+pub struct Dialog {
+    pub call_id: String,
+    pub local_tag: String,
+    /// Empty where the peer is an RFC 2543 user agent that sent no tag.
+    pub remote_tag: String,
+    /// Our From (or To) with our tag, as it stands in every request we send.
+    local: Vec<u8>,
+    /// The peer's To (or From), byte for byte as it arrived.
+    remote: Vec<u8>,
+    pub local_cseq: u32,
+    remote_cseq: Option<u32>,
+    route_set: Vec<NameAddr>,
+    pub remote_target: Uri,
+}
+
+impl Dialog {
+    /// The dialog of an INVITE that came to us and is answered with `local_tag` (§12.1.1).
+    pub fn from_request(invite: &Request, local_tag: &str) -> Result<Self, Fault> {
+        let headers = &invite.headers;
+        headers.to()?;
+        let from = headers.from()?;
+        let contact = headers.contact().ok_or(Fault::Missing("Contact"))??;
+        Ok(Self {
+            call_id: headers.call_id()?.to_string(),
+            local_tag: local_tag.to_string(),
+            remote_tag: from.tag().unwrap_or_default().to_string(),
+            local: with_tag(headers.get(&Name::To).unwrap_or_default(), local_tag),
+            remote: headers.get(&Name::From).unwrap_or_default().to_vec(),
+            local_cseq: 0,
+            remote_cseq: Some(headers.cseq()?.number),
+            route_set: headers.routes(&Name::RecordRoute)?,
+            remote_target: contact.uri,
+        })
+    }
+
+    /// The dialog that a response with a To tag makes of our own INVITE (§12.1.2). A response
+    /// without Contact (some gateways' 18x) keeps the INVITE's Request-URI as target.
+    pub fn from_response(invite: &Request, response: &Response) -> Result<Self, Fault> {
+        let to = response.headers.to()?;
+        let from = invite.headers.from()?;
+        let remote_target = match response.headers.contact() {
+            Some(Ok(contact)) => contact.uri,
+            Some(Err(_)) | None => Uri::parse(&invite.uri)?,
+        };
+        let mut route_set = response.headers.routes(&Name::RecordRoute)?;
+        route_set.reverse();
+        Ok(Self {
+            call_id: invite.headers.call_id()?.to_string(),
+            local_tag: from.tag().unwrap_or_default().to_string(),
+            remote_tag: to.tag().unwrap_or_default().to_string(),
+            local: invite.headers.get(&Name::From).unwrap_or_default().to_vec(),
+            remote: response.headers.get(&Name::To).unwrap_or_default().to_vec(),
+            local_cseq: invite.headers.cseq()?.number,
+            remote_cseq: None,
+            route_set,
+            remote_target,
+        })
+    }
+
+    /// A new request inside the dialog (§12.2.1.1). ACK and CANCEL keep the number of their INVITE:
+    /// give it as `cseq`.
+    pub fn request(&mut self, method: Method, cseq: Option<u32>) -> Request {
+        let number = cseq.unwrap_or_else(|| {
+            self.local_cseq = self.local_cseq.wrapping_add(1);
+            self.local_cseq
+        });
+        // A first route without `lr` is a strict router: it wants itself as Request-URI and the
+        // target as the last route (§12.2.1.1).
+        let strict = self.route_set.first().is_some_and(|first| first.uri.params.get("lr").is_none());
+        let uri = match self.route_set.first() {
+            Some(first) if strict => first.uri.raw.clone(),
+            Some(_) | None => self.remote_target.raw.clone(),
+        };
+        let mut request = Request::new(method.clone(), uri);
+        for route in self.route_set.iter().skip(usize::from(strict)) {
+            request.headers.push(Name::Route, route.to_bytes());
+        }
+        if strict {
+            request.headers.push(Name::Route, NameAddr::new(self.remote_target.clone()).to_bytes());
+        }
+        request.headers.push(Name::MaxForwards, "70");
+        request.headers.push(Name::From, self.local.clone());
+        request.headers.push(Name::To, self.remote.clone());
+        request.headers.push(Name::CallId, self.call_id.as_str());
+        request.headers.push(Name::CSeq, CSeq { number, method }.to_string());
+        request
+    }
+
+    /// Where the next request goes, if its host is an address: first route, else remote target.
+    pub fn next_hop(&self) -> Option<SocketAddr> {
+        self.route_set.first().map_or(&self.remote_target, |first| &first.uri).socket_addr()
+    }
+
+    /// Checks the order of the peer's requests (§12.2.2): false where the number went back.
+    pub fn accept(&mut self, cseq: u32) -> bool {
+        if self.remote_cseq.is_some_and(|last| cseq < last) {
+            return false;
+        }
+        self.remote_cseq = Some(cseq);
+        true
+    }
+
+    /// A target refresh (re-INVITE, UPDATE and their 2xx) may move the peer's contact (§12.2).
+    pub fn refresh_target(&mut self, contact: Option<Result<NameAddr, Fault>>) {
+        if let Some(Ok(contact)) = contact {
+            self.remote_target = contact.uri;
+        }
+    }
+
+    /// Whether a request with these tags belongs to this dialog. A peer that sent no tag at first
+    /// matches any (RFC 2543).
+    pub fn matches(&self, remote_tag: Option<&str>) -> bool {
+        self.remote_tag.is_empty() || remote_tag == Some(self.remote_tag.as_str())
+    }
+}
+
+/// A To that arrived without a tag, byte for byte, with ours added.
+pub fn with_tag(to: &[u8], tag: &str) -> Vec<u8> {
+    [to, b";tag=", tag.as_bytes()].concat()
+}

@@ -1,0 +1,140 @@
+//! What the journal must know to go on: numbers given, calls that are up.
+
+use std::collections::BTreeMap;
+
+use crate::call::{CallId, LegId, OpenTicket, call_id_text};
+use crate::privacy::Private;
+use crate::store::entry::{Entry, Record};
+use crate::store::numbering::{Number, Numbering};
+use crate::time::Wall;
+
+/// A call that has not closed.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct OpenCall {
+    #[serde(with = "call_id_text")]
+    pub call: CallId,
+    /// Ticket number and data, once a seat has answered.
+    pub answered: Option<(String, OpenTicket)>,
+    /// Dialogs that stand, or stood when the process ended.
+    pub legs: Vec<LegDialog>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LegDialog {
+    pub leg: u64,
+    pub at: Wall,
+    /// JSON as it was appended.
+    pub dialog: Private<String>,
+}
+
+impl LegDialog {
+    pub fn id(&self) -> LegId {
+        LegId(self.leg)
+    }
+}
+
+/// The journal folded into what its writer needs; each segment begins with one, so that a start
+/// reads the last segment only and older ones can go.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Book {
+    pub v: u16,
+    /// Random, given when the journal was created.
+    pub journal: String,
+    /// When this head was written.
+    pub at: Wall,
+    /// The last entry folded in.
+    pub seq: u64,
+    pub numbering: Numbering,
+    open: BTreeMap<String, OpenCall>,
+    /// Numbers of calls that were answered not long ago, for an `Answered` that comes twice.
+    #[serde(skip)]
+    numbers: BTreeMap<CallId, String>,
+}
+
+/// Calls whose number is remembered after their end.
+const REMEMBERED: usize = 65_536;
+
+impl Book {
+    pub fn new(journal: String) -> Self {
+        Self {
+            v: crate::store::entry::VERSION,
+            journal,
+            at: Wall(0),
+            seq: 0,
+            numbering: Numbering::default(),
+            open: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+        }
+    }
+
+    /// The ticket number of a call that was answered.
+    pub fn number_of(&self, call: CallId) -> Option<String> {
+        let open = || self.open.get(&call.to_string())?.answered.as_ref().map(|(number, _)| number.clone());
+        self.numbers.get(&call).cloned().or_else(open)
+    }
+
+    pub fn open_calls(&self) -> Vec<OpenCall> {
+        self.open.values().cloned().collect()
+    }
+
+    pub fn fold(&mut self, record: &Record) {
+        self.seq = self.seq.max(record.seq);
+        if let Some(number) = record.number.as_ref().and_then(|text| text.parse::<Number>().ok()) {
+            self.numbering.given(&number);
+        }
+        match (&record.entry, &record.number) {
+            (Entry::Answered(opened), Some(number)) => {
+                self.remember(opened.call, number);
+                self.call(opened.call).answered = Some((number.clone(), (**opened).clone()));
+            }
+            (Entry::Closed(ended), number) => {
+                if let Some(number) = number {
+                    self.remember(ended.opened.call, number);
+                }
+                self.open.remove(&ended.opened.call.to_string());
+            }
+            (Entry::Missed(missed), _) => {
+                self.open.remove(&missed.call.to_string());
+            }
+            (Entry::Leg(leg), _) => {
+                let legs = &mut self.call(leg.call).legs;
+                legs.retain(|other| other.id() != leg.leg);
+                legs.push(LegDialog { leg: leg.leg.0, at: leg.at, dialog: leg.dialog.clone() });
+            }
+            (Entry::LegGone(gone), _) => {
+                let key = gone.call.to_string();
+                if let Some(call) = self.open.get_mut(&key) {
+                    call.legs.retain(|leg| leg.id() != gone.leg);
+                    if call.legs.is_empty() && call.answered.is_none() {
+                        self.open.remove(&key);
+                    }
+                }
+            }
+            (Entry::Answered(_), None)
+            | (
+                Entry::Sealed(_)
+                | Entry::Invalid(_)
+                | Entry::RecordingFailed(_)
+                | Entry::Seat(_)
+                | Entry::Alarm(_)
+                | Entry::Access(_)
+                | Entry::Edit(_)
+                | Entry::CalledBack(_)
+                | Entry::Foreign(_),
+                _,
+            ) => {}
+        }
+    }
+
+    fn call(&mut self, call: CallId) -> &mut OpenCall {
+        let empty = || OpenCall { call, answered: None, legs: Vec::new() };
+        self.open.entry(call.to_string()).or_insert_with(empty)
+    }
+
+    fn remember(&mut self, call: CallId, number: &str) {
+        self.numbers.insert(call, number.to_owned());
+        if self.numbers.len() > REMEMBERED {
+            self.numbers.pop_first();
+        }
+    }
+}

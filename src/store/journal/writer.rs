@@ -1,0 +1,228 @@
+//! The journal's thread: gathers what waits, writes it, syncs once, acknowledges.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use super::book::Book;
+use super::{Clock, Done, JournalError, Options, Order, Receipt, Shared, disk, segments};
+use crate::store::entry::{Entry, Record, VERSION, head_line, record_line};
+
+pub(super) struct Writer {
+    book: Book,
+    clock: Clock,
+    options: Options,
+    shared: Arc<Shared>,
+    segment: Option<Segment>,
+    next_segment: u32,
+    /// Written down and numbered, but not yet on disk.
+    pending: Vec<Pending>,
+    /// Since the disk failed: what it said, and when it is tried again.
+    failed: Option<(JournalError, Instant)>,
+}
+
+struct Segment {
+    path: PathBuf,
+    file: File,
+    /// Bytes that are synced.
+    length: u64,
+}
+
+struct Pending {
+    /// None for an `Answered` that came twice: it waits for the first, and is not written.
+    line: Option<(Arc<Record>, Vec<u8>)>,
+    receipt: Receipt,
+    done: Option<Done>,
+}
+
+/// Entries in one group at most.
+const GROUP: usize = 4_096;
+
+impl Writer {
+    pub fn new(book: Book, next_segment: u32, clock: Clock, options: Options, shared: Arc<Shared>) -> Self {
+        Self { book, clock, options, shared, segment: None, next_segment, pending: Vec::new(), failed: None }
+    }
+
+    pub fn run(mut self, inbox: &Receiver<Order>) {
+        let mut stopping = false;
+        while !stopping {
+            stopping = self.gather(inbox);
+            self.commit(stopping);
+        }
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.synced.send_modify(|_| {});
+    }
+
+    /// Takes what comes until the oldest of it may wait no longer. True: this is the end.
+    fn gather(&mut self, inbox: &Receiver<Order>) -> bool {
+        let backlog = !self.pending.is_empty();
+        let mut until = self.failed.as_ref().filter(|_| backlog).map(|(_, again)| *again);
+        for _ in 0..GROUP {
+            let order = match until {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(until) => inbox.recv_timeout(until.saturating_duration_since(Instant::now())),
+            };
+            match order {
+                Ok(Order::Append { entry, done }) => {
+                    let wait = if entry.is_urgent() { self.options.gather } else { self.options.linger };
+                    let latest = Instant::now() + wait;
+                    until = Some(until.map_or(latest, |until| until.min(latest)));
+                    self.stage(entry, done);
+                }
+                Ok(Order::Given(numbers)) => numbers.iter().for_each(|number| self.book.numbering.given(number)),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+        false
+    }
+
+    /// Gives the entry its place and number, and its line.
+    fn stage(&mut self, entry: Entry, done: Done) {
+        let number = match &entry {
+            Entry::Answered(opened) => match self.book.number_of(opened.call) {
+                Some(number) => {
+                    let receipt = Receipt { seq: self.book.seq, number: Some(number) };
+                    return self.pending.push(Pending { line: None, receipt, done: Some(done) });
+                }
+                None => Some(self.book.numbering.allot(&opened.prefix, opened.t_answer)),
+            },
+            Entry::Closed(ended) => Some(
+                self.book
+                    .number_of(ended.opened.call)
+                    .unwrap_or_else(|| self.book.numbering.allot(&ended.opened.prefix, ended.opened.t_answer)),
+            ),
+            Entry::Leg(_)
+            | Entry::LegGone(_)
+            | Entry::Missed(_)
+            | Entry::Invalid(_)
+            | Entry::Sealed(_)
+            | Entry::RecordingFailed(_)
+            | Entry::Seat(_)
+            | Entry::Alarm(_)
+            | Entry::Access(_)
+            | Entry::Edit(_)
+            | Entry::CalledBack(_)
+            | Entry::Foreign(_) => None,
+        };
+        let seq = self.book.seq.saturating_add(1);
+        let record = Record { v: VERSION, seq, at: (self.clock)(), number: number.clone(), entry };
+        let Some(line) = record_line(&record) else {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            return done(Err(JournalError::Unwritable));
+        };
+        self.book.fold(&record);
+        let receipt = Receipt { seq, number };
+        self.pending.push(Pending { line: Some((Arc::new(record), line)), receipt, done: Some(done) });
+    }
+
+    fn commit(&mut self, last: bool) {
+        if self.pending.is_empty() {
+            return;
+        }
+        if let Some((error, again)) = &self.failed
+            && Instant::now() < *again
+            && !last
+        {
+            let error = error.clone();
+            return self.refuse(&error);
+        }
+        match self.write() {
+            Ok(()) => self.acknowledge(),
+            Err(error) => {
+                self.abandon();
+                *self.shared.failing.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                self.refuse(&error);
+                self.failed = Some((error, Instant::now() + self.options.retry));
+            }
+        }
+    }
+
+    fn write(&mut self) -> Result<(), JournalError> {
+        let bytes: Vec<u8> =
+            self.pending.iter().flat_map(|pending| &pending.line).flat_map(|(_, line)| line).copied().collect();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let segment = match self.segment.take() {
+            Some(segment) if segment.length < self.options.segment_bytes => segment,
+            Some(_) | None => self.begin()?,
+        };
+        let segment = self.segment.insert(segment);
+        let path = &segment.path;
+        segment.file.write_all(&bytes).map_err(|source| disk("write", path, source))?;
+        segment.file.sync_data().map_err(|source| disk("sync", path, source))?;
+        segment.length += u64::try_from(bytes.len()).unwrap_or(0);
+        self.shared.syncs.fetch_add(1, Ordering::Relaxed);
+        // A file that somebody removed takes writes for ever and keeps none.
+        let links = segment.file.metadata().map_err(|source| disk("look at", path, source))?.nlink();
+        if links == 0 {
+            return Err(disk("find", path, std::io::ErrorKind::NotFound.into()));
+        }
+        Ok(())
+    }
+
+    /// A new segment, with the book at its head, and its name on disk.
+    fn begin(&mut self) -> Result<Segment, JournalError> {
+        let dir = &self.shared.dir;
+        fs::create_dir_all(dir).map_err(|source| disk("create", dir, source))?;
+        let path = segments::path(dir, self.next_segment);
+        self.book.at = (self.clock)();
+        let head = head_line(&self.book).ok_or(JournalError::Unwritable)?;
+        let mut file = File::options()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|source| disk("create", &path, source))?;
+        self.next_segment = self.next_segment.saturating_add(1);
+        let begun = file.write_all(&head).and_then(|()| file.sync_all()).and_then(|()| File::open(dir)?.sync_all());
+        if let Err(source) = begun {
+            // Nothing is lost with it: it holds no entry. Left over, it does no harm.
+            let _ = fs::remove_file(&path);
+            return Err(disk("begin", &path, source));
+        }
+        Ok(Segment { path, file, length: u64::try_from(head.len()).unwrap_or(0) })
+    }
+
+    /// After a failed write or sync nobody can tell what of the group is on disk (the kernel may
+    /// have dropped the pages), so it is written again, to another file. What did get there is
+    /// found twice, under the same number, and counts once.
+    fn abandon(&mut self) {
+        if let Some(segment) = self.segment.take() {
+            // At best the torn piece goes; readers skip it otherwise.
+            let _ = segment.file.set_len(segment.length);
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        self.failed = None;
+        *self.shared.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let pending = std::mem::take(&mut self.pending);
+        self.shared.waiting.fetch_sub(pending.len(), Ordering::Relaxed);
+        let written = pending.iter().filter(|pending| pending.line.is_some()).count();
+        self.shared.entries.fetch_add(u64::try_from(written).unwrap_or(0), Ordering::Relaxed);
+        let mut told = Vec::with_capacity(pending.len());
+        let mut records = Vec::with_capacity(written);
+        for Pending { line, receipt, done } in pending {
+            records.extend(line.map(|(record, _)| record));
+            told.extend(done.map(|done| (done, receipt)));
+        }
+        self.shared.publish(records.into_iter());
+        told.into_iter().for_each(|(done, receipt)| done(Ok(receipt)));
+    }
+
+    /// Tells everybody who has not been told; the lines stay, to be written later.
+    fn refuse(&mut self, error: &JournalError) {
+        for done in self.pending.iter_mut().filter_map(|pending| pending.done.take()) {
+            done(Err(error.clone()));
+        }
+        let before = self.pending.len();
+        self.pending.retain(|pending| pending.line.is_some());
+        self.shared.waiting.fetch_sub(before - self.pending.len(), Ordering::Relaxed);
+    }
+}

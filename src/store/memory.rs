@@ -1,0 +1,350 @@
+//! The tables in memory: for tests, and the plainest statement of what each entry does.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::entry::{Access, AlarmChange, CalledBack, Entry, Record, SeatChange, TicketEdit};
+use super::numbering::{Number, Numbering};
+use super::query::{
+    Alarm, CallbackTask, Counts, Cursor, Ended, MissedQuery, Page, PageAsk, RecordingQuery, RecordingState, SetAside,
+    Span, Ticket, TicketQuery, TicketState,
+};
+use super::{Store, StoreError};
+use crate::archive::{Sealed, Verdict};
+use crate::call::{CallId, CallRecord, MissedCall, OpenTicket, SeatNo};
+use crate::privacy::Private;
+use crate::rules::callback;
+use crate::time::Wall;
+
+#[derive(Default)]
+pub struct Memory {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    positions: BTreeMap<String, u64>,
+    tickets: BTreeMap<CallId, Ticket>,
+    edits: BTreeMap<String, bool>,
+    missed: BTreeMap<CallId, MissedCall>,
+    callbacks: Vec<CallbackTask>,
+    sealed: Vec<Sealed>,
+    failures: Vec<CallId>,
+    seats: Vec<SeatChange>,
+    alarms: Vec<Alarm>,
+    accesses: Vec<Access>,
+    set_aside: Vec<SetAside>,
+}
+
+impl Store for Memory {
+    async fn position(&self, journal: &str) -> Result<u64, StoreError> {
+        Ok(self.tables().position(journal))
+    }
+
+    async fn apply(&self, journal: &str, after: u64, records: &[Arc<Record>], upto: u64) -> Result<usize, StoreError> {
+        let mut tables = self.tables();
+        let position = tables.position(journal);
+        if position != after {
+            return Err(StoreError::Moved { position });
+        }
+        let before = tables.set_aside.len();
+        for record in records {
+            tables.carry_out(journal, record);
+        }
+        tables.positions.insert(journal.to_owned(), upto);
+        Ok(tables.set_aside.len() - before)
+    }
+
+    async fn rewind(&self, journal: &str, to: u64) -> Result<(), StoreError> {
+        self.tables().positions.insert(journal.to_owned(), to);
+        Ok(())
+    }
+
+    async fn numbers(&self) -> Result<Vec<Number>, StoreError> {
+        let mut numbering = Numbering::default();
+        let tables = self.tables();
+        tables.tickets.values().filter_map(|ticket| ticket.number.parse().ok()).for_each(|n| numbering.given(&n));
+        Ok(numbering.greatest())
+    }
+
+    async fn ticket(&self, number: &str) -> Result<Option<Ticket>, StoreError> {
+        let tables = self.tables();
+        let found = tables.tickets.values().find(|ticket| ticket.number == number);
+        Ok(found.map(|ticket| tables.shown(ticket)))
+    }
+
+    async fn ticket_of(&self, call: CallId) -> Result<Option<Ticket>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.tickets.get(&call).map(|ticket| tables.shown(ticket)))
+    }
+
+    async fn tickets(&self, query: &TicketQuery) -> Result<Page<Ticket>, StoreError> {
+        let tables = self.tables();
+        let wanted = |ticket: &&Ticket| {
+            let opened = &ticket.opened;
+            query.span.holds(opened.t_answer)
+                && query.caller.as_ref().is_none_or(|caller| opened.caller.number.as_ref() == Some(caller))
+                && query.seat.as_ref().is_none_or(|seat| opened.seat == *seat)
+                && query.centre.as_ref().is_none_or(|centre| opened.centre == *centre)
+                && query.original_code.as_ref().is_none_or(|code| opened.original_code == *code)
+                && query.state.is_none_or(|state| ticket.state == state)
+        };
+        let rows = tables.tickets.values().filter(wanted).map(|ticket| tables.shown(ticket)).collect();
+        Ok(paged(rows, &query.page, Ticket::cursor))
+    }
+
+    async fn edit_outcome(&self, edit: &str) -> Result<Option<bool>, StoreError> {
+        Ok(self.tables().edits.get(edit).copied())
+    }
+
+    async fn missed(&self, query: &MissedQuery) -> Result<Page<MissedCall>, StoreError> {
+        let tables = self.tables();
+        let wanted = |missed: &&MissedCall| {
+            query.span.holds(missed.t_arrive)
+                && query.caller.as_ref().is_none_or(|caller| missed.caller.number.as_ref() == Some(caller))
+        };
+        let rows = tables.missed.values().filter(wanted).cloned().collect();
+        Ok(paged(rows, &query.page, |missed| Cursor { at: missed.t_arrive, call: missed.call }))
+    }
+
+    async fn callbacks(&self, now: Wall) -> Result<Vec<CallbackTask>, StoreError> {
+        let mut due: Vec<_> = self.tables().callbacks.iter().filter(|task| task.state.is_due(now)).cloned().collect();
+        due.sort_by_key(|task| (task.state.first_missed, task.task));
+        Ok(due)
+    }
+
+    async fn callbacks_of(&self, caller: &str) -> Result<Vec<CallbackTask>, StoreError> {
+        let tables = self.tables();
+        let mut tasks: Vec<_> =
+            tables.callbacks.iter().filter(|task| task.caller.reveal() == caller).cloned().collect();
+        tasks.sort_by_key(|task| std::cmp::Reverse((task.state.first_missed, task.task)));
+        Ok(tasks)
+    }
+
+    async fn recordings(&self, query: &RecordingQuery) -> Result<Page<Sealed>, StoreError> {
+        let tables = self.tables();
+        let ticket_call =
+            |number: &String| tables.tickets.values().find(|ticket| ticket.number == *number).map(|ticket| ticket.call);
+        let wanted = |sealed: &&Sealed| {
+            query.span.holds(sealed.started)
+                && query.call.is_none_or(|call| sealed.call == call)
+                && query.ticket.as_ref().is_none_or(|number| ticket_call(number) == Some(sealed.call))
+        };
+        let rows = tables.sealed.iter().filter(wanted).cloned().collect();
+        Ok(paged(rows, &query.page, |sealed| Cursor { at: sealed.started, call: sealed.call }))
+    }
+
+    async fn accesses(&self, call: CallId) -> Result<Vec<Access>, StoreError> {
+        let mut rows: Vec<_> = self.tables().accesses.iter().filter(|access| access.call == call).cloned().collect();
+        rows.sort_by_key(|access| access.at);
+        Ok(rows)
+    }
+
+    async fn seat_history(&self, seat: &SeatNo, span: Span) -> Result<Vec<SeatChange>, StoreError> {
+        let tables = self.tables();
+        let wanted = |change: &&SeatChange| change.seat == *seat && span.holds(change.at);
+        let mut rows: Vec<_> = tables.seats.iter().filter(wanted).cloned().collect();
+        rows.sort_by_key(|change| change.at);
+        Ok(rows)
+    }
+
+    async fn alarms(&self, span: Span) -> Result<Vec<Alarm>, StoreError> {
+        let tables = self.tables();
+        let wanted =
+            |alarm: &&Alarm| alarm.raised < span.until && alarm.cleared.is_none_or(|cleared| cleared >= span.from);
+        let mut rows: Vec<_> = tables.alarms.iter().filter(wanted).cloned().collect();
+        rows.sort_by(|one, other| other.raised.cmp(&one.raised).then_with(|| one.name.cmp(&other.name)));
+        Ok(rows)
+    }
+
+    async fn counts(&self, span: Span) -> Result<Counts, StoreError> {
+        let tables = self.tables();
+        let mut counts = Counts::default();
+        for ticket in tables.tickets.values().filter(|ticket| span.holds(ticket.opened.t_arrive)) {
+            counts.offered += 1;
+            counts.answered += 1;
+            counts.within_15s += u64::from(ticket.opened.within_15s);
+        }
+        let known = |missed: &&MissedCall| missed.original_code.is_some() && span.holds(missed.t_arrive);
+        counts.offered += u64::try_from(tables.missed.values().filter(known).count()).unwrap_or(u64::MAX);
+        Ok(counts)
+    }
+
+    async fn set_aside(&self) -> Result<Vec<SetAside>, StoreError> {
+        Ok(self.tables().set_aside.clone())
+    }
+}
+
+impl Memory {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn position(&self, journal: &str) -> u64 {
+        self.positions.get(journal).copied().unwrap_or(0)
+    }
+
+    fn shown(&self, ticket: &Ticket) -> Ticket {
+        let verdicts: Vec<Verdict> =
+            self.sealed.iter().filter(|sealed| sealed.call == ticket.call).map(|sealed| sealed.verdict).collect();
+        let recording = RecordingState::of(&verdicts, self.failures.contains(&ticket.call), ticket.ended.is_some());
+        Ticket { recording, ..ticket.clone() }
+    }
+
+    fn carry_out(&mut self, journal: &str, record: &Record) {
+        match &record.entry {
+            Entry::Answered(opened) => self.answered(record.number.as_deref(), opened),
+            Entry::Closed(ended) => self.closed(record.number.as_deref(), ended),
+            Entry::Missed(missed) => self.missed(missed),
+            Entry::Invalid(marked) => self.invalid(marked.call, &marked.reason),
+            Entry::Sealed(sealed) => {
+                self.sealed.retain(|other| other.path != sealed.path);
+                self.sealed.push((**sealed).clone());
+            }
+            Entry::RecordingFailed(failed) => self.failures.push(failed.call),
+            Entry::Seat(change) => {
+                let same = |other: &SeatChange| {
+                    (&other.seat, other.at, other.state) == (&change.seat, change.at, change.state)
+                };
+                if !self.seats.iter().any(same) {
+                    self.seats.push(change.clone());
+                }
+            }
+            Entry::Alarm(change) => self.alarm(change),
+            Entry::Access(access) => {
+                if !self.accesses.contains(access) {
+                    self.accesses.push(access.clone());
+                }
+            }
+            Entry::Edit(edit) => self.edit(edit),
+            Entry::CalledBack(called) => self.called_back(called),
+            Entry::Foreign(raw) => {
+                let why = format!("written by a newer program (version {})", record.v);
+                let (journal, raw) = (journal.to_owned(), raw.clone());
+                self.set_aside.retain(|other| (&other.journal, other.seq) != (&journal, record.seq));
+                self.set_aside.push(SetAside { journal, seq: record.seq, why, raw });
+            }
+            Entry::Leg(_) | Entry::LegGone(_) => {}
+        }
+    }
+
+    fn answered(&mut self, number: Option<&str>, opened: &OpenTicket) {
+        let Some(number) = number.filter(|_| !self.tickets.contains_key(&opened.call)) else {
+            return;
+        };
+        let taken = self.tickets.values().any(|ticket| ticket.number == number);
+        let number = if taken { super::apply::doubled(number, opened.call) } else { number.to_owned() };
+        let ticket = Ticket {
+            number,
+            call: opened.call,
+            state: TicketState::Drafting,
+            kind: None,
+            place: None,
+            text: None,
+            version: 1,
+            invalid: None,
+            recording: RecordingState::Running,
+            opened: opened.clone(),
+            ended: None,
+        };
+        self.tickets.insert(opened.call, ticket);
+        if let Some(caller) = &opened.caller.number {
+            for task in self.callbacks.iter_mut().filter(|task| task.caller == *caller) {
+                task.state = callback::answered(task.state.clone(), opened.t_answer);
+            }
+        }
+    }
+
+    fn closed(&mut self, number: Option<&str>, record: &CallRecord) {
+        self.answered(number, &record.opened);
+        if let Some(ticket) = self.tickets.get_mut(&record.opened.call) {
+            ticket.ended.get_or_insert_with(|| Ended::from(record));
+        }
+        if let Some(why) = &record.invalid {
+            self.invalid(record.opened.call, why);
+        }
+    }
+
+    fn invalid(&mut self, call: CallId, why: &str) {
+        if let Some(ticket) = self.tickets.get_mut(&call).filter(|ticket| ticket.invalid.is_none()) {
+            ticket.state = TicketState::Invalid;
+            ticket.invalid = Some(why.to_owned());
+        }
+    }
+
+    fn missed(&mut self, missed: &MissedCall) {
+        if self.missed.insert(missed.call, missed.clone()).is_some() {
+            return;
+        }
+        let owed = callback::is_owed(missed.caller.number.is_some(), missed.original_code.is_some());
+        let Some(caller) = missed.caller.number.as_ref().filter(|_| owed) else {
+            return;
+        };
+        let of_caller = self.tickets.values().filter(|ticket| ticket.opened.caller.number.as_ref() == Some(caller));
+        let last_answered = of_caller.map(|ticket| ticket.opened.t_answer).max();
+        let open = self.callbacks.iter_mut().find(|task| task.caller == *caller && task.state.closed.is_none());
+        let state = callback::missed(open.as_ref().map(|task| task.state.clone()), last_answered, missed.t_end);
+        match (open, state) {
+            (Some(task), Some(state)) => task.state = state,
+            (None, Some(state)) => {
+                self.callbacks.push(CallbackTask { task: missed.call, caller: caller.clone(), state });
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn called_back(&mut self, called: &CalledBack) {
+        for task in self.callbacks.iter_mut().filter(|task| task.task == called.task) {
+            task.state = callback::tried(task.state.clone(), called.at, called.reached);
+        }
+    }
+
+    fn edit(&mut self, edit: &TicketEdit) {
+        if self.edits.contains_key(&edit.edit) {
+            return;
+        }
+        let ticket = self.tickets.values_mut().find(|ticket| ticket.number == edit.number);
+        let fits = ticket.filter(|ticket| ticket.version == edit.version).map(|ticket| {
+            ticket.version = ticket.version.saturating_add(1);
+            let keep = |new: &Option<Private<String>>, old: &mut Option<Private<String>>| {
+                if new.is_some() {
+                    old.clone_from(new);
+                }
+            };
+            keep(&edit.place, &mut ticket.place);
+            keep(&edit.text, &mut ticket.text);
+            if edit.kind.is_some() {
+                ticket.kind.clone_from(&edit.kind);
+            }
+        });
+        self.edits.insert(edit.edit.clone(), fits.is_some());
+    }
+
+    fn alarm(&mut self, change: &AlarmChange) {
+        let same = |alarm: &&mut Alarm| alarm.name == change.name && alarm.subject == change.subject;
+        if change.active {
+            let told = |alarm: &mut Alarm| alarm.cleared.is_none() || alarm.raised >= change.at;
+            if !self.alarms.iter_mut().filter(same).any(told) {
+                self.alarms.push(Alarm {
+                    name: change.name.clone(),
+                    subject: change.subject.clone(),
+                    severity: change.severity.clone(),
+                    detail: change.detail.clone(),
+                    raised: change.at,
+                    cleared: None,
+                });
+            }
+        } else {
+            let active = |alarm: &&mut Alarm| alarm.cleared.is_none() && alarm.raised <= change.at;
+            self.alarms.iter_mut().filter(same).filter(active).for_each(|alarm| alarm.cleared = Some(change.at));
+        }
+    }
+}
+
+fn paged<T>(mut rows: Vec<T>, ask: &PageAsk, cursor: impl Fn(&T) -> Cursor) -> Page<T> {
+    rows.retain(|row| ask.after.is_none_or(|after| cursor(row) < after));
+    rows.sort_by_key(|row| std::cmp::Reverse(cursor(row)));
+    Page::of(rows, ask, cursor)
+}

@@ -1,0 +1,288 @@
+//! What can be asked of a `Store`, and what comes back.
+
+use jiff::civil::Date;
+
+use super::numbering::day_start;
+use crate::archive::Verdict;
+use crate::call::{By, CallId, CallRecord, NoticePlayed, OpenTicket, Participant, SeatNo, call_id_text};
+use crate::privacy::Private;
+use crate::rules::callback::Task;
+use crate::time::Wall;
+
+/// From the first to before the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub from: Wall,
+    pub until: Wall,
+}
+
+impl Span {
+    pub const ALL: Self = Self { from: Wall(i64::MIN), until: Wall(i64::MAX) };
+
+    /// A civil day in Asia/Shanghai.
+    pub fn day(day: Date) -> Self {
+        let until = day.tomorrow().map_or(Wall(i64::MAX), day_start);
+        Self { from: day_start(day), until }
+    }
+
+    pub fn holds(&self, at: Wall) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
+/// Conditions all of which hold; None asks nothing.
+#[derive(Clone, Debug)]
+pub struct TicketQuery {
+    pub span: Span,
+    pub caller: Option<Private<String>>,
+    pub seat: Option<SeatNo>,
+    pub centre: Option<String>,
+    pub original_code: Option<String>,
+    pub state: Option<TicketState>,
+    pub page: PageAsk,
+}
+
+#[derive(Clone, Debug)]
+pub struct MissedQuery {
+    pub span: Span,
+    pub caller: Option<Private<String>>,
+    pub page: PageAsk,
+}
+
+#[derive(Clone, Debug)]
+pub struct RecordingQuery {
+    pub span: Span,
+    pub call: Option<CallId>,
+    pub ticket: Option<String>,
+    pub page: PageAsk,
+}
+
+impl Default for TicketQuery {
+    fn default() -> Self {
+        Self {
+            span: Span::ALL,
+            caller: None,
+            seat: None,
+            centre: None,
+            original_code: None,
+            state: None,
+            page: PageAsk::default(),
+        }
+    }
+}
+
+impl Default for MissedQuery {
+    fn default() -> Self {
+        Self { span: Span::ALL, caller: None, page: PageAsk::default() }
+    }
+}
+
+impl Default for RecordingQuery {
+    fn default() -> Self {
+        Self { span: Span::ALL, call: None, ticket: None, page: PageAsk::default() }
+    }
+}
+
+/// Which page.
+#[derive(Clone, Copy, Debug)]
+pub struct PageAsk {
+    /// Rows on it; at most `MOST`.
+    pub rows: u32,
+    /// Where the page before ended.
+    pub after: Option<Cursor>,
+}
+
+impl PageAsk {
+    pub const MOST: u32 = 1_000;
+
+    pub fn size(&self) -> usize {
+        usize::try_from(self.rows.clamp(1, Self::MOST)).unwrap_or(1)
+    }
+}
+
+impl Default for PageAsk {
+    fn default() -> Self {
+        Self { rows: 50, after: None }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    /// Asks for the page after this one; None on the last.
+    pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// Of one row more than asked for, which tells whether there is another page.
+    pub(super) fn of(mut rows: Vec<T>, ask: &PageAsk, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let more = rows.len() > ask.size();
+        rows.truncate(ask.size());
+        let next = rows.last().filter(|_| more).map(cursor);
+        Self { rows, next }
+    }
+}
+
+/// A place in a list that is ordered by time and call, newest first. Printed as `<ms>-<call>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    pub at: Wall,
+    pub call: CallId,
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}-{}", self.at.0, self.call)
+    }
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = NotACursor;
+
+    fn from_str(text: &str) -> Result<Self, NotACursor> {
+        let (at, call) = text.rsplit_once('-').ok_or(NotACursor)?;
+        Ok(Self { at: Wall(at.parse().map_err(|_| NotACursor)?), call: call.parse().map_err(|_| NotACursor)? })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a page cursor")]
+pub struct NotACursor;
+
+/// rules.md §7, as far as a ticket goes today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketState {
+    /// 登记中
+    Drafting,
+    /// 无效 (R35)
+    Invalid,
+}
+
+impl TicketState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drafting => "drafting",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// How it stands with the recording of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// The call is up.
+    Running,
+    /// The call has ended, nothing is sealed yet.
+    Sealing,
+    Sealed,
+    /// There are gaps.
+    Degraded,
+    /// `recording_missing` (R65)
+    Missing,
+}
+
+impl RecordingState {
+    /// From what is known of the sealed files and of failures of one call.
+    pub fn of(sealed: &[Verdict], failed: bool, ended: bool) -> Self {
+        let usable = sealed.iter().any(|verdict| *verdict != Verdict::Failed);
+        let whole = !failed && sealed.iter().all(|verdict| *verdict == Verdict::Ok);
+        match (usable, whole) {
+            (true, true) => Self::Sealed,
+            (true, false) => Self::Degraded,
+            (false, _) if failed || !sealed.is_empty() => Self::Missing,
+            (false, _) if ended => Self::Sealing,
+            (false, _) => Self::Running,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Ticket {
+    pub number: String,
+    #[serde(with = "call_id_text")]
+    pub call: CallId,
+    pub state: TicketState,
+    /// 咨询, 求助 … (R37)
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub place: Option<Private<String>>,
+    pub text: Option<Private<String>>,
+    /// 1 at first, one more with each edit.
+    pub version: u32,
+    pub invalid: Option<String>,
+    pub recording: RecordingState,
+    pub opened: OpenTicket,
+    /// None while the call is up.
+    pub ended: Option<Ended>,
+}
+
+impl Ticket {
+    pub(super) fn cursor(&self) -> Cursor {
+        Cursor { at: self.opened.t_answer, call: self.call }
+    }
+}
+
+/// The half of a `CallRecord` that is known at the end only.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Ended {
+    pub t_end: Wall,
+    pub talk_ms: u64,
+    pub hold_ms: u64,
+    pub end_reason: String,
+    pub released_by: By,
+    pub participants: Vec<Participant>,
+    pub notice_played: NoticePlayed,
+}
+
+impl From<&CallRecord> for Ended {
+    fn from(record: &CallRecord) -> Self {
+        Self {
+            t_end: record.t_end,
+            talk_ms: record.talk_ms,
+            hold_ms: record.hold_ms,
+            end_reason: record.end_reason.clone(),
+            released_by: record.released_by,
+            participants: record.participants.clone(),
+            notice_played: record.notice_played,
+        }
+    }
+}
+
+/// A citizen whom the hotline owes a call (R18).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackTask {
+    /// The first missed call; names the task.
+    pub task: CallId,
+    pub caller: Private<String>,
+    pub state: Task,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Alarm {
+    pub name: String,
+    pub subject: String,
+    pub severity: String,
+    pub detail: Option<String>,
+    pub raised: Wall,
+    pub cleared: Option<Wall>,
+}
+
+/// 接通率 = answered / offered; offered = every arrival at a known code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    pub offered: u64,
+    pub answered: u64,
+    pub within_15s: u64,
+}
+
+/// An entry that does not fit the tables, kept beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    pub journal: String,
+    pub seq: u64,
+    pub why: String,
+    /// The record's JSON.
+    pub raw: Private<String>,
+}

@@ -1,0 +1,245 @@
+//! The tables in SQLite: WAL, every commit synced, one connection that writes, a few that read.
+
+mod ask;
+mod carry;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Row};
+use tokio::sync::Mutex;
+
+use super::entry::{Access, Record, SeatChange};
+use super::numbering::Number;
+use super::query::{
+    Alarm, CallbackTask, Counts, MissedQuery, Page, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
+};
+use super::{Store, StoreError};
+use crate::archive::Sealed;
+use crate::call::{CallId, MissedCall, SeatNo};
+use crate::time::Wall;
+
+/// Forward only: the n-th takes a database from `user_version` n-1 to n.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_hotline.sql")];
+
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Mutex<Option<Writer>>,
+    readers: RwLock<SqlitePool>,
+}
+
+struct Writer {
+    connection: SqliteConnection,
+    /// Device and inode of the file that is open: it may be deleted or replaced under us.
+    file: (u64, u64),
+}
+
+impl Sqlite {
+    /// Touches nothing yet: the file is opened, created and migrated when it is first needed, and
+    /// again whenever it was gone. Call it within a tokio runtime.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), writer: Mutex::new(None), readers: RwLock::new(readers(path)) }
+    }
+
+    /// Opens the file now, so that one that cannot be used is told at the start.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        self.open(&mut writer).await.map(drop)
+    }
+
+    /// Folds the write-ahead log in and closes.
+    pub async fn close(&self) {
+        self.readers().close().await;
+        if let Some(writer) = self.writer.lock().await.take() {
+            // All that is committed is on disk; closing only tidies up.
+            let _ = writer.connection.close().await;
+        }
+    }
+
+    async fn open<'a>(&self, slot: &'a mut Option<Writer>) -> Result<&'a mut SqliteConnection, StoreError> {
+        let same = slot.as_ref().is_some_and(|writer| identity(&self.path) == Some(writer.file));
+        let writer = match slot.take().filter(|_| same) {
+            Some(writer) => writer,
+            None => {
+                let options = options(&self.path)
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .foreign_keys(true);
+                let mut connection = SqliteConnection::connect_with(&options).await.map_err(gone("open"))?;
+                migrate(&mut connection).await?;
+                let file = identity(&self.path).ok_or_else(|| missing("open"))?;
+                *self.readers.write().unwrap_or_else(PoisonError::into_inner) = readers(&self.path);
+                Writer { connection, file }
+            }
+        };
+        Ok(&mut slot.insert(writer).connection)
+    }
+
+    fn readers(&self) -> SqlitePool {
+        self.readers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Store for Sqlite {
+    async fn position(&self, journal: &str) -> Result<u64, StoreError> {
+        let mut writer = self.writer.lock().await;
+        position(self.open(&mut writer).await?, journal).await
+    }
+
+    async fn apply(&self, journal: &str, after: u64, records: &[Arc<Record>], upto: u64) -> Result<usize, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let applied = carry::apply(self.open(&mut writer).await?, journal, after, records, upto).await;
+        if matches!(applied, Err(StoreError::Gone { .. })) {
+            *writer = None;
+        }
+        applied
+    }
+
+    async fn rewind(&self, journal: &str, to: u64) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        carry::set_position(self.open(&mut writer).await?, journal, to).await.map_err(gone("rewind"))
+    }
+
+    async fn numbers(&self) -> Result<Vec<Number>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let rows = sqlx::query("SELECT prefix, day, max(serial) FROM ticket GROUP BY prefix, day")
+            .fetch_all(self.open(&mut writer).await?)
+            .await
+            .map_err(gone("read"))?;
+        let number = |row: &sqlx::sqlite::SqliteRow| {
+            let (prefix, day, serial) = (row.try_get(0).ok()?, row.try_get(1).ok()?, row.try_get::<i64, _>(2).ok()?);
+            Some(Number { prefix, day, serial: u64::try_from(serial).ok()? })
+        };
+        rows.iter().map(|row| number(row).ok_or(StoreError::Unreadable { table: "ticket" })).collect()
+    }
+
+    async fn ticket(&self, number: &str) -> Result<Option<Ticket>, StoreError> {
+        ask::ticket(&self.readers(), "t.number", number).await
+    }
+
+    async fn ticket_of(&self, call: CallId) -> Result<Option<Ticket>, StoreError> {
+        ask::ticket(&self.readers(), "t.call", &call.to_string()).await
+    }
+
+    async fn tickets(&self, query: &TicketQuery) -> Result<Page<Ticket>, StoreError> {
+        ask::tickets(&self.readers(), query).await
+    }
+
+    async fn edit_outcome(&self, edit: &str) -> Result<Option<bool>, StoreError> {
+        sqlx::query_scalar("SELECT carried_out FROM ticket_edit WHERE edit = ?")
+            .bind(edit)
+            .fetch_optional(&self.readers())
+            .await
+            .map_err(gone("read"))
+    }
+
+    async fn missed(&self, query: &MissedQuery) -> Result<Page<MissedCall>, StoreError> {
+        ask::missed(&self.readers(), query).await
+    }
+
+    async fn callbacks(&self, now: Wall) -> Result<Vec<CallbackTask>, StoreError> {
+        let open = ask::callbacks(&self.readers(), None).await?;
+        Ok(open.into_iter().filter(|task| task.state.is_due(now)).collect())
+    }
+
+    async fn callbacks_of(&self, caller: &str) -> Result<Vec<CallbackTask>, StoreError> {
+        ask::callbacks(&self.readers(), Some(caller)).await
+    }
+
+    async fn recordings(&self, query: &RecordingQuery) -> Result<Page<Sealed>, StoreError> {
+        ask::recordings(&self.readers(), query).await
+    }
+
+    async fn accesses(&self, call: CallId) -> Result<Vec<Access>, StoreError> {
+        ask::accesses(&self.readers(), call).await
+    }
+
+    async fn seat_history(&self, seat: &SeatNo, span: Span) -> Result<Vec<SeatChange>, StoreError> {
+        ask::seat_history(&self.readers(), seat, span).await
+    }
+
+    async fn alarms(&self, span: Span) -> Result<Vec<Alarm>, StoreError> {
+        ask::alarms(&self.readers(), span).await
+    }
+
+    async fn counts(&self, span: Span) -> Result<Counts, StoreError> {
+        ask::counts(&self.readers(), span).await
+    }
+
+    async fn set_aside(&self) -> Result<Vec<SetAside>, StoreError> {
+        ask::set_aside(&self.readers()).await
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(1))
+}
+
+fn readers(path: &Path) -> SqlitePool {
+    // Without idle and life time no task of the pool's own is needed.
+    SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(Duration::from_secs(3))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options(path).create_if_missing(false).pragma("query_only", "on"))
+}
+
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let mut change = connection.begin_with("BEGIN IMMEDIATE").await.map_err(gone("migrate"))?;
+    let version: i64 =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *change).await.map_err(gone("migrate"))?;
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    if done > MIGRATIONS.len() {
+        let why = format!("a newer program made it (version {version})");
+        return Err(StoreError::Gone { deed: "open", why });
+    }
+    for migration in MIGRATIONS.iter().skip(done) {
+        sqlx::raw_sql(*migration).execute(&mut *change).await.map_err(gone("migrate"))?;
+    }
+    let now = format!("PRAGMA user_version = {}", MIGRATIONS.len());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(now)).execute(&mut *change).await.map_err(gone("migrate"))?;
+    change.commit().await.map_err(gone("migrate"))
+}
+
+async fn position(connection: &mut SqliteConnection, journal: &str) -> Result<u64, StoreError> {
+    let applied: Option<i64> = sqlx::query_scalar("SELECT applied FROM journal_position WHERE journal = ?")
+        .bind(journal)
+        .fetch_optional(connection)
+        .await
+        .map_err(gone("read"))?;
+    Ok(applied.and_then(|applied| u64::try_from(applied).ok()).unwrap_or(0))
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+fn missing(deed: &'static str) -> StoreError {
+    StoreError::Gone { deed, why: "the file is not there".to_owned() }
+}
+
+/// SQLite's messages name tables and columns, never values.
+fn gone(deed: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| StoreError::Gone { deed, why: error.to_string() }
+}
+
+/// An enum as the word that serde gives it.
+fn word<T: serde::Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+fn of_word<T: serde::de::DeserializeOwned>(word: String) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(word)).ok()
+}

@@ -1,0 +1,245 @@
+//! Reads the tables.
+
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{gone, of_word};
+use crate::archive::{Sealed, Verdict};
+use crate::call::{CallId, MissedCall, SeatNo};
+use crate::privacy::Private;
+use crate::rules::callback::{Closed, Task};
+use crate::store::StoreError;
+use crate::store::entry::{Access, SeatChange};
+use crate::store::query::{
+    Alarm, CallbackTask, Counts, Cursor, Ended, MissedQuery, Page, PageAsk, RecordingQuery, RecordingState, SetAside,
+    Span, Ticket, TicketQuery,
+};
+use crate::time::Wall;
+
+const TICKET: &str = "SELECT t.number, t.call, t.state, t.kind, t.place, t.text, t.version, t.invalid, c.opened, \
+    c.ended, (SELECT group_concat(r.verdict) FROM recording r WHERE r.call = c.call) AS verdicts, \
+    EXISTS (SELECT 1 FROM recording_failure f WHERE f.call = c.call) AS failed \
+    FROM call c JOIN ticket t ON t.call = c.call WHERE ";
+
+pub(super) async fn ticket(
+    readers: &SqlitePool,
+    column: &'static str,
+    value: &str,
+) -> Result<Option<Ticket>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(TICKET);
+    query.push(column).push(" = ").push_bind(value);
+    let row = query.build().fetch_optional(readers).await.map_err(gone("read"))?;
+    row.as_ref().map(|row| read(row, "ticket", to_ticket)).transpose()
+}
+
+pub(super) async fn tickets(readers: &SqlitePool, ask: &TicketQuery) -> Result<Page<Ticket>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(TICKET);
+    within(&mut query, "c.t_answer", ask.span);
+    if let Some(caller) = &ask.caller {
+        query.push(" AND c.caller = ").push_bind(caller.reveal());
+    }
+    if let Some(seat) = &ask.seat {
+        query.push(" AND c.seat = ").push_bind(&seat.0);
+    }
+    if let Some(centre) = &ask.centre {
+        query.push(" AND c.centre = ").push_bind(centre);
+    }
+    if let Some(code) = &ask.original_code {
+        query.push(" AND c.original_code = ").push_bind(code);
+    }
+    if let Some(state) = ask.state {
+        query.push(" AND t.state = ").push_bind(state.as_str());
+    }
+    page(&mut query, "c.t_answer", "c.call", &ask.page);
+    let rows = all(query, readers, "ticket", to_ticket).await?;
+    Ok(Page::of(rows, &ask.page, Ticket::cursor))
+}
+
+fn to_ticket(row: &SqliteRow) -> Option<Ticket> {
+    let ended = row.try_get::<Option<&str>, _>("ended").ok()?.map(serde_json::from_str::<Ended>).transpose().ok()?;
+    let verdicts = row.try_get::<Option<&str>, _>("verdicts").ok()?.unwrap_or_default();
+    let verdicts: Vec<Verdict> = verdicts.split(',').filter_map(|one| of_word(one.to_owned())).collect();
+    Some(Ticket {
+        number: row.try_get("number").ok()?,
+        call: call(row)?,
+        state: of_word(row.try_get("state").ok()?)?,
+        kind: row.try_get("kind").ok()?,
+        place: row.try_get::<Option<String>, _>("place").ok()?.map(Private::new),
+        text: row.try_get::<Option<String>, _>("text").ok()?.map(Private::new),
+        version: row.try_get("version").ok()?,
+        invalid: row.try_get("invalid").ok()?,
+        recording: RecordingState::of(&verdicts, row.try_get("failed").ok()?, ended.is_some()),
+        opened: serde_json::from_str(row.try_get("opened").ok()?).ok()?,
+        ended,
+    })
+}
+
+pub(super) async fn missed(readers: &SqlitePool, ask: &MissedQuery) -> Result<Page<MissedCall>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM missed_call WHERE ");
+    within(&mut query, "t_arrive", ask.span);
+    if let Some(caller) = &ask.caller {
+        query.push(" AND caller = ").push_bind(caller.reveal());
+    }
+    page(&mut query, "t_arrive", "call", &ask.page);
+    let rows = all(query, readers, "missed_call", data::<MissedCall>).await?;
+    Ok(Page::of(rows, &ask.page, |missed| Cursor { at: missed.t_arrive, call: missed.call }))
+}
+
+pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Result<Page<Sealed>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM recording WHERE ");
+    within(&mut query, "started", ask.span);
+    if let Some(call) = ask.call {
+        query.push(" AND call = ").push_bind(call.to_string());
+    }
+    if let Some(number) = &ask.ticket {
+        query.push(" AND call = (SELECT call FROM ticket WHERE number = ").push_bind(number).push(")");
+    }
+    page(&mut query, "started", "call", &ask.page);
+    let rows = all(query, readers, "recording", data::<Sealed>).await?;
+    Ok(Page::of(rows, &ask.page, |sealed| Cursor { at: sealed.started, call: sealed.call }))
+}
+
+/// Of one caller, newest first; else all open ones, longest waiting first.
+pub(super) async fn callbacks(readers: &SqlitePool, caller: Option<&str>) -> Result<Vec<CallbackTask>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM callback_task WHERE ");
+    match caller {
+        Some(caller) => query.push("caller = ").push_bind(caller).push(" ORDER BY first_missed DESC, task DESC"),
+        None => query.push("closed IS NULL ORDER BY first_missed, task"),
+    };
+    all(query, readers, "callback_task", task).await
+}
+
+pub(super) fn task(row: &SqliteRow) -> Option<CallbackTask> {
+    let closed = match row.try_get::<Option<i64>, _>("closed").ok()? {
+        Some(at) => Some((Wall(at), of_word::<Closed>(row.try_get("why").ok()?)?)),
+        None => None,
+    };
+    let state = Task {
+        first_missed: Wall(row.try_get("first_missed").ok()?),
+        last_missed: Wall(row.try_get("last_missed").ok()?),
+        misses: row.try_get("misses").ok()?,
+        attempts: row.try_get("attempts").ok()?,
+        last_attempt: row.try_get::<Option<i64>, _>("last_attempt").ok()?.map(Wall),
+        closed,
+    };
+    let task = row.try_get::<&str, _>("task").ok()?.parse().ok()?;
+    Some(CallbackTask { task, caller: Private::new(row.try_get("caller").ok()?), state })
+}
+
+pub(super) async fn accesses(readers: &SqlitePool, of: CallId) -> Result<Vec<Access>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM access WHERE call = ");
+    query.push_bind(of.to_string()).push(" ORDER BY at, id");
+    all(query, readers, "access", |row| {
+        Some(Access {
+            call: call(row)?,
+            who: row.try_get("who").ok()?,
+            purpose: row.try_get("purpose").ok()?,
+            from: row.try_get::<Option<String>, _>("client").ok()?.filter(|client| !client.is_empty()),
+            at: Wall(row.try_get("at").ok()?),
+        })
+    })
+    .await
+}
+
+pub(super) async fn seat_history(
+    readers: &SqlitePool,
+    seat: &SeatNo,
+    span: Span,
+) -> Result<Vec<SeatChange>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM seat_history WHERE ");
+    within(&mut query, "at", span);
+    query.push(" AND seat = ").push_bind(&seat.0).push(" ORDER BY at, id");
+    all(query, readers, "seat_history", |row| {
+        Some(SeatChange {
+            seat: SeatNo(row.try_get("seat").ok()?),
+            state: of_word(row.try_get("state").ok()?)?,
+            reason: row.try_get("reason").ok()?,
+            at: Wall(row.try_get("at").ok()?),
+        })
+    })
+    .await
+}
+
+pub(super) async fn alarms(readers: &SqlitePool, span: Span) -> Result<Vec<Alarm>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM alarm WHERE raised < ");
+    query.push_bind(span.until.0).push(" AND (cleared IS NULL OR cleared >= ").push_bind(span.from.0);
+    query.push(") ORDER BY raised DESC, name, id");
+    all(query, readers, "alarm", |row| {
+        Some(Alarm {
+            name: row.try_get("name").ok()?,
+            subject: row.try_get("subject").ok()?,
+            severity: row.try_get("severity").ok()?,
+            detail: row.try_get("detail").ok()?,
+            raised: Wall(row.try_get("raised").ok()?),
+            cleared: row.try_get::<Option<i64>, _>("cleared").ok()?.map(Wall),
+        })
+    })
+    .await
+}
+
+pub(super) async fn counts(readers: &SqlitePool, span: Span) -> Result<Counts, StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*), coalesce(sum(within_15s), 0), (SELECT count(*) FROM missed_call \
+         WHERE original_code IS NOT NULL AND t_arrive >= ?1 AND t_arrive < ?2) \
+         FROM call WHERE t_arrive >= ?1 AND t_arrive < ?2",
+    )
+    .bind(span.from.0)
+    .bind(span.until.0)
+    .fetch_one(readers)
+    .await
+    .map_err(gone("read"))?;
+    read(&row, "call", |row| {
+        let count = |column: usize| u64::try_from(row.try_get::<i64, _>(column).ok()?).ok();
+        let (answered, within_15s, missed) = (count(0)?, count(1)?, count(2)?);
+        Some(Counts { offered: answered.saturating_add(missed), answered, within_15s })
+    })
+}
+
+pub(super) async fn set_aside(readers: &SqlitePool) -> Result<Vec<SetAside>, StoreError> {
+    let query = QueryBuilder::<Sqlite>::new("SELECT * FROM set_aside ORDER BY journal, seq");
+    all(query, readers, "set_aside", |row| {
+        Some(SetAside {
+            journal: row.try_get("journal").ok()?,
+            seq: u64::try_from(row.try_get::<i64, _>("seq").ok()?).ok()?,
+            why: row.try_get("why").ok()?,
+            raw: Private::new(row.try_get("raw").ok()?),
+        })
+    })
+    .await
+}
+
+fn within(query: &mut QueryBuilder<Sqlite>, column: &'static str, span: Span) {
+    query.push(column).push(" >= ").push_bind(span.from.0).push(" AND ");
+    query.push(column).push(" < ").push_bind(span.until.0);
+}
+
+fn page(query: &mut QueryBuilder<Sqlite>, at: &'static str, call: &'static str, ask: &PageAsk) {
+    if let Some(after) = ask.after {
+        query.push(" AND (").push(at).push(", ").push(call).push(") < (");
+        query.push_bind(after.at.0).push(", ").push_bind(after.call.to_string()).push(")");
+    }
+    query.push(" ORDER BY ").push(at).push(" DESC, ").push(call).push(" DESC LIMIT ");
+    query.push_bind(i64::try_from(ask.size()).unwrap_or(i64::MAX).saturating_add(1));
+}
+
+async fn all<T>(
+    mut query: QueryBuilder<Sqlite>,
+    readers: &SqlitePool,
+    table: &'static str,
+    one: impl Fn(&SqliteRow) -> Option<T>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = query.build().fetch_all(readers).await.map_err(gone("read"))?;
+    rows.iter().map(|row| read(row, table, &one)).collect()
+}
+
+fn read<T>(row: &SqliteRow, table: &'static str, one: impl Fn(&SqliteRow) -> Option<T>) -> Result<T, StoreError> {
+    one(row).ok_or(StoreError::Unreadable { table })
+}
+
+fn data<T: serde::de::DeserializeOwned>(row: &SqliteRow) -> Option<T> {
+    serde_json::from_str(row.try_get("data").ok()?).ok()
+}
+
+fn call(row: &SqliteRow) -> Option<CallId> {
+    row.try_get::<&str, _>("call").ok()?.parse().ok()
+}

@@ -1,0 +1,556 @@
+//! What the configuration may not say: every fault is told by file, line and reason.
+
+use hotline::config::{Config, Fault, Texts};
+
+/// Which text of the five an edit changes.
+#[derive(Clone, Copy)]
+pub enum File {
+    Server,
+    Trunks,
+    Seats,
+    Numbers,
+    Queues,
+}
+use File::{Numbers, Queues, Seats, Server, Trunks};
+
+pub fn edited(file: File, old: &str, new: &str) -> (Texts, String) {
+    let mut texts = Texts::embedded();
+    let text = match file {
+        Server => &mut texts.server,
+        Trunks => &mut texts.trunks,
+        Seats => &mut texts.seats,
+        Numbers => &mut texts.numbers,
+        Queues => &mut texts.queues,
+    };
+    text.text = match old {
+        "" => format!("{}\n{new}", text.text),
+        _ => {
+            assert!(text.text.contains(old), "{old} is not in {}", text.file);
+            text.text.replacen(old, new, 1)
+        }
+    };
+    let changed = text.text.clone();
+    (texts, changed)
+}
+
+pub fn faults(texts: &Texts) -> Vec<Fault> {
+    Config::read(texts).err().unwrap_or_default()
+}
+
+/// One edit, and the fault that it must bring: the text that stands on the blamed line, and the reason.
+#[test]
+fn every_bad_row_is_refused_by_file_line_and_reason() {
+    let seat = |no: &str, more: &str| format!("[[seat]]\nno = \"{no}\"\nname = \"x\"\nkind = \"local\"\n{more}\n");
+    let number = |code: &str, more: &str| format!("[[number]]\ncode = \"{code}\"\nlabel = \"x\"\n{more}\n");
+    let trunk = |more: &str| format!("[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 2\n{more}\n");
+    let listen = |more: &str| format!("[[listen]]\nname = \"x\"\n{more}\n");
+    let cases: Vec<(File, &str, String, &str, &str)> = vec![
+        // numbers.toml
+        (Numbers, "", number("12345", "mode = \"own\"\nskill = \"general\""), "[[number]]", "12345: duplicate code"),
+        (
+            Numbers,
+            "",
+            number("12344", "mode = \"dual\"\nprimary = \"12331\""),
+            "[[number]]",
+            "12344: an alias of 12331, which is itself an alias",
+        ),
+        (
+            Numbers,
+            "",
+            number("12331", "mode = \"dual\"\nprimary = \"12320\""),
+            "[[number]]",
+            "12331: an alias with two primaries, 12315 and 12320",
+        ),
+        (
+            Numbers,
+            "",
+            number("12344", "mode = \"dual\"\nprimary = \"12355\"")
+                + &number("12355", "mode = \"dual\"\nprimary = \"12344\""),
+            "[[number]]",
+            "12344: alias cycle through 12355",
+        ),
+        (
+            Numbers,
+            "mode = \"merged\"\nprimary = \"12345\"\nlabel = \"科技服务\"",
+            "mode = \"dual\"\nskill = \"general\"\nlabel = \"科技服务\"".into(),
+            "[[number]]",
+            "12396: a cancelled number does not come back as dual (Art. 17)",
+        ),
+        (
+            Numbers,
+            "",
+            number("110", "mode = \"dual\"\nskill = \"general\""),
+            "[[number]]",
+            "110: an emergency number is never an inbound code",
+        ),
+        (
+            Numbers,
+            "",
+            number("122", "mode = \"dual\"\nskill = \"general\""),
+            "[[number]]",
+            "122: an emergency number is never an inbound code",
+        ),
+        (
+            Numbers,
+            "skill = \"12316\"",
+            "skill = \"weather\"".into(),
+            "[[number]]",
+            "12316: skill weather names an unknown group",
+        ),
+        (
+            Numbers,
+            "label = \"扶贫监督\"",
+            "label = \"扶贫监督\"\ncolour = \"red\"".into(),
+            "colour = \"red\"",
+            "unknown key `colour`",
+        ),
+        (Numbers, "valid_to = 2025-04-30", "valid_to = \"soon\"".into(), "valid_to = \"soon\"", "valid_to: "),
+        (
+            Numbers,
+            "valid_to = 2025-04-30",
+            "valid_to = 2025-04-30T10:00:00".into(),
+            "valid_to = 2025",
+            "must be a date such as 2025-05-01",
+        ),
+        (Numbers, "mode = \"own\"", "mode = \"open\"".into(), "mode = \"open\"", "unknown variant `open`"),
+        (Numbers, "code = \"12315\"", "code = 12315".into(), "code = 12315", "code: invalid type: integer"),
+        (Numbers, "", "[options]\n".into(), "[options]", "unknown key `options`"),
+        (Numbers, "", "[[number]\n".into(), "[[number]", ""),
+        // queues.toml
+        (
+            Queues,
+            "overflow = [\"general\"]",
+            "overflow = [\"nobody\"]".into(),
+            "[[group]]",
+            "group 12315: overflow names the unknown group nobody",
+        ),
+        (
+            Queues,
+            "night_overflow = [\"12319\"",
+            "night_overflow = [\"12319x\"".into(),
+            "[[group]]",
+            "group 12350: night_overflow names the unknown group 12319x",
+        ),
+        (
+            Queues,
+            "overflow = [\"general\"]",
+            "overflow = [\"12315\"]".into(),
+            "[[group]]",
+            "group 12315: overflow into itself",
+        ),
+        (
+            Queues,
+            "",
+            "[[group]]\nskill = \"general\"\nlabel = \"x\"\n".into(),
+            "[[group]]",
+            "group general: duplicate group",
+        ),
+        (Queues, "priority = 5", "priority = 10".into(), "priority = 10", "10 is not between 0 and 9"),
+        (Queues, "from = \"20:00\"", "from = \"late\"".into(), "from = \"late\"", "`late` is no time"),
+        // seats.toml
+        (Seats, "", seat("1001", "skills = [\"general\"]"), "[[seat]]", "seat 1001: duplicate seat"),
+        (Seats, "", seat("1004", ""), "[[seat]]", "seat 1004: no skills"),
+        (
+            Seats,
+            "",
+            seat("1004", "skills = [\"weather\"]"),
+            "[[seat]]",
+            "seat 1004: skill weather names an unknown group",
+        ),
+        (
+            Seats,
+            "",
+            seat("12331", "skills = [\"general\"]"),
+            "[[seat]]",
+            "seat 12331: is a hotline or emergency number",
+        ),
+        (
+            Seats,
+            "",
+            seat("1004", "skills = [\"general\"]\ncentre = \"mars\""),
+            "[[seat]]",
+            "seat 1004: unknown centre mars",
+        ),
+        (
+            Seats,
+            "",
+            seat("1004", "skills = [\"general\"]\nlisten = \"mars\""),
+            "[[seat]]",
+            "seat 1004: unknown listener mars",
+        ),
+        (Seats, "", seat("1004", "skills = [\"general\"]\ncontact = \"1004\""), "contact =", "`1004` is no URI"),
+        (
+            Seats,
+            "",
+            seat("1004", "skills = [\"general\"]\ncontact = \"sip:1004@[2001:db8::1]:5060\""),
+            "[[seat]]",
+            "seat 1004: no listener for seats can reach it",
+        ),
+        (Seats, "kind = \"remote\"", "kind = \"robot\"".into(), "kind = \"robot\"", "unknown variant `robot`"),
+        (
+            Seats,
+            "",
+            seat("1004", "skills = [\"general\"]\npassword = 7777777"),
+            "password = 7777777",
+            "password: must be text in quotes",
+        ),
+        (Seats, "", seat("10a", "skills = [\"general\"]"), "no = \"10a\"", "`10a` is not one to ten digits"),
+        (
+            Seats,
+            "",
+            "[[seat]]\nno = \"1004\"\nname = \"x\"\nskills = [\"general\"]\n".into(),
+            "[[seat]]",
+            "missing key `kind`",
+        ),
+        // trunks.toml
+        (
+            Trunks,
+            "listen = \"local\"",
+            "listen = \"mars\"".into(),
+            "[[trunk]]",
+            "trunk loopback: unknown listener mars",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"127.0.0.1\"]"),
+            "[[trunk]]",
+            "trunk x: source 127.0.0.1/32 is ambiguous, trunk loopback has 127.0.0.0/8",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"127.0.0.1:5070\"]"),
+            "[[trunk]]",
+            "trunk x: source 127.0.0.1/32:5070 is ambiguous",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"2001:db8::/32\"]"),
+            "[[trunk]]",
+            "cannot come from listener local, another IP version",
+        ),
+        (Trunks, "", trunk("sources = [\"192.0.2.1/24\"]"), "sources", "`192.0.2.1/24` has bits beyond its /24"),
+        (Trunks, "", trunk("sources = [\"carrier\"]"), "sources", "`carrier` is no address"),
+        (Trunks, "", trunk("sources = []"), "[[trunk]]", "trunk x: neither sources nor hosts"),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\ntransport = \"tcp\""),
+            "[[trunk]]",
+            "trunk x: transport tcp, but listener local is udp",
+        ),
+        (Trunks, "", trunk("sources = [\"192.0.2.1\"]\ntransport = \"sctp\""), "transport", "unknown variant `sctp`"),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\nreserved_channels = 2"),
+            "[[trunk]]",
+            "reserved_channels leave no channel",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\nregister = true"),
+            "[[trunk]]",
+            "register needs hosts, username and password",
+        ),
+        (Trunks, "", trunk("sources = [\"192.0.2.1\"]\nhosts = [\"a b\"]"), "[[trunk]]", "`a b` is no host"),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\nqueue_answer = \"early_then_connect(900)\""),
+            "queue_answer",
+            "1 to 170 seconds",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\nqueue_answer = \"never\""),
+            "queue_answer",
+            "`never` is not early",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\ncodecs = [\"g729\"]"),
+            "codecs",
+            "`g729` is neither pcma nor pcmu",
+        ),
+        (Trunks, "", trunk("sources = [\"192.0.2.1\"]\nptime = 25"), "ptime", "25 ms is not"),
+        (Trunks, "", trunk("sources = [\"192.0.2.1\"]\nringing = 182"), "ringing", "182 is neither 180 nor 183"),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\noverload_status = 200"),
+            "overload_status",
+            "200 is no final failure",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\nsession_expires_s = 60"),
+            "session_expires_s",
+            "60 is neither 0 nor between 90",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\ndefault_code = \"12344\""),
+            "[[trunk]]",
+            "trunk x: default_code 12344 is not in the number table",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\npilots = [\"12331\"]"),
+            "[[trunk]]",
+            "trunk x: 12331 is a hotline code, not a pilot",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\npilots = [\"110\"]"),
+            "[[trunk]]",
+            "trunk x: 110 is an emergency number, not a pilot",
+        ),
+        (Trunks, "", trunk("sources = [\"192.0.2.1\"]\npasword = \"x\""), "pasword", "unknown key `pasword`"),
+        (
+            Trunks,
+            "name = \"loopback-tcp\"",
+            "name = \"loopback\"".into(),
+            "[[trunk]]",
+            "trunk loopback: duplicate trunk",
+        ),
+        // server.toml
+        (
+            Server,
+            "rtp_ports = \"20000-29999\"",
+            "rtp_ports = \"20001-29999\"".into(),
+            "rtp_ports",
+            "begins with an even and ends with an odd port",
+        ),
+        (
+            Server,
+            "rtp_ports = \"20000-29999\"",
+            "rtp_ports = \"20000-30000\"".into(),
+            "rtp_ports",
+            "begins with an even and ends with an odd port",
+        ),
+        (
+            Server,
+            "rtp_ports = \"20000-29999\"",
+            "rtp_ports = \"20000-32769\"".into(),
+            "rtp_ports",
+            "outside 1024-32767",
+        ),
+        (
+            Server,
+            "rtp_ports = \"20000-29999\"",
+            "rtp_ports = \"20000-20001\"".into(),
+            "rtp_ports",
+            "too small for the two legs of one call",
+        ),
+        (
+            Server,
+            "rtp_ports = \"20000-29999\"",
+            "rtp_ports = \"29998-20001\"".into(),
+            "rtp_ports",
+            "ends before it begins",
+        ),
+        (Server, "rtp_ports = \"20000-29999\"", "rtp_ports = \"many\"".into(), "rtp_ports", "`many` is no range"),
+        (
+            Server,
+            "rtp_ports = \"20000-29999\"",
+            "rtp_ports = \"20000-20999\"".into(),
+            "[[listen]]",
+            "carry 500 legs, the channels of its trunks need 4000",
+        ),
+        (
+            Server,
+            "rtp_ports = \"20000-29999\"",
+            "rtp_ports = \"5000-9999\"".into(),
+            "[[listen]]",
+            "rtp_ports hold the SIP port 5060 of local",
+        ),
+        (
+            Server,
+            "",
+            listen("bind = \"127.0.0.1:5070\"\ntransport = \"udp\"\nserves = \"seats\"\nrtp_ports = \"29000-30999\""),
+            "[[listen]]",
+            "listener x: rtp_ports overlaps that of listener local",
+        ),
+        (
+            Server,
+            "",
+            listen("bind = \"127.0.0.1:5060\"\ntransport = \"udp\"\nserves = \"seats\""),
+            "[[listen]]",
+            "bind 127.0.0.1:5060 udp is taken by listener local",
+        ),
+        (
+            Server,
+            "",
+            listen(
+                "bind = \"0.0.0.0:5060\"\ntransport = \"tcp\"\nserves = \"seats\"\nsip_address = \"192.0.2.1:5060\"",
+            ),
+            "[[listen]]",
+            "bind 0.0.0.0:5060 tcp is taken by listener local-tcp",
+        ),
+        (
+            Server,
+            "",
+            listen("bind = \"0.0.0.0:5070\"\ntransport = \"udp\"\nserves = \"seats\""),
+            "[[listen]]",
+            "sip_address is needed where bind is a wildcard",
+        ),
+        (
+            Server,
+            "",
+            listen("bind = \"[::1]:5070\"\ntransport = \"udp\"\nserves = \"seats\"\nsip_address = \"192.0.2.1:5060\""),
+            "[[listen]]",
+            "different IP versions",
+        ),
+        (
+            Server,
+            "",
+            listen("bind = \"localhost:5070\"\ntransport = \"udp\"\nserves = \"seats\""),
+            "bind = \"localhost",
+            "invalid socket address",
+        ),
+        (
+            Server,
+            "",
+            listen("bind = \"127.0.0.1:5070\"\ntransport = \"quic\"\nserves = \"seats\""),
+            "transport = \"quic\"",
+            "unknown variant `quic`",
+        ),
+        (Server, "name = \"local-tcp\"", "name = \"local\"".into(), "[[listen]]", "duplicate listener local"),
+        (
+            Server,
+            "ticket_prefix = \"JDZ\"",
+            "ticket_prefix = \"jdz\"".into(),
+            "ticket_prefix",
+            "`jdz` is not one to eight capital letters",
+        ),
+        (Server, "area_code = \"0798\"", "area_code = \"798\"".into(), "area_code", "`798` is no area code"),
+        (Server, "greeting = true", "greting = true".into(), "greting", "unknown key `greting`"),
+        (
+            Server,
+            "ring_no_answer_s = 12",
+            "ring_no_answer_s = 0".into(),
+            "ring_no_answer_s",
+            "0 is not between 3 and 120",
+        ),
+        (
+            Server,
+            "",
+            "[[centre]]\nid = \"leping\"\nname = \"x\"\nticket_prefix = \"JDZ\"\n".into(),
+            "[[centre]]",
+            "ticket_prefix JDZ is that of jdz",
+        ),
+        (
+            Server,
+            "recording_format = \"alaw\"",
+            "recording_format = \"mp3\"".into(),
+            "recording_format",
+            "unknown variant `mp3`",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (file, old, new, line, reason) in cases {
+        let (texts, changed) = edited(file, old, &new);
+        let found = faults(&texts);
+        let name = match file {
+            Server => "sip-configs/server.example.toml",
+            Trunks => "sip-configs/trunks.example.toml",
+            Seats => "sip-configs/seats.example.toml",
+            Numbers => "dialplan/numbers.toml",
+            Queues => "dialplan/queues.toml",
+        };
+        let at = |fault: &Fault| {
+            let at = fault.line.and_then(|line| usize::try_from(line).ok()).unwrap_or_default();
+            changed.lines().nth(at.wrapping_sub(1)).unwrap_or_default().to_owned()
+        };
+        let hit = |fault: &Fault| fault.file == name && fault.reason.contains(reason) && at(fault).contains(line);
+        if !found.iter().any(hit) || found.iter().any(|fault| fault.reason.contains("7777777")) {
+            wrong.push(format!("{old} → {new}: wanted `{line}`: {reason}\n  found {found:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_blamed_row_is_the_right_one_of_many() {
+    let (texts, changed) =
+        edited(Seats, "skills = [\"general\"]\nwrap_up_s", "skills = [\"general\", \"x\"]\nwrap_up_s");
+    let found = faults(&texts);
+    let header = changed.lines().position(|line| line == "no = \"1003\"").expect("seat 1003");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].line, u32::try_from(header).ok());
+    assert_eq!(
+        found[0].to_string(),
+        format!("sip-configs/seats.example.toml:{header}: seat 1003: skill x names an unknown group")
+    );
+}
+
+#[test]
+fn all_faults_are_collected() {
+    let mut texts = Texts::embedded();
+    texts.seats.text.push_str("\n[[seat]]\nno = \"x\"\nname = \"\"\nkind = \"robot\"\nhat = 1\nskills = 3\n");
+    texts.numbers.text.push_str("\n[[number]]\ncode = \"110\"\nlabel = \"x\"\nmode = \"dual\"\nskill = \"nobody\"\n");
+    texts.server.text = texts.server.text.replace("wrap_up_s = 60", "wrap_up_s = -1\nwarp = 9");
+    let found: Vec<String> = faults(&texts).iter().map(Fault::to_string).collect();
+    let all = found.join("\n");
+    for part in [
+        "`x` is not one to ten digits",
+        "name: must be",
+        "`robot`",
+        "`hat`",
+        "skills: ",
+        "110: an emergency",
+        "skill nobody",
+        "wrap_up_s: ",
+        "`warp`",
+    ] {
+        assert!(all.contains(part), "{part} is missing:\n{all}");
+    }
+    assert_eq!(found.len(), 9, "{all}");
+}
+
+#[test]
+fn a_skill_without_a_seat_is_refused_unless_only_a_leader_is_short() {
+    let (mut texts, _) = edited(Seats, "", "[[seat]]\nno = \"9001\"\nname = \"市领导\"\nkind = \"leader\"\n");
+    assert_eq!(faults(&texts), [], "a leader needs no skill");
+    texts.seats.text = texts
+        .seats
+        .text
+        .replace(", \"12369\"", "")
+        .replace("kind = \"leader\"", "kind = \"leader\"\nskills = [\"12369\"]");
+    let found = faults(&texts);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].reason.contains("12369: no seat has the skill 12369"), "a leader is invited, not queued for");
+}
+
+#[test]
+fn a_trunk_on_a_seats_listener_is_refused() {
+    let (mut texts, _) =
+        edited(Server, "transport = \"tcp\"\nserves = \"both\"", "transport = \"tcp\"\nserves = \"seats\"");
+    let found = faults(&texts);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].reason.contains("trunk loopback-tcp: listener local-tcp serves seats only"));
+    // A seat that is fixed to a trunk's listener, likewise.
+    texts = edited(Server, "transport = \"tcp\"\nserves = \"both\"", "transport = \"tcp\"\nserves = \"trunks\"").0;
+    texts.seats.text.push_str("listen = \"local-tcp\"\n");
+    assert!(faults(&texts)[0].reason.contains("seat 1003: listener local-tcp serves trunks only"));
+}
+
+#[test]
+fn one_address_with_two_ports_is_two_trunks() {
+    let (mut texts, _) = edited(Trunks, "sources = [\"127.0.0.0/8\"]", "sources = [\"127.0.0.1:5070\"]");
+    texts
+        .trunks
+        .text
+        .push_str("[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 2\nsources = [\"127.0.0.1:5071\"]\n");
+    assert_eq!(faults(&texts), []);
+}
