@@ -1,6 +1,5 @@
 //! The whole program from outside, in one test binary.
 
-mod torture;
 mod commands;
 mod config;
 mod config_faults;
@@ -11,5 +10,6 @@ mod registrar;
 mod registration;
 mod sdp;
 mod sources;
+mod torture;
 mod transactions;
 mod wire;
