@@ -18,5 +18,6 @@ mod registrar;
 mod registration;
 mod sdp;
 mod sources;
+mod torture;
 mod transactions;
 mod wire;
