@@ -1,3 +1,5 @@
 //! Sound as numbers: laws, tones, files, and the time at which each sample was spoken.
 
+pub mod dtmf;
 pub mod g711;
+pub mod tone;

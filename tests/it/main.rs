@@ -1,1 +1,4 @@
+mod audio;
+#[cfg(feature = "server")]
+mod media;
 mod sdp;
