@@ -93,7 +93,7 @@ const fn five(end: bool, duration: u16) -> Event {
 #[test]
 fn a_key_is_told_once_per_event() {
     type Packets = &'static [(u32, u32, Event, bool)];
-    let table: [(&str, Packets); 6] = [
+    const TABLE: [(&str, Packets); 6] = [
         (
             "all packets, the end three times",
             &[
@@ -124,7 +124,7 @@ fn a_key_is_told_once_per_event() {
             ],
         ),
     ];
-    for (story, packets) in table {
+    for (story, packets) in TABLE {
         let mut keys = Keys::default();
         for (ssrc, timestamp, event, told) in packets {
             let key = keys.hear(*ssrc, *timestamp, *event);
