@@ -173,7 +173,7 @@ impl Default for Limits {
     }
 }
 
-/// Starts the media threads.
+/// Starts the media threads. They inherit the caller's priority: start them before lowering it.
 pub fn start(setup: Setup) -> io::Result<Handle> {
     let mut threads = Vec::new();
     let mut joins = Vec::new();

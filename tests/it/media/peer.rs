@@ -5,6 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use hotline::archive::Order;
+use hotline::audio::dtmf::Event;
 use hotline::audio::g711::Law;
 use hotline::call::{CallId, LegId};
 use hotline::media::prompt::PromptShelf;
@@ -153,13 +154,19 @@ impl Hotline {
         self.settle();
     }
 
-    /// Waits until the commands sent so far are carried out. The loop reads its sockets before its
-    /// commands, so the next packet that waited on each socket is read as well.
+    /// Waits until the commands sent so far are carried out.
     pub fn settle(&mut self) {
         let probe = LegId(999);
         let local = SocketAddr::from(([127, 0, 0, 1], 65_535));
         self.handle.send(Command::Open { leg: probe, call: CALL, local });
         while !matches!(self.report(), Report::NotOpened { leg, .. } if leg == probe) {}
+    }
+
+    /// Waits until the packets that this phone sent so far are read: a key comes last.
+    pub fn read_up(&mut self, leg: LegId, phone: &mut Phone, to: SocketAddr) {
+        phone.send(to, 101, true, phone.timestamp, &Event { code: 1, end: true, volume: 10, duration: 160 }.to_bytes());
+        phone.timestamp = phone.timestamp.wrapping_add(160);
+        while self.report() != (Report::Digit { leg, digit: '1' }) {}
     }
 
     pub fn report(&mut self) -> Report {

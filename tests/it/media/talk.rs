@@ -1,6 +1,6 @@
 //! Two people, real sockets: who hears what.
 
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use hotline::audio::dtmf::Event;
@@ -74,16 +74,15 @@ fn two_people_hear_each_other_in_their_own_law_and_address_family() {
 fn nobody_hears_whom_they_are_not_mixed_with() {
     let mut hotline = Hotline::start();
     let (mut citizen, seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
-    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, None));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, Some(101)));
     hotline.open(SEAT, V4, seat.media(Law::A, None));
     citizen.say(port, 8, &[1; 160]);
-    hotline.settle();
+    hotline.read_up(CITIZEN, &mut citizen, port);
     hotline.mix(&[SEAT], false);
     hotline.mix(&[], false);
-    hotline.settle();
     citizen.say(port, 8, &[2; 160]);
-    hotline.settle();
-    assert_eq!(hotline.close(CITIZEN).received, 2);
+    hotline.read_up(CITIZEN, &mut citizen, port);
+    assert_eq!(hotline.close(CITIZEN).received, 4);
     assert!(seat.hears_nothing());
 }
 
@@ -154,7 +153,7 @@ fn one_stream_over_prompt_seat_hold_and_another_seat() {
     let (citizen, mut seat, mut second) = (Phone::new(V4, 1), Phone::new(V4, 2), Phone::new(V4, 3));
     let media = citizen.media(Law::Mu, None);
     hotline.open(CITIZEN, V4, media.clone());
-    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, None));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, Some(101)));
     let second_port = hotline.open(SECOND_SEAT, V4, second.media(Law::A, None));
     hotline.mix(&[SEAT], false);
     let mut heard = Vec::new();
@@ -175,10 +174,8 @@ fn one_stream_over_prompt_seat_hold_and_another_seat() {
         .handle
         .send(Command::Agree { leg: CITIZEN, media: LegMedia { send: false, generation: 2, ..media.clone() } });
     hotline.settle();
-    for _ in 0..5 {
-        seat.say(seat_port, 8, &[0xD5; 160]);
-        hotline.settle();
-    }
+    (0..5).for_each(|_| seat.say(seat_port, 8, &[0xD5; 160]));
+    hotline.read_up(SEAT, &mut seat, seat_port);
     assert!(citizen.hears_nothing(), "a held citizen hears nothing");
     hotline.handle.send(Command::Agree { leg: CITIZEN, media: LegMedia { generation: 3, ..media } });
     hotline.settle();
@@ -261,6 +258,32 @@ fn a_peer_behind_a_nat_is_answered_where_it_speaks_from() {
     seat.say(seat_port, 8, &[2; 160]);
     assert_eq!(citizen.hear().payload, [2; 160]);
     assert_eq!(hotline.close(CITIZEN).source_changes, 0);
+}
+
+#[test]
+fn a_leg_on_all_addresses_serves_an_ipv4_phone() {
+    let mut hotline = Hotline::start();
+    let (mut citizen, mut seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+    let port = hotline.open(CITIZEN, IpAddr::V6(Ipv6Addr::UNSPECIFIED), citizen.media(Law::A, None));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, None));
+    hotline.mix(&[SEAT], false);
+    seat.say(seat_port, 8, &[1; 160]);
+    assert_eq!(citizen.hear().payload, [1; 160], "sent to the address of the SDP");
+    citizen.say(SocketAddr::new(V4, port.port()), 8, &[2; 160]);
+    assert_eq!(seat.hear().payload, [2; 160]);
+    seat.say(seat_port, 8, &[3; 160]);
+    assert_eq!(citizen.hear().payload, [3; 160]);
+}
+
+#[test]
+fn other_threads_can_be_put_below_media() {
+    let stat = std::thread::spawn(|| {
+        hotline::media::lower_priority_of_this_thread();
+        std::fs::read_to_string("/proc/thread-self/stat").unwrap()
+    });
+    let nice = |stat: &str| stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().to_owned();
+    assert_eq!(nice(&stat.join().unwrap()), "10");
+    assert_ne!(nice(&std::fs::read_to_string("/proc/thread-self/stat").unwrap()), "10");
 }
 
 #[test]
