@@ -5,3 +5,4 @@ pub mod g711;
 pub mod timeline;
 pub mod tone;
 pub mod wav;
+pub mod tone;

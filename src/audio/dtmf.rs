@@ -62,7 +62,7 @@ impl Keys {
                 return None;
             }
             // An event longer than the duration field goes on in a new segment (RFC 4733 §2.5.1.3).
-            let gap = age - i32::from(last.duration);
+            let gap = age.saturating_sub(last.duration.into());
             let goes_on = !last.end && event.code == last.code && age > 0x7FFF && (0..=1600).contains(&gap);
             self.newest = Some((ssrc, timestamp, event));
             return if goes_on { None } else { event.key() };

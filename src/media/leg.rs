@@ -136,8 +136,9 @@ impl Leg {
         Some(Spoken { kind, header, payload, key, moved, back: self.is_alive(now) })
     }
 
-    /// Takes a compound packet from the RTCP port, or one multiplexed on the RTP port.
-    pub fn hear_rtcp(&mut self, now: Mono, from: SocketAddr, datagram: &[u8]) -> Option<Reported> {
+    /// Takes a compound packet from the RTCP port, or one `multiplexed` on the RTP port: that is
+    /// read, but not answered there, because nobody agreed on it.
+    pub fn hear_rtcp(&mut self, now: Mono, from: SocketAddr, multiplexed: bool, datagram: &[u8]) -> Option<Reported> {
         let media = self.media.as_ref()?;
         let known = [self.latch.source(), media.remote_rtcp, media.remote];
         if !known.into_iter().flatten().any(|known| known.ip() == from.ip()) {
@@ -148,7 +149,9 @@ impl Leg {
             self.figures.malformed += 1;
             return None;
         };
-        self.rtcp_source = Some(from);
+        if !multiplexed {
+            self.rtcp_source = Some(from);
+        }
         if let Some(fraction) = theirs.fraction_lost {
             self.figures.remote_fraction_lost = fraction;
         }

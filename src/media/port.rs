@@ -1,7 +1,7 @@
 //! A leg on its two sockets: RTP, and RTCP on the next port.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::archive::Side;
@@ -17,6 +17,7 @@ const LATE: Duration = Duration::from_millis(200);
 pub struct Port {
     rtp: UdpSocket,
     rtcp: UdpSocket,
+    is_ipv6: bool,
     pub leg: Leg,
     /// Slots of those who hear this leg.
     pub feeds: Vec<usize>,
@@ -29,7 +30,7 @@ impl Port {
         let next = local.port().checked_add(1).ok_or_else(|| io::Error::other("no port for RTCP"))?;
         let rtp = bind(local)?;
         let rtcp = bind(SocketAddr::new(local.ip(), next))?;
-        Ok(Self { rtp, rtcp, leg, feeds: Vec::new(), side: None })
+        Ok(Self { rtp, rtcp, is_ipv6: local.is_ipv6(), leg, feeds: Vec::new(), side: None })
     }
 
     /// Tells `token` when RTP has come, and the next one for RTCP.
@@ -98,12 +99,20 @@ impl Port {
     pub fn send_report(&mut self, now: Mono, ntp: u64, every: Duration, bye: bool, outbox: &mut [u8]) {
         if let Some((report, target)) = self.leg.report(now, ntp, every, bye, outbox) {
             // A lost report is followed by the next one.
-            let _ = self.rtcp.send_to(report, target);
+            let _ = self.rtcp.send_to(report, self.reachable(target));
+        }
+    }
+
+    /// An IPv4 peer as a socket bound to `[::]` must name it.
+    fn reachable(&self, target: SocketAddr) -> SocketAddr {
+        match target.ip() {
+            IpAddr::V4(address) if self.is_ipv6 => SocketAddr::new(address.to_ipv6_mapped().into(), target.port()),
+            IpAddr::V4(_) | IpAddr::V6(_) => target,
         }
     }
 
     fn send(&mut self, packet: &[u8], target: SocketAddr) {
-        if self.rtp.send_to(packet, target).is_ok() {
+        if self.rtp.send_to(packet, self.reachable(target)).is_ok() {
             self.leg.figures.sent += 1;
         }
     }
@@ -118,6 +127,11 @@ fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
 
 /// One datagram, where one is there.
 fn receive<'a>(socket: &UdpSocket, inbox: &'a mut [u8]) -> Option<(&'a [u8], SocketAddr)> {
-    let (length, from) = socket.recv_from(inbox).ok()?;
+    let (length, mut from) = socket.recv_from(inbox).ok()?;
+    if let SocketAddr::V6(address) = from
+        && let Some(mapped) = address.ip().to_ipv4_mapped()
+    {
+        from = SocketAddr::new(mapped.into(), address.port());
+    }
     Some((inbox.get(..length)?, from))
 }

@@ -99,7 +99,7 @@ impl Worker {
         let Some(port) = self.legs.port(slot) else { return };
         let Some((datagram, from)) = port.receive(inbox) else { return };
         if rtp::is_rtcp(datagram) {
-            return self.heard_rtcp(now, slot, from, datagram);
+            return self.heard_rtcp(now, slot, from, true, datagram);
         }
         let Some(spoken) = port.leg.hear(now, from, datagram) else { return };
         let (leg, generation) = (port.leg.id, port.leg.generation());
@@ -119,13 +119,13 @@ impl Worker {
         let now = self.now();
         let Some(port) = self.legs.port(slot) else { return };
         let Some((datagram, from)) = port.receive_rtcp(inbox) else { return };
-        self.heard_rtcp(now, slot, from, datagram);
+        self.heard_rtcp(now, slot, from, false, datagram);
     }
 
-    fn heard_rtcp(&mut self, now: Mono, slot: usize, from: SocketAddr, datagram: &[u8]) {
+    fn heard_rtcp(&mut self, now: Mono, slot: usize, from: SocketAddr, multiplexed: bool, datagram: &[u8]) {
         let Some(port) = self.legs.port(slot) else { return };
         let leg = port.leg.id;
-        let Some(reported) = port.leg.hear_rtcp(now, from, datagram) else { return };
+        let Some(reported) = port.leg.hear_rtcp(now, from, multiplexed, datagram) else { return };
         if let Some(sender) = reported.sender {
             self.legs.sender_report(now, slot, sender);
         }

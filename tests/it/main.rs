@@ -16,6 +16,9 @@ mod guessing;
 mod numbers;
 mod registrar;
 mod registration;
+mod audio;
+#[cfg(feature = "server")]
+mod media;
 mod sdp;
 mod sources;
 mod torture;
