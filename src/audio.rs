@@ -5,4 +5,3 @@ pub mod g711;
 pub mod timeline;
 pub mod tone;
 pub mod wav;
-pub mod tone;

@@ -15,102 +15,21 @@ pub mod reception;
 pub mod relay;
 pub mod rtcp;
 pub mod rtp;
+pub mod shipped;
 pub mod tap;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::archive::Order;
-use crate::audio::g711::Law;
-use crate::call::{CallId, LegId, Prompt};
-use crate::time::Mono;
-
-use crate::archive::Order;
 use crate::call::{CallId, LegId};
 
 pub use crate::call::mix_plan::{Command, LegFigures, LegMedia, Report};
-
-/// Everything the media threads need.
-pub struct Setup {
-    pub threads: usize,
-    pub prompts: prompt::PromptShelf,
-    /// The recorder.
-    pub tap: SyncSender<Order>,
-    pub reports: tokio::sync::mpsc::Sender<Report>,
-    /// Where `Mono` is zero.
-    pub clock: Instant,
-    /// From which each leg's SSRC and first numbers come.
-    pub seed: u64,
-    pub limits: Limits,
-}
-
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Bind RTP on `local` and RTCP on the next port.
-    Open {
-        leg: LegId,
-        /// All legs of one call come onto one thread.
-        call: CallId,
-        local: SocketAddr,
-    },
-    Agree {
-        leg: LegId,
-        media: LegMedia,
-    },
-    Play {
-        leg: LegId,
-        prompts: Vec<Prompt>,
-        repeat: bool,
-        token: u64,
-    },
-    StopPlay {
-        leg: LegId,
-    },
-    /// These legs and only these hear each other. While `record`, what the citizen says is tapped
-    /// left, what the others say right. An empty `others` leaves the citizen alone.
-    Mix {
-        call: CallId,
-        citizen: LegId,
-        others: Vec<LegId>,
-        record: bool,
-    },
-    Close {
-        leg: LegId,
-    },
-    Stop,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { silence: Duration::from_secs(30), report_every: Duration::from_secs(5) }
-    }
-}
-
-/// What one leg's media did, for the call record and /metrics.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LegFigures {
-    pub received: u64,
-    pub sent: u64,
-    pub lost: u64,
-    /// Packets from a source that was not locked.
-    pub refused: u64,
-    pub source_changes: u32,
-    /// Interarrival jitter, milliseconds (RFC 3550 §6.4.1).
-    pub jitter_ms: f32,
-    /// As the peer's last receiver report says, 0..=255 of 256.
-    pub remote_fraction_lost: u8,
-    pub malformed: u64,
-    /// Packets of a payload type that nobody agreed on.
-    pub unknown: u64,
-    /// Packets that the recorder's full queue had no room for.
-    pub unrecorded: u64,
-}
 
 /// Everything the media threads need.
 pub struct Setup {
@@ -201,7 +120,7 @@ impl Handle {
     /// Hands a command to the thread of its call. A command for a leg that was never opened does nothing.
     pub fn send(&self, command: Command) {
         let shared = &self.shared;
-        let of_call = |call: CallId| usize::try_from(call.0 % shared.threads.len() as u64).unwrap_or(0);
+        let of_call = |call: CallId| thread_of(call, shared.threads.len());
         let mut homes = shared.homes.lock().unwrap_or_else(PoisonError::into_inner);
         let home = match &command {
             Command::Open { leg, call, .. } => {
@@ -249,4 +168,10 @@ impl Thread {
         let _ = self.sender.send(command);
         self.waker.wake();
     }
+}
+
+/// Ids of calls are times with a counter below, so their low bits say little: mixed first.
+fn thread_of(call: CallId, threads: usize) -> usize {
+    let mixed = call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    usize::try_from(mixed).unwrap_or(0) % threads.max(1)
 }

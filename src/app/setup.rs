@@ -35,7 +35,7 @@ pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
         seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
         realm: config.server.realm.clone(),
         user_agent: config.server.user_agent.clone(),
-        registrar: RegistrarLimits::default(),
+        registrar: RegistrarLimits { algorithms: config.server.digest.clone(), ..RegistrarLimits::default() },
         features: features(),
         board: board_settings(config),
         plan: config.numbers.clone(),
@@ -185,6 +185,7 @@ fn seat(row: &config::SeatSettings) -> SeatSettings {
         },
         centre: row.centre.clone(),
         skills: row.skills.iter().cloned().collect::<BTreeSet<_>>(),
+        wrap_up: row.wrap_up,
     }
 }
 
@@ -196,7 +197,7 @@ fn skill(row: &config::QueueSettings) -> SkillSettings {
         centre: String::new(),
         priority: row.priority,
         overflow: open(row.overflow_at(false)),
-        night_overflow: open(row.overflow_at(true)),
+        night_overflow: row.night_overflow.as_deref().map(open),
     }
 }
 

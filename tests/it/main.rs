@@ -1,5 +1,6 @@
 //! The whole program from outside, in one test binary.
 
+mod audio;
 mod call;
 mod call_chance;
 mod call_glare;
@@ -7,18 +8,15 @@ mod call_queue;
 mod call_seat;
 mod call_table;
 mod call_waiting;
-#[cfg(feature = "server")]
 mod commands;
 mod config;
 mod config_faults;
 mod digest;
 mod guessing;
+mod media;
 mod numbers;
 mod registrar;
 mod registration;
-mod audio;
-#[cfg(feature = "server")]
-mod media;
 mod sdp;
 mod sources;
 mod torture;
