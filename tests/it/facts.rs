@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -39,23 +39,9 @@ impl Drop for Folder {
     }
 }
 
-/// A wall clock that the test sets.
-#[derive(Clone)]
-pub struct Hands(Arc<AtomicI64>);
-
-impl Hands {
-    pub fn at(wall: Wall) -> Self {
-        Self(Arc::new(AtomicI64::new(wall.0)))
-    }
-
-    pub fn set(&self, wall: Wall) {
-        self.0.store(wall.0, Ordering::Relaxed);
-    }
-
-    pub fn clock(&self) -> Clock {
-        let hands = self.0.clone();
-        Arc::new(move || Wall(hands.load(Ordering::Relaxed)))
-    }
+/// A wall clock that stands still.
+pub fn clock(at: Wall) -> Clock {
+    Arc::new(move || at)
 }
 
 pub fn open(dir: &Path) -> (Journal, Recovered) {
@@ -63,7 +49,7 @@ pub fn open(dir: &Path) -> (Journal, Recovered) {
 }
 
 pub fn open_with(dir: &Path, options: Options) -> (Journal, Recovered) {
-    Journal::open(dir, Hands::at(MORNING).clock(), options).unwrap()
+    Journal::open(dir, clock(MORNING), options).unwrap()
 }
 
 /// Asks until it is so; gives up after half a minute.
@@ -71,7 +57,7 @@ pub fn soon(so: impl Fn() -> bool) {
     let begun = std::time::Instant::now();
     while !so() {
         assert!(begun.elapsed() < Duration::from_secs(30), "in vain");
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::park_timeout(Duration::from_millis(2));
     }
 }
 

@@ -116,6 +116,9 @@ fn a_journal_cut_at_any_byte_of_its_last_record_loses_that_record_only() {
         assert_eq!(recovered.open.len(), kept, "cut at {cut}");
         assert_eq!(recovered.torn, cut > before && kept == 2, "cut at {cut}");
         assert!(recovered.damaged.is_empty());
+        if !(cut - before).is_multiple_of(50) && cut + 2 < bytes.len() {
+            continue;
+        }
         let next = format!("JDZ-20261124-{:06}", kept + 1);
         assert_eq!(number(&journal, answered(9)), next);
         journal.close();
@@ -346,7 +349,8 @@ struct Tmpfs(PathBuf);
 impl Tmpfs {
     fn mount(at: PathBuf) -> Option<Self> {
         fs::create_dir_all(&at).unwrap();
-        let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=96k", "none"]).arg(&at).output();
+        let mount =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=96k", "none"]).arg(&at).output();
         mount.is_ok_and(|mount| mount.status.success()).then_some(Self(at))
     }
 }

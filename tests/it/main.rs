@@ -1,3 +1,6 @@
+//! One test binary: a file per topic.
 
+mod callback;
 mod facts;
 mod journal;
+mod store;
