@@ -324,6 +324,7 @@ fn beyond_its_limit_nothing_more_waits() {
         assert!(matches!(append(&journal, answered(n)), Err(JournalError::Disk { .. })));
     }
     assert!(matches!(append(&journal, answered(4)), Err(JournalError::Full { waiting: 3 })));
+    journal.close();
 }
 
 #[test]

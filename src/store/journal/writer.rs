@@ -183,7 +183,12 @@ impl Writer {
     /// A new segment, with the book at its head, and its name on disk.
     fn begin(&mut self) -> Result<Segment, JournalError> {
         let dir = &self.shared.dir;
-        fs::create_dir_all(dir).map_err(|source| disk("create", dir, source))?;
+        match fs::create_dir(dir) {
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(disk("create", dir, source));
+            }
+            Ok(()) | Err(_) => {}
+        }
         let path = segments::path(dir, self.next_segment);
         self.book.at = (self.clock)();
         let head = head_line(&self.book).ok_or(JournalError::Unwritable)?;
