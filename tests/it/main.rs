@@ -22,3 +22,14 @@ mod sources;
 mod torture;
 mod transactions;
 mod wire;
+//! One test binary: a file per topic.
+
+#[cfg(feature = "server")]
+mod apply;
+mod callback;
+#[cfg(feature = "server")]
+mod facts;
+#[cfg(feature = "server")]
+mod journal;
+#[cfg(feature = "server")]
+mod store;

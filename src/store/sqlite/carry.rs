@@ -28,7 +28,7 @@ pub(super) async fn apply(
     let mut aside = BTreeSet::new();
     loop {
         match attempt(connection, journal, after, records, upto, &aside).await {
-            Ok(()) => return Ok(aside.len()),
+            Ok(newer) => return Ok(newer + aside.len()),
             Err(Fault::Store(error)) => return Err(error),
             // The table refuses this entry for ever: it must not hold up those behind it.
             Err(Fault::Entry(seq)) => {
@@ -58,16 +58,18 @@ async fn attempt(
     records: &[Arc<Record>],
     upto: u64,
     aside: &BTreeSet<u64>,
-) -> Result<(), Fault> {
+) -> Result<usize, Fault> {
     let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
     let stands = position(&mut change, journal).await.map_err(Fault::Store)?;
     if stands != after {
         return Err(Fault::Store(StoreError::Moved { position: stands }));
     }
     let mut seats = Vec::new();
+    let mut newer = 0;
     for record in records {
         let done = match (&record.entry, record.number.as_deref()) {
             (Entry::Foreign(raw), _) => {
+                newer += 1;
                 let why = format!("written by a newer program (version {})", record.v);
                 set_aside(&mut change, journal, record, &why, raw.reveal()).await
             }
@@ -109,7 +111,7 @@ async fn attempt(
     seats_changed(&mut change, &seats).await?;
     set_position(&mut change, journal, upto).await?;
     change.commit().await?;
-    Ok(())
+    Ok(newer)
 }
 
 pub(super) async fn set_position(connection: &mut SqliteConnection, journal: &str, to: u64) -> Result<(), Error> {
