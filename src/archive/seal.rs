@@ -156,7 +156,7 @@ impl Sealer {
 
 /// One failed sync concerns each recording of its group.
 fn synced_or(synced: &Result<(), SealError>) -> Result<(), SealError> {
-    synced.as_ref().map(|()| ()).map_err(|error| SealError {
+    synced.as_ref().copied().map_err(|error| SealError {
         deed: error.deed,
         path: error.path.clone(),
         source: io::Error::from(error.source.kind()),

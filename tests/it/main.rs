@@ -1,1 +1,5 @@
+// mod archive;
+mod retention;
 mod sdp;
+mod timeline;
+mod wav;
