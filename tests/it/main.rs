@@ -1,4 +1,4 @@
-// mod archive;
+mod archive;
 mod retention;
 mod sdp;
 mod timeline;
