@@ -33,3 +33,8 @@ mod facts;
 mod journal;
 #[cfg(feature = "server")]
 mod store;
+mod archive;
+mod retention;
+mod sdp;
+mod timeline;
+mod wav;
