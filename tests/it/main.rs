@@ -1,5 +1,7 @@
 //! The whole program from outside, in one test binary.
 
+mod apply;
+mod archive;
 mod audio;
 mod call;
 mod call_chance;
@@ -8,33 +10,24 @@ mod call_queue;
 mod call_seat;
 mod call_table;
 mod call_waiting;
+mod callback;
 mod commands;
 mod config;
 mod config_faults;
 mod digest;
+mod facts;
 mod guessing;
+mod journal;
 mod media;
 mod numbers;
 mod registrar;
 mod registration;
-mod sdp;
-mod sources;
-mod torture;
-mod transactions;
-mod wire;
-//! One test binary: a file per topic.
-
-#[cfg(feature = "server")]
-mod apply;
-mod callback;
-#[cfg(feature = "server")]
-mod facts;
-#[cfg(feature = "server")]
-mod journal;
-#[cfg(feature = "server")]
-mod store;
-mod archive;
 mod retention;
 mod sdp;
+mod sources;
+mod store;
 mod timeline;
+mod torture;
+mod transactions;
 mod wav;
+mod wire;
