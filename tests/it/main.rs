@@ -15,6 +15,7 @@ mod commands;
 mod config;
 mod config_faults;
 mod digest;
+mod exchange;
 mod facts;
 mod guessing;
 mod journal;

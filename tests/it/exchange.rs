@@ -1,0 +1,8 @@
+//! Whole calls through the exchange, in virtual time: bytes in and bytes out.
+
+mod city;
+mod peers;
+
+mod answers;
+mod calls;
+mod origins;
