@@ -121,6 +121,7 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         credentials: row.username.clone().zip(row.password.as_ref().map(|secret| secret.reveal().to_string())),
         register: row.register,
         options_interval: row.options_interval,
+        failover_after: row.failover_after,
         channels: row.channels,
         platform: row.platform.clone(),
         queue_answer: row.queue_answer,

@@ -225,6 +225,26 @@ impl Transactions {
         self.servers.get(&tx).map(|server| server.state)
     }
 
+    /// Whether a request of ours still waits for its final response.
+    pub fn is_awaiting(&self, tx: ClientTx) -> bool {
+        use super::{invite_client, request_client};
+        self.client_state(tx).is_some_and(|state| match state {
+            ClientState::Invite(state) => match state {
+                invite_client::State::Calling
+                | invite_client::State::CancelHeld
+                | invite_client::State::Proceeding
+                | invite_client::State::Cancelled => true,
+                invite_client::State::Completed | invite_client::State::Accepted | invite_client::State::Terminated => {
+                    false
+                }
+            },
+            ClientState::Request(state) => match state {
+                request_client::State::Trying | request_client::State::Proceeding => true,
+                request_client::State::Completed | request_client::State::Terminated => false,
+            },
+        })
+    }
+
     /// `None` once the transaction is over.
     pub fn client_state(&self, tx: ClientTx) -> Option<ClientState> {
         self.clients.get(&tx).map(|client| client.state)

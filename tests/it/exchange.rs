@@ -6,3 +6,5 @@ mod peers;
 mod answers;
 mod calls;
 mod origins;
+mod room;
+mod seats;

@@ -7,7 +7,13 @@ use super::peers::{Caller, message, talking};
 use crate::call::seconds;
 
 /// A request of the carrier outside of dialogs, with a line replaced or left out.
-fn ask(city: &mut City, method: &str, uri: &str, change: impl Fn(String) -> Option<String>, body: &str) -> Option<Response> {
+fn ask(
+    city: &mut City,
+    method: &str,
+    uri: &str,
+    change: impl Fn(String) -> Option<String>,
+    body: &str,
+) -> Option<Response> {
     let serial = city.serial();
     let headers: Vec<String> = [
         format!("Via: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bK-a{serial}"),

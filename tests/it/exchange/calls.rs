@@ -101,7 +101,10 @@ fn a_seat_that_hangs_up_ends_the_call() {
     let (mut caller, _, mut rung) = talking(&mut city);
     assert_eq!(rung.bye(&mut city), Some(200));
     let (flow, bye) = city.request_to(caller.flow.remote, &Method::Bye).expect("a BYE for the caller");
-    assert_eq!(bye.headers.to().unwrap().tag(), Some("from-").map(|tag| format!("{tag}{}", &caller.call_id[5..6])).as_deref());
+    assert_eq!(
+        bye.headers.to().unwrap().tag(),
+        Some("from-").map(|tag| format!("{tag}{}", &caller.call_id[5..6])).as_deref()
+    );
     city.send(flow, super::peers::reply(&bye, 200, "", &[], ""));
     assert!(city.deeds().contains(&"CloseCall normal".to_string()));
     assert_eq!(caller.bye(&mut city), Some(200), "both hung up at once");

@@ -59,6 +59,7 @@ pub fn trunk(name: &str, listener: u16, source: &str) -> Trunk {
         credentials: None,
         register: false,
         options_interval: None,
+        failover_after: seconds(5),
         channels: 30,
         platform: None,
         queue_answer: QueueAnswer::EarlyThenConnect(seconds(45)),
@@ -78,7 +79,8 @@ pub fn seat_line(no: &str) -> SeatLine {
 
 /// Trunk `carrier` on the VLAN, trunk `mixed` on the listener for both; seats 1001–1003.
 pub fn settings() -> Settings {
-    let features = [("*11", SeatAsk::SignIn), ("*10", SeatAsk::SignOut), ("*21", SeatAsk::Busy), ("*20", SeatAsk::Free)];
+    let features =
+        [("*11", SeatAsk::SignIn), ("*10", SeatAsk::SignOut), ("*21", SeatAsk::Busy), ("*20", SeatAsk::Free)];
     Settings {
         listeners: vec![
             listener(0, Transport::Udp, VLAN, true, 0),
@@ -204,7 +206,8 @@ impl City {
                 format!("Agree {} {remote}", name(*leg))
             }
             Command::Play { leg, prompts, .. } => {
-                let prompts: Vec<String> = prompts.iter().map(|prompt| format!("{prompt:?}").replace('"', "")).collect();
+                let prompts: Vec<String> =
+                    prompts.iter().map(|prompt| format!("{prompt:?}").replace('"', "")).collect();
                 format!("Play {} {}", name(*leg), prompts.join(" "))
             }
             Command::StopPlay { leg } => format!("StopPlay {}", name(*leg)),

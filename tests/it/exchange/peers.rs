@@ -191,11 +191,7 @@ impl Phone {
         let own = format!("<sip:{}@{LAN}>", self.no);
         let to = if method == "REGISTER" { own.clone() } else { format!("<{uri}>") };
         let mut headers = vec![
-            format!(
-                "Via: SIP/2.0/{} {remote};branch=z9hG4bK-{};rport",
-                self.flow.transport.via_name(),
-                city.serial()
-            ),
+            format!("Via: SIP/2.0/{} {remote};branch=z9hG4bK-{};rport", self.flow.transport.via_name(), city.serial()),
             format!("From: {own};tag=phone-{}-{}", self.no, self.flow.remote.port()),
             format!("To: {to}"),
             format!("Call-ID: {method}-{}-{remote}", self.no),
@@ -221,7 +217,9 @@ impl Phone {
             let ack = reply(&invite, 401, "", &[], "");
             let tag = response.headers.to().unwrap().tag().unwrap().to_string();
             let ack = ack.replace("SIP/2.0 401 Whatever", &format!("ACK {uri} SIP/2.0"));
-            let ack = ack.replace(" INVITE\r\n", " ACK\r\n").replace(&format!("To: <{uri}>"), &format!("To: <{uri}>;tag={tag}"));
+            let ack = ack
+                .replace(" INVITE\r\n", " ACK\r\n")
+                .replace(&format!("To: <{uri}>"), &format!("To: <{uri}>;tag={tag}"));
             city.send(self.flow, ack);
         }
         let method_of = Method::parse(method);
@@ -254,9 +252,10 @@ impl Phone {
         Some(Rung { flow, invite, tag, body: self.body(), cseq: 0 })
     }
 
-    /// Answers the OPTIONS that waits for it.
+    /// Answers the last OPTIONS that waits for it.
     pub fn pong(&mut self, city: &mut City) -> bool {
-        let Some((flow, options)) = city.request_to(self.flow.remote, &Method::Options) else { return false };
+        let all = std::iter::from_fn(|| city.request_to(self.flow.remote, &Method::Options));
+        let Some((flow, options)) = all.last() else { return false };
         city.send(flow, reply(&options, 200, "pong", &[], ""));
         true
     }
