@@ -156,7 +156,7 @@ impl Server {
 
         let (inbox, events) = mpsc::channel(INBOX);
         let media = start_media(&config, &options, &archive, clock, inbox.clone())?;
-        let trace = TraceBook::default();
+        let trace = TraceBook;
         let mut desk = Desk {
             media: media.clone(),
             archive: archive.orders.clone(),

@@ -20,6 +20,7 @@ mod guessing;
 mod journal;
 mod media;
 mod numbers;
+mod purity;
 mod registrar;
 mod registration;
 mod retention;
