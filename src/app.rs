@@ -165,6 +165,8 @@ impl Server {
             figures: Arc::clone(&figures),
             trace: trace.clone(),
             inbox: inbox.clone(),
+            store: Arc::clone(&store),
+            runtime: tokio::runtime::Handle::current(),
             held_back: std::collections::VecDeque::new(),
         };
         let settings = setup::exchange_settings(&config, &secrets);

@@ -4,6 +4,7 @@ mod apply;
 mod archive;
 mod audio;
 mod call;
+mod call_callback;
 mod call_chance;
 mod call_glare;
 mod call_queue;
