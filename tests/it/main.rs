@@ -9,6 +9,7 @@ mod numbers;
 mod registrar;
 mod registration;
 mod sdp;
+mod session;
 mod sources;
 mod transactions;
 mod wire;
