@@ -278,7 +278,9 @@ impl Exchange {
             }
             Event::Ack { request, .. } => {
                 if let Some(key) = self.leg_of(&request) {
-                    self.with_session(now, key, |session, _| session.on_ack(&request));
+                    self.with_session(now, key, |session, transactions| {
+                        session.on_ack(now.mono, transactions, &request);
+                    });
                 }
             }
             Event::Response { tx, response, .. } => match self.owners.get(&tx).cloned() {
@@ -297,7 +299,9 @@ impl Exchange {
             },
             Event::ServerFailed { tx } => {
                 if let Some(leg) = self.by_server_tx.get(&tx).copied() {
-                    self.with_session(now, LegKey { leg, branch: 0 }, |session, _| session.on_server_failed());
+                    self.with_session(now, LegKey { leg, branch: 0 }, |session, transactions| {
+                        session.on_server_failed(now.mono, transactions);
+                    });
                 }
             }
             Event::ServerTimedOut { .. } | Event::StrayResponse => {}

@@ -26,6 +26,7 @@ mod registrar;
 mod registration;
 mod retention;
 mod sdp;
+mod session;
 mod sources;
 mod store;
 mod timeline;
