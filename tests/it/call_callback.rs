@@ -42,6 +42,7 @@ fn the_seat_is_rung_first_and_the_citizen_who_answers_has_a_ticket() {
     let expected = [
         "CalledBack true",
         "StopPlay d1",
+        "StopPlay d2",
         "OpenRecording",
         "OpenTicket 12315",
         "Mix d2 + [d1]",
