@@ -15,6 +15,7 @@ mod callback;
 mod commands;
 mod config;
 mod config_faults;
+mod corpora;
 mod dialling;
 mod digest;
 mod facts;
