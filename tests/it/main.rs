@@ -33,6 +33,7 @@ mod sources;
 mod store;
 mod timeline;
 mod torture;
+mod trace;
 mod transactions;
 mod wav;
 mod wire;
