@@ -13,15 +13,15 @@ pub mod watch;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::archive::{self, Archive, Done};
 use crate::archive::lock::FolderLock;
 use crate::archive::shelf::Shelf;
+use crate::archive::{self, Archive, Done};
 use crate::call::{CallId, Switchboard};
 use crate::config::{Config, Fault, RecordingFormat};
 use crate::exchange::{Exchange, Input};
@@ -81,9 +81,21 @@ pub struct Office {
     pub token: Arc<str>,
     pub recordings: PathBuf,
     pub options: Arc<Options>,
+    /// Where the API listens.
+    pub http: std::net::SocketAddr,
+    draining: Arc<AtomicBool>,
 }
 
 impl Office {
+    /// From now on `/readyz` says no.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// A look at the exchange from inside its loop. None: the server is ending.
     pub async fn look<T: Send + 'static>(&self, look: impl FnOnce(Now, &Exchange) -> T + Send + 'static) -> Option<T> {
         let (told, hears) = oneshot::channel();
@@ -131,8 +143,9 @@ impl Server {
         raise_file_limit(crate::config::ports::open_files(&config))?;
 
         let wall: journal::Clock = Arc::new(move || clock.wall());
-        let (journal, recovered) = Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
-        let store = Arc::new(Sqlite::open(&options.data.join("hotline.sqlite")));
+        let (journal, recovered) =
+            Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
+        let store = Arc::new(Sqlite::new(&options.data.join("hotline.sqlite")));
         if let Ok(numbers) = store.numbers().await {
             journal.numbers_given(numbers);
         }
@@ -143,7 +156,7 @@ impl Server {
 
         let (inbox, events) = mpsc::channel(INBOX);
         let media = start_media(&config, &options, &archive, clock, inbox.clone())?;
-        let trace = TraceBook::default();
+        let trace = start_trace(&config, &options.data);
         let mut desk = Desk {
             media: media.clone(),
             archive: archive.orders.clone(),
@@ -152,6 +165,8 @@ impl Server {
             figures: Arc::clone(&figures),
             trace: trace.clone(),
             inbox: inbox.clone(),
+            store: Arc::clone(&store),
+            runtime: tokio::runtime::Handle::current(),
             held_back: std::collections::VecDeque::new(),
         };
         let settings = setup::exchange_settings(&config, &secrets);
@@ -175,8 +190,7 @@ impl Server {
                 };
                 drop(opened.send(Ok(())));
                 let carry = move |now, output| desk.carry(now, output);
-                let driver =
-                    Driver { clock, exchange, sockets, inbox: inbox_of_driver, trace: trace_of_driver, carry };
+                let driver = Driver { clock, exchange, sockets, inbox: inbox_of_driver, trace: trace_of_driver, carry };
                 driver.run(events).await;
             });
         })?;
@@ -196,6 +210,8 @@ impl Server {
             token: Arc::from(secrets.api_token()),
             recordings: recordings.clone(),
             options: Arc::new(options),
+            http: config.server.http,
+            draining: Arc::default(),
         };
         tokio::spawn(
             watch::Watch {
@@ -223,9 +239,10 @@ impl Server {
         // BYEs go out, and media hands over its last packets, before the loop ends.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let _ = self.office.inbox.send(Event::Stop).await;
-        let (driver, media, archive) = (self.driver, self.media, self.archive);
+        let (driver, media, archive, trace) = (self.driver, self.media, self.archive, self.office.trace.clone());
         let joined = tokio::task::spawn_blocking(move || {
             let _ = driver.join();
+            trace.stop();
             media.stop();
             archive.stop();
         });
@@ -264,6 +281,19 @@ fn start_archive(
     archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
 }
 
+/// A hotline without a trace is better than none.
+fn start_trace(config: &Config, data: &Path) -> TraceBook {
+    let total = config.server.trace_mib << 20;
+    if total == 0 {
+        return TraceBook::default();
+    }
+    let dir = data.join("trace");
+    TraceBook::start(&dir, trace::ring::Limits::of(total), setup::own_addresses(config)).unwrap_or_else(|error| {
+        tracing::error!(%error, folder = %dir.display(), "no trace is kept");
+        TraceBook::default()
+    })
+}
+
 fn start_media(
     config: &Config,
     options: &Options,
@@ -282,7 +312,7 @@ fn start_media(
     });
     media::start(media::Setup {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        prompts: PromptShelf::load(&media::prompt::EMBEDDED, own.as_deref()),
+        prompts: PromptShelf::load(media::shipped::PROMPTS, own.as_deref()),
         tap: archive.orders.clone(),
         reports,
         clock: clock.origin(),

@@ -4,3 +4,5 @@
 pub mod check;
 pub mod init;
 pub mod route;
+pub mod serve;
+pub mod trace;

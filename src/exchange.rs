@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use crate::call::mix_plan as media;
 use crate::call::{self, CallId, LegId, SeatAsk, SeatNo, Switchboard};
-use crate::media;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Message, Method, Name, Request};
 use crate::sip::registrar::Registrar;
@@ -58,6 +58,8 @@ pub enum Input {
         seat: SeatNo,
         ask: SeatAsk,
     },
+    /// A missed caller is to be called back by this seat.
+    CallBack(Box<call::CallBack>),
     /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference.
     Resolved {
         trunk: String,
@@ -143,7 +145,7 @@ pub struct Exchange {
     owners: BTreeMap<ClientTx, Owner>,
     /// When each leg wants to be woken; one entry a leg.
     alarms: BTreeSet<(Mono, LegId)>,
-    ports: PortPool,
+    ports: Vec<PortPool>,
     /// Calls whose recorder is open.
     recording: BTreeSet<CallId>,
     lines: Lines,
@@ -172,7 +174,7 @@ impl Exchange {
             by_server_tx: BTreeMap::new(),
             owners: BTreeMap::new(),
             alarms: BTreeSet::new(),
-            ports: PortPool::new(settings.ports.0, settings.ports.1),
+            ports: settings.pools.iter().map(|(first, last)| PortPool::new(*first, *last)).collect(),
             recording: BTreeSet::new(),
             lines: Lines::default(),
             tokens,
@@ -192,6 +194,7 @@ impl Exchange {
             Input::Media(report) => self.on_media(now, report),
             Input::TicketOpened { call, number } => self.tell(now, call::Input::TicketOpened { call, number }),
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
+            Input::CallBack(wish) => self.tell(now, call::Input::CallBack(wish)),
             Input::Resolved { trunk, addresses } => self.settings.resolve(&trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
             Input::Reload(settings) => self.reload(now, *settings),
@@ -235,7 +238,7 @@ impl Exchange {
 
     /// Legs with media, and RTP port pairs in use.
     pub fn load(&self) -> (usize, usize) {
-        (self.legs.len(), self.ports.in_use())
+        (self.legs.len(), self.ports.iter().map(PortPool::in_use).sum())
     }
 
     fn on_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) {

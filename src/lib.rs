@@ -31,6 +31,7 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod net;
 
+#[cfg(feature = "server")]
 pub mod media;
 
 #[cfg(feature = "server")]

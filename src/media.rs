@@ -1,119 +1,177 @@
 //! The media threads: RTP sockets, relay, prompts, and the tap into the recorder.
 //!
 //! Signalling sends `Command`s and gets `Report`s over bounded channels; media never waits for the
-//! disk, the database or a lock that signalling holds (invariant 5).
+//! disk, the database or a lock that signalling holds (invariant 5). All legs of a call live on one
+//! thread. These threads keep the normal priority; all others call
+//! `lower_priority_of_this_thread`, because a busy machine must not be heard.
 
-use std::net::SocketAddr;
+pub mod latch;
+pub mod leg;
+mod legs;
+mod poll;
+mod port;
+pub mod prompt;
+pub mod reception;
+pub mod relay;
+pub mod rtcp;
+pub mod rtp;
+pub mod shipped;
+pub mod tap;
+mod worker;
 
-use crate::audio::g711::Law;
-use crate::call::{CallId, LegId, Prompt};
-use crate::time::Mono;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-/// What offer and answer agreed for one leg. Sent again, whole, after each new agreement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LegMedia {
-    /// Where the peer's SDP says it receives RTP; None while its address is 0.0.0.0 or its port 0.
-    pub remote: Option<SocketAddr>,
-    pub remote_rtcp: Option<SocketAddr>,
-    pub law: Law,
-    /// Payload number to send; received packets of either law's static number are accepted as well.
-    pub payload: u8,
-    /// Payload number of telephone-event towards the peer and from it, where agreed (RFC 4733).
-    pub events_out: Option<u8>,
-    pub events_in: Option<u8>,
-    /// Milliseconds of audio per packet that we generate ourselves (prompts).
-    pub ptime: u8,
-    /// We may send to the peer / the peer may send to us (hold).
-    pub send: bool,
-    pub receive: bool,
-    /// Counts up with each new SDP or remote tag: re-opens the source lock.
-    pub generation: u32,
+use crate::archive::Order;
+use crate::call::{CallId, LegId};
+
+pub use crate::call::mix_plan::{Command, LegFigures, LegMedia, Report};
+
+/// Everything the media threads need.
+pub struct Setup {
+    pub threads: usize,
+    pub prompts: prompt::PromptShelf,
+    /// The recorder.
+    pub tap: SyncSender<Order>,
+    pub reports: tokio::sync::mpsc::Sender<Report>,
+    /// Where `Mono` is zero.
+    pub clock: Instant,
+    /// From which each leg's SSRC and first numbers come.
+    pub seed: u64,
+    pub limits: Limits,
 }
 
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Bind RTP on `local` and RTCP on the next port.
-    Open {
-        call: CallId,
-        leg: LegId,
-        local: SocketAddr,
-    },
-    Agree {
-        leg: LegId,
-        media: LegMedia,
-    },
-    Play {
-        leg: LegId,
-        prompts: Vec<Prompt>,
-        repeat: bool,
-        token: u64,
-    },
-    StopPlay {
-        leg: LegId,
-    },
-    /// These legs and only these hear each other. While `record`, what the citizen says is tapped
-    /// left, what the others say right. An empty `others` leaves the citizen alone.
-    Mix {
-        call: CallId,
-        citizen: LegId,
-        others: Vec<LegId>,
-        record: bool,
-    },
-    Close {
-        leg: LegId,
-    },
-    Stop,
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// T_rtp: after this long without RTP and RTCP a leg is reported as silent.
+    pub silence: Duration,
+    /// Between two RTCP reports (RFC 3550 §6.2: five seconds for so few senders).
+    pub report_every: Duration,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub enum Report {
-    /// The socket could not be bound.
-    NotOpened {
-        leg: LegId,
-        local: SocketAddr,
-        error: String,
-    },
-    /// A key was pressed (once per RFC 4733 event).
-    Digit {
-        leg: LegId,
-        digit: char,
-    },
-    Played {
-        leg: LegId,
-        token: u64,
-    },
-    /// Neither RTP nor RTCP since `since`; sent once per silence, after T_rtp.
-    Silent {
-        leg: LegId,
-        since: Mono,
-    },
-    /// Packets flow again after `Silent`.
-    Back {
-        leg: LegId,
-    },
-    /// The locked source changed.
-    SourceMoved {
-        leg: LegId,
-        generation: u32,
-    },
-    Closed {
-        leg: LegId,
-        figures: Box<LegFigures>,
-    },
+impl Default for Limits {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(30), report_every: Duration::from_secs(5) }
+    }
 }
 
-/// What one leg's media did, for the call record and /metrics.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LegFigures {
-    pub received: u64,
-    pub sent: u64,
-    pub lost: u64,
-    /// Packets from a source that was not locked.
-    pub refused: u64,
-    pub source_changes: u32,
-    /// Interarrival jitter, milliseconds (RFC 3550 §6.4.1).
-    pub jitter_ms: f32,
-    /// As the peer's last receiver report says, 0..=255 of 256.
-    pub remote_fraction_lost: u8,
-    pub malformed: u64,
+/// Starts the media threads. They inherit the caller's priority: start them before lowering it.
+pub fn start(setup: Setup) -> io::Result<Handle> {
+    let mut threads = Vec::new();
+    let mut joins = Vec::new();
+    for index in 0..setup.threads.max(1) {
+        let (sender, commands) = std::sync::mpsc::sync_channel(COMMANDS);
+        let waker = Arc::new(poll::Waker::new()?);
+        let worker = worker::Worker {
+            poll: poll::Poll::new()?,
+            waker: waker.clone(),
+            commands,
+            reports: setup.reports.clone(),
+            orders: setup.tap.clone(),
+            prompts: setup.prompts.clone(),
+            clock: setup.clock,
+            limits: setup.limits,
+            seed: setup.seed,
+            legs: legs::Legs::default(),
+            waiting: std::collections::VecDeque::new(),
+        };
+        joins.push(std::thread::Builder::new().name(format!("media-{index}")).spawn(|| {
+            if let Err(error) = worker.run() {
+                tracing::error!(%error, "a media thread ended");
+            }
+        })?);
+        threads.push(Thread { sender, waker });
+    }
+    Ok(Handle { shared: Arc::new(Shared { threads, homes: Mutex::default(), joins: Mutex::new(joins) }) })
+}
+
+/// Lowers the calling thread below the media threads (nice +10). Measured: under a busy machine the
+/// forwarding delay then stays below 1 ms at p99, instead of 34 ms.
+pub fn lower_priority_of_this_thread() {
+    poll::nice_this_thread(10);
+}
+
+/// Commands that may wait for a thread; it takes them all each time it wakes.
+const COMMANDS: usize = 4096;
+
+/// The way to the media threads.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    threads: Vec<Thread>,
+    /// The thread of each open leg. Only those who send commands take this lock.
+    homes: Mutex<BTreeMap<LegId, usize>>,
+    joins: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Thread {
+    sender: SyncSender<Command>,
+    waker: Arc<poll::Waker>,
+}
+
+impl Handle {
+    /// Hands a command to the thread of its call. A command for a leg that was never opened does nothing.
+    pub fn send(&self, command: Command) {
+        let shared = &self.shared;
+        let of_call = |call: CallId| thread_of(call, shared.threads.len());
+        let mut homes = shared.homes.lock().unwrap_or_else(PoisonError::into_inner);
+        let home = match &command {
+            Command::Open { leg, call, .. } => {
+                homes.insert(*leg, of_call(*call));
+                Some(of_call(*call))
+            }
+            Command::Mix { call, .. } => Some(of_call(*call)),
+            Command::Agree { leg, .. } | Command::Play { leg, .. } | Command::StopPlay { leg } => {
+                homes.get(leg).copied()
+            }
+            Command::Close { leg } => homes.remove(leg),
+            Command::Stop => {
+                drop(homes);
+                return shared.threads.iter().for_each(|thread| thread.send(Command::Stop));
+            }
+        };
+        drop(homes);
+        if let Some(thread) = home.and_then(|home| shared.threads.get(home)) {
+            thread.send(command);
+        }
+    }
+
+    /// Closes all legs, hands over what was heard, and waits for the threads to end.
+    pub fn stop(&self) {
+        self.send(Command::Stop);
+        let joins = std::mem::take(&mut *self.shared.joins.lock().unwrap_or_else(PoisonError::into_inner));
+        for join in joins {
+            // A thread that panicked has nothing left to hand over.
+            let _ = join.join();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for thread in &self.threads {
+            thread.send(Command::Stop);
+        }
+    }
+}
+
+impl Thread {
+    fn send(&self, command: Command) {
+        // Fails only once the thread has ended.
+        let _ = self.sender.send(command);
+        self.waker.wake();
+    }
+}
+
+/// Ids of calls are times with a counter below, so their low bits say little: mixed first.
+fn thread_of(call: CallId, threads: usize) -> usize {
+    let mixed = call.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    usize::try_from(mixed).unwrap_or(0) % threads.max(1)
 }

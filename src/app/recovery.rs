@@ -21,10 +21,10 @@ pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbo
                 let _ = inbox.send(Event::Input(orphan)).await;
             }
             if call.answered.is_none() {
-                journal.append(Entry::LegGone(LegGone { call: call.call, leg: leg.leg }), |_| {});
+                journal.append(Entry::LegGone(LegGone { call: call.call, leg: leg.id() }), |_| {});
             }
         }
-        if let Some(opened) = &call.answered {
+        if let Some((_, opened)) = &call.answered {
             let now = clock.wall();
             let talk = now.0.saturating_sub(opened.t_answer.0);
             let record = CallRecord {

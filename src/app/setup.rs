@@ -1,13 +1,13 @@
 //! The checked configuration, in the words of the exchange and of the switchboard.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use crate::call::settings::{
     AfterWrapUp, Night, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
 use crate::call::{SeatAsk, SeatKind};
-use crate::config::{self, Config, Require};
+use crate::config::{self, Config, PortRange, Require};
 use crate::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
 use crate::net::driver::Listen;
 use crate::sip::flow::{Flow, ListenerId};
@@ -17,7 +17,7 @@ use crate::sip::session::Reliable;
 use super::secrets::Secrets;
 
 /// Feature codes of a seat's phone. `*` and two digits can be typed on every phone.
-pub const FEATURES: [(&str, &str); 7] = [
+pub const FEATURES: [(&str, &str); 8] = [
     ("*11", "sign in"),
     ("*10", "sign out"),
     ("*20", "free (also ends wrap-up)"),
@@ -25,17 +25,18 @@ pub const FEATURES: [(&str, &str); 7] = [
     ("*22", "break"),
     ("*30", "the last call was a bad call"),
     ("*31", "the last call was silent"),
+    ("*40", "call the longest waiting missed caller back"),
 ];
 
 pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
     Settings {
         listeners: config.listens.iter().enumerate().map(|(index, listen)| listener(config, index, listen)).collect(),
-        ports: (config.server.rtp_ports.first, config.server.rtp_ports.last),
+        pools: pools(config).into_iter().map(|(_, range)| (range.first, range.last)).collect(),
         trunks: config.trunks.iter().map(|row| trunk(config, row)).collect(),
         seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
         realm: config.server.realm.clone(),
         user_agent: config.server.user_agent.clone(),
-        registrar: RegistrarLimits::default(),
+        registrar: RegistrarLimits { algorithms: config.server.digest.clone(), ..RegistrarLimits::default() },
         features: features(),
         board: board_settings(config),
         plan: config.numbers.clone(),
@@ -49,6 +50,13 @@ pub fn listens(config: &Config) -> Vec<Listen> {
         bind: row.bind,
     };
     config.listens.iter().enumerate().map(listen).collect()
+}
+
+/// Where each listener is reached, for the trace; a wildcard says nothing, so what is advertised
+/// stands for it.
+pub fn own_addresses(config: &Config) -> Vec<SocketAddr> {
+    let address = |row: &config::Listen| if row.bind.ip().is_unspecified() { row.sip_address } else { row.bind };
+    config.listens.iter().map(address).collect()
 }
 
 pub fn board_settings(config: &Config) -> BoardSettings {
@@ -75,8 +83,20 @@ fn listener_id(index: usize) -> ListenerId {
     ListenerId(u16::try_from(index).unwrap_or(u16::MAX))
 }
 
+/// One pool of ports for each address that RTP is bound to, with its range.
+fn pools(config: &Config) -> Vec<(IpAddr, PortRange)> {
+    let mut pools: Vec<(IpAddr, PortRange)> = Vec::new();
+    for listen in &config.listens {
+        let pool = (listen.media_bind, listen.rtp_ports);
+        if !pools.contains(&pool) {
+            pools.push(pool);
+        }
+    }
+    pools
+}
+
 fn listener(config: &Config, index: usize, listen: &config::Listen) -> Listener {
-    let _ = config;
+    let pool = (listen.media_bind, listen.rtp_ports);
     Listener {
         id: listener_id(index),
         transport: listen.transport,
@@ -85,6 +105,7 @@ fn listener(config: &Config, index: usize, listen: &config::Listen) -> Listener 
         media_bind: listen.media_bind,
         serves_trunks: listen.serves.trunks(),
         serves_seats: listen.serves.seats(),
+        pool: pools(config).iter().position(|known| *known == pool).unwrap_or(0),
     }
 }
 
@@ -155,6 +176,7 @@ fn features() -> BTreeMap<String, SeatAsk> {
         "*21" => SeatAsk::Busy,
         "*22" => SeatAsk::Break("by phone".to_string()),
         "*30" => SeatAsk::BadCall("harassing".to_string()),
+        "*40" => SeatAsk::CallBack,
         _ => SeatAsk::BadCall("silent".to_string()),
     };
     FEATURES.iter().map(|(code, _)| ((*code).to_string(), ask(code))).collect()
@@ -172,6 +194,7 @@ fn seat(row: &config::SeatSettings) -> SeatSettings {
         },
         centre: row.centre.clone(),
         skills: row.skills.iter().cloned().collect::<BTreeSet<_>>(),
+        wrap_up: row.wrap_up,
     }
 }
 
@@ -183,7 +206,7 @@ fn skill(row: &config::QueueSettings) -> SkillSettings {
         centre: String::new(),
         priority: row.priority,
         overflow: open(row.overflow_at(false)),
-        night_overflow: open(row.overflow_at(true)),
+        night_overflow: row.night_overflow.as_deref().map(open),
     }
 }
 

@@ -32,8 +32,10 @@ impl Watch {
             every.tick().await;
             let journal = self.journal.health().failing;
             self.alarms.now("journal", "", journal.is_some(), journal);
-            let database = self.progress.trouble().failing;
-            self.alarms.now("database", "", database.is_some(), database);
+            let database = self.progress.standing();
+            let aside = (database.set_aside > 0).then(|| format!("{} entries set aside", database.set_aside));
+            self.alarms.now("database", "", database.failing.is_some(), database.failing);
+            self.alarms.now("database", "entries", aside.is_some(), aside);
             let seen = self.archive.write_errors.load(Ordering::Relaxed);
             self.alarms.now("recording", "disk", seen > errors, None);
             errors = seen;

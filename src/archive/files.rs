@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::Side;
 use super::tape::lay;
@@ -123,11 +123,6 @@ impl Files {
             codes = later;
         }
         Ok(())
-    }
-
-    /// Whether some of it may not be on disk although it was written.
-    pub(super) fn unsafe_on_disk(&self) -> bool {
-        self.parts.iter().any(|part| part.unsafe_on_disk.load(Ordering::Relaxed))
     }
 
     fn offset(&self, frame: u64) -> u64 {

@@ -1,7 +1,7 @@
-//! The seal: hash, side-car, names without `.part`, read-only, on the platter. In this order:
-//! the side-car with the hash takes the live one's place; audio and side-car are synced; the files
-//! get their names, the side-car last; the folder is synced; only then is it reported. A crash
-//! between two steps leaves a `.part`, which the next start finds.
+//! The seal: hash, side-car, names without `.part`, read-only, on the platter. In this order: the
+//! side-car gets the hash; audio and side-car are synced; the files get their names, the side-car
+//! last; the folder is synced; only then is it reported. A crash between two steps leaves a `.part`,
+//! which the next start finds.
 
 use std::fs::{self, File};
 use std::io;
@@ -25,6 +25,8 @@ use crate::time::Wall;
 /// From this many recordings on, one sync of the whole file system is cheaper than four of each.
 const GROUP: usize = 4;
 const MOST_AT_ONCE: usize = 256;
+/// A seal may wait this long for others to share its syncs with.
+const GATHERING: Duration = Duration::from_millis(200);
 /// After a failure (a full disk, say) the seal is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 const HASHED_AT_ONCE: usize = 64 * 1024;
@@ -80,8 +82,7 @@ impl Sealer {
                 incoming.recv_timeout(again_at.saturating_duration_since(Instant::now()))
             };
             let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
-            let mut group: Vec<Unsealed> = first.into_iter().collect();
-            group.extend(incoming.try_iter().take(MOST_AT_ONCE - 1));
+            let group = gather(first.ok(), incoming);
             let mut refused = self.seal(group);
             if ended || Instant::now() >= again_at {
                 refused.extend(self.seal(std::mem::take(&mut again)));
@@ -156,11 +157,24 @@ impl Sealer {
 
 /// One failed sync concerns each recording of its group.
 fn synced_or(synced: &Result<(), SealError>) -> Result<(), SealError> {
-    synced.as_ref().map(|()| ()).map_err(|error| SealError {
+    synced.as_ref().copied().map_err(|error| SealError {
         deed: error.deed,
         path: error.path.clone(),
         source: io::Error::from(error.source.kind()),
     })
+}
+
+/// The first and what comes soon after it.
+fn gather(first: Option<Unsealed>, incoming: &Receiver<Unsealed>) -> Vec<Unsealed> {
+    let mut group: Vec<Unsealed> = first.into_iter().collect();
+    let until = Instant::now() + GATHERING;
+    while !group.is_empty() && group.len() < MOST_AT_ONCE {
+        match incoming.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(unsealed) => group.push(unsealed),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    group
 }
 
 impl Unsealed {

@@ -14,15 +14,15 @@ use sha2::{Digest, Sha256};
 use super::files::{Part, part_index, part_name};
 use super::seal::{Unsealed, hash, hex};
 use super::sidecar::{LIVE_SIDE_CAR, Mark, SIDE_CAR, SideCar, millis};
-use super::writer::{Figures, Live};
-use super::{RecordingMeta, Verdict};
+use super::writer::{Figures, Live, Tell};
+use super::{Done, RecordingMeta, Verdict};
 use crate::audio::wav::{self, Format};
 use crate::call::CallId;
 use crate::time::Wall;
 
 /// Looks through all days, the newest first, and sends what is not sealed to the sealer. Calls in
 /// `live` are left alone.
-pub(super) fn run(root: &Path, live: &Live, figures: &Figures, seals: &Sender<Unsealed>) {
+pub(super) fn run(root: &Path, live: &Live, figures: &Figures, tell: &Tell, seals: &Sender<Unsealed>) {
     for folder in days(root).into_iter().flat_map(|day| newest_first(&day)) {
         let Some(call) = folder.file_name().and_then(|name| name.to_str()?.parse::<CallId>().ok()) else { continue };
         if live.ending() {
@@ -42,7 +42,12 @@ pub(super) fn run(root: &Path, live: &Live, figures: &Figures, seals: &Sender<Un
                 }
             }
             Ok(None) => {}
-            Err(error) => tracing::error!(%call, %error, "cannot repair what a crash left of a recording"),
+            Err(error) => {
+                figures.failed.fetch_add(1, Ordering::Relaxed);
+                let error = format!("cannot repair {}: {error}", folder.display());
+                tracing::error!(%call, error, "what a crash left of a recording stays as it is");
+                tell(Done::Failed { call, error });
+            }
         }
     }
 }

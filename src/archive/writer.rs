@@ -119,14 +119,15 @@ pub fn start(settings: Settings, tell: Tell) -> io::Result<Archive> {
     let (syncs, to_sync) = mpsc::sync_channel::<Arc<Part>>(SYNCS_WAITING);
 
     let sealer = seal::Sealer::new(settings.recordings.clone(), live.clone(), figures.clone(), tell.clone());
-    let (root, orphans, theirs, counts) = (settings.recordings.clone(), seals.clone(), live.clone(), figures.clone());
+    let (root, orphans, theirs) = (settings.recordings.clone(), seals.clone(), live.clone());
+    let (counts, teller) = (figures.clone(), tell.clone());
     let counted = figures.clone();
     let writer = Writer { settings, tell, seals, syncs, live, figures: figures.clone(), recordings: BTreeMap::new() };
     let threads = vec![
         spawn("writer", move || writer.run(&incoming))?,
         spawn("sealer", move || sealer.run(&to_seal))?,
         spawn("syncer", move || sync_all(&to_sync, &counted))?,
-        spawn("sweep", move || sweep::run(&root, &theirs, &counts, &orphans))?,
+        spawn("sweep", move || sweep::run(&root, &theirs, &counts, &teller, &orphans))?,
     ];
     Ok(Archive { orders, figures, threads })
 }

@@ -182,7 +182,7 @@ impl Timeline {
             Step::Duplicate => None,
             Step::Overtaken { behind } => self.catch_up(packet, behind),
             Step::Next { missing } if packet.len == 0 => self.pass_over(packet, missing),
-            Step::Next { missing } => self.follow(rest, missing),
+            Step::Next { missing } => self.follow(packet, missing),
             Step::Restart { .. } if packet.len == 0 => None,
             Step::Restart { missing, why } => self.restart(rest, missing, why),
         }
@@ -204,11 +204,10 @@ impl Timeline {
         None
     }
 
-    fn follow(&mut self, rest: &[Heard], missing: i64) -> Option<Placed> {
-        let packet = rest.first()?;
+    fn follow(&mut self, packet: &Heard, missing: i64) -> Option<Placed> {
         let source = self.source.as_mut()?;
         let first = source.advance(missing);
-        let error = source.error(rest, self.opened);
+        let error = source.error(packet, self.opened);
         let hole = source.position(packet).saturating_sub(self.end);
         let shift = if error.abs() <= STILL {
             0

@@ -75,6 +75,7 @@ impl Switchboard {
             return;
         };
         self.queue.leave(&call);
+        self.note(id, format!("ended by {:?}: {}", cause.by(), cause.as_str()));
         self.timers.clear_call(id);
         for leg in [Some(call.leg()), call.seat_leg()].into_iter().flatten() {
             self.legs.remove(&leg);
@@ -106,10 +107,14 @@ impl Switchboard {
         for id in calls {
             self.end(now, id, Cause::Shutdown);
         }
+        let callbacks: Vec<CallId> = self.callbacks.keys().copied().collect();
+        for id in callbacks {
+            self.callback_over(now, id, None);
+        }
         let features: Vec<LegId> = self.features.keys().copied().collect();
         for leg in features {
             self.feature_over(now, leg);
-            self.feature_gone(leg);
+            self.feature_gone(now, leg);
         }
     }
 }

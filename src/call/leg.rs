@@ -4,13 +4,16 @@
 use super::ending::Cause;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{CallId, Failure, LegId, Loss};
+use super::{CallId, Failure, LegId, Loss, Output};
 use crate::time::Now;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Citizen(CallId),
     Seat(CallId),
+    /// The seat that calls a missed caller back, and that caller, until they talk.
+    CallbackSeat(CallId),
+    CallbackCitizen(CallId),
     /// A seat's phone that dialled a feature code.
     Feature,
 }
@@ -31,8 +34,10 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.citizen_event(now, call, event),
             Some(Role::Seat(call)) => self.seat_event(now, call, event),
+            Some(Role::CallbackSeat(call)) => self.callback_seat_event(now, call, event),
+            Some(Role::CallbackCitizen(call)) => self.callback_citizen_event(now, call, event),
             Some(Role::Feature) => match event {
-                LegEvent::Failed(_) | LegEvent::HungUp => self.feature_gone(leg),
+                LegEvent::Failed(_) | LegEvent::HungUp => self.feature_gone(now, leg),
                 LegEvent::Lost(_) => self.feature_over(now, leg),
                 LegEvent::Ringing | LegEvent::Answered | LegEvent::Held | LegEvent::Resumed => {}
             },
@@ -44,7 +49,7 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.heard(call, token),
             Some(Role::Feature) => self.feature_told(now, leg, token),
-            Some(Role::Seat(_)) | None => {}
+            Some(Role::Seat(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_)) | None => {}
         }
     }
 
@@ -75,7 +80,11 @@ impl Switchboard {
             (Stage::Talking(_), LegEvent::Held) => self.seat_holds(now, id, true),
             (Stage::Talking(_), LegEvent::Resumed) => self.seat_holds(now, id, false),
             (Stage::Talking(_), LegEvent::HungUp) => self.seat_hangs_up(now, id),
-            (Stage::Talking(_), LegEvent::Lost(why)) => self.seat_lost(now, id, why),
+            (Stage::Talking(talk), LegEvent::Lost(why)) => {
+                // Its dialog may still stand at the other end.
+                self.out.push(Output::HangUp { leg: talk.leg });
+                self.seat_lost(now, id, why);
+            }
             (Stage::Talking(_), LegEvent::Failed(_)) => self.seat_lost(now, id, Loss::Session),
             (Stage::Talking(_), LegEvent::Ringing | LegEvent::Answered) => {}
 

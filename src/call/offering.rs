@@ -1,7 +1,7 @@
 //! A seat is rung for a caller: it answers, or the caller goes back to the head of the queue. R11, R16.
 
 use super::leg::Role;
-use super::live::{Answered, Offer, Stage, Talk};
+use super::live::{Answered, Offer, Stage, Talk, millis};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{CallId, Failure, Output, Participant, SeatNo, SeatState, Target, alarms, record};
@@ -107,6 +107,9 @@ impl Switchboard {
             left: None,
             result: "joined".into(),
         });
+        let text =
+            format!("seat {} answered, {} ms after the call came in", offer.seat.0, millis(call.waited(now.mono)));
+        self.out.push(Output::Note { call: id, text });
         if call.answer.is_none() {
             let ticket = record::open_ticket(now, call, &offer, seat, self.settings.prefix_of(&call.centre));
             self.out.push(Output::OpenRecording {

@@ -7,7 +7,6 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::live::{Call, Stage};
-use super::seat::Seat;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{CallId, SeatNo, alarms};
@@ -37,6 +36,10 @@ pub(super) struct Queue {
 impl Queue {
     pub fn iter(&self) -> btree_set::Iter<'_, Place> {
         self.places.iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.places.len()
     }
 
     /// Whether anybody has joined since the last time.
@@ -75,36 +78,30 @@ impl Switchboard {
     /// Offers ready seats to waiting callers until one of the two has run out.
     pub(super) fn serve_queue(&mut self, now: Now) {
         let mut place = None;
-        let mut unserved = BTreeSet::new();
-        while let Some((next, seat)) = self.next_pair(now, place, &mut unserved) {
+        while let Some((next, seat)) = self.next_pair(now, place) {
             place = Some(next);
             self.offer(now, next.call, &seat);
         }
     }
 
     /// The next caller behind `place` for whom a seat is ready, and the seat that was idle longest.
-    /// `unserved` keeps the skills that have been looked for in vain, so that a long queue costs little.
-    fn next_pair(
-        &self,
-        now: Now,
-        place: Option<Place>,
-        unserved: &mut BTreeSet<(String, usize)>,
-    ) -> Option<(Place, SeatNo)> {
+    fn next_pair(&self, now: Now, place: Option<Place>) -> Option<(Place, SeatNo)> {
         if self.desk.nobody_ready() {
             return None;
         }
+        // Skills that have been looked for in vain, so that a long queue costs little.
+        let mut unserved: BTreeSet<(&str, usize)> = BTreeSet::new();
         for place in self.queue.after(place) {
             let Some(call) = self.calls.get(&place.call) else {
                 continue;
             };
-            let skill = &call.route.skill;
-            let waited = call.waited(now.mono);
-            let search = (skill.clone(), self.settings.overflow_open(skill, waited, now.wall));
+            let (skill, waited) = (call.route.skill.as_str(), call.waited(now.mono));
+            let search = (skill, self.settings.overflow_open(skill, waited, now.wall));
             if unserved.contains(&search) {
                 continue;
             }
-            let found = self.desk.longest_idle(|seat| self.settings.serves(&seat.skills, skill, waited, now.wall));
-            if let Some(seat) = found {
+            let mut groups = self.settings.groups(skill, waited, now.wall);
+            if let Some(seat) = groups.find_map(|group| self.desk.longest_idle(|seat| group.has(seat))) {
                 return Some((*place, seat.clone()));
             }
             unserved.insert(search);
@@ -141,8 +138,8 @@ impl Switchboard {
             return;
         }
         let staffed = |skill: &str| {
-            let serves = |seat: &Seat| self.settings.serves(&seat.settings.skills, skill, Duration::MAX, now.wall);
-            self.desk.iter().any(|(_, seat)| seat.staffed() && serves(seat))
+            let mut groups = self.settings.groups(skill, Duration::MAX, now.wall);
+            groups.any(|group| self.desk.iter().any(|(_, seat)| seat.staffed() && group.has(&seat.settings)))
         };
         let calls = self.queue.iter().filter_map(|place| self.calls.get(&place.call));
         let waiting: BTreeSet<&str> = calls.map(|call| call.route.skill.as_str()).collect();

@@ -25,7 +25,7 @@ pub struct Settings {
     pub ring_time: Duration,
     /// Unanswered seats of one caller after which an alarm is raised.
     pub unanswered_alarm: u32,
-    /// T_wrap: time for the ticket after a call (话后整理); zero for none.
+    /// T_wrap: time for the ticket after a call (话后整理), of seats without their own; zero for none.
     pub wrap_up: Duration,
     pub after_wrap_up: AfterWrapUp,
     /// Time between two announcements to a waiting caller.
@@ -77,6 +77,15 @@ pub struct SeatSettings {
     pub kind: SeatKind,
     pub centre: String,
     pub skills: BTreeSet<String>,
+    /// Its own T_wrap.
+    pub wrap_up: Option<Duration>,
+}
+
+impl SeatSettings {
+    /// Whether the queue offers it callers of this group; a leader is only ever invited.
+    fn answers(&self, group: &str) -> bool {
+        self.kind != SeatKind::Leader && self.skills.contains(group)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -110,10 +119,11 @@ pub struct SkillSettings {
     pub centre: String,
     /// Higher is served first; within one priority the oldest caller.
     pub priority: u8,
-    /// Groups whose seats may serve a caller of this skill too, each after its time in the queue.
+    /// Groups whose seats may serve a caller of this skill too, each after its time in the queue; the
+    /// first that has a seat is taken.
     pub overflow: Vec<Overflow>,
-    /// The same by night; empty: as by day.
-    pub night_overflow: Vec<Overflow>,
+    /// The same by night; None: as by day.
+    pub night_overflow: Option<Vec<Overflow>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,11 +195,11 @@ impl Settings {
         opens.filter(|at| *at > now.mono).min()
     }
 
-    /// Whether a seat of these skills may serve a caller of `skill` who has waited so long. A skill
-    /// that a reload has removed is everybody's: its callers are still served.
-    pub(super) fn serves(&self, seat: &BTreeSet<String>, skill: &str, waited: Duration, at: Wall) -> bool {
-        let open = |group: &Overflow| group.after <= waited && seat.contains(&group.to);
-        !self.skills.contains_key(skill) || seat.contains(skill) || self.overflow(skill, at).iter().any(open)
+    /// The groups whose seats may serve a caller of `skill` who has waited so long, best first.
+    pub(super) fn groups<'a>(&'a self, skill: &'a str, waited: Duration, at: Wall) -> impl Iterator<Item = Group<'a>> {
+        let own = if self.skills.contains_key(skill) { Group::Of(skill) } else { Group::Everybody };
+        let open = self.overflow(skill, at).iter().filter(move |group| group.after <= waited);
+        std::iter::once(own).chain(open.map(|group| Group::Of(&group.to)))
     }
 
     fn overflow(&self, skill: &str, at: Wall) -> &[Overflow] {
@@ -197,7 +207,23 @@ impl Settings {
             return &[];
         };
         let night = self.night.is_some_and(|night| night.holds(local(at).time()));
-        if night && !settings.night_overflow.is_empty() { &settings.night_overflow } else { &settings.overflow }
+        settings.night_overflow.as_ref().filter(|_| night).unwrap_or(&settings.overflow)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Group<'a> {
+    Of(&'a str),
+    /// Of a skill that a reload has removed: its callers are still served.
+    Everybody,
+}
+
+impl Group<'_> {
+    pub fn has(self, seat: &SeatSettings) -> bool {
+        match self {
+            Self::Of(group) => seat.answers(group),
+            Self::Everybody => seat.kind != SeatKind::Leader,
+        }
     }
 }
 

@@ -120,7 +120,6 @@ impl Switchboard {
         };
         let (no, leg) = (talk.seat.clone(), talk.leg);
         self.legs.remove(&leg);
-        self.out.push(Output::HangUp { leg });
         self.back_to_queue(now, id, why.as_str());
         self.desk.update(&no, |seat| seat.last_call = Some(id));
         self.free_seat(now, &no, SeatState::Busy, Some(why.as_str()));

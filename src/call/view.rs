@@ -47,6 +47,8 @@ pub struct SeatView {
     pub reason: Option<String>,
     pub since: Wall,
     pub reachable: bool,
+    /// Its phone is being told the outcome of so many feature codes, and is not rung meanwhile.
+    pub feature_legs: u32,
     #[serde(skip)]
     pub call: Option<CallId>,
 }
@@ -102,6 +104,7 @@ impl Switchboard {
             reason: seat.reason.clone(),
             since: seat.since.wall,
             reachable: seat.reachable,
+            feature_legs: seat.feature_legs,
             call: seat.call,
         };
         self.desk.iter().map(view).collect()
@@ -110,7 +113,9 @@ impl Switchboard {
     /// The call that a leg belongs to, while it lives.
     pub fn call_of(&self, leg: LegId) -> Option<CallId> {
         match self.legs.get(&leg)? {
-            Role::Citizen(call) | Role::Seat(call) => Some(*call),
+            Role::Citizen(call) | Role::Seat(call) | Role::CallbackSeat(call) | Role::CallbackCitizen(call) => {
+                Some(*call)
+            }
             Role::Feature => None,
         }
     }
@@ -123,6 +128,11 @@ impl Switchboard {
     /// Live calls, without the cost of looking at them.
     pub fn live(&self) -> usize {
         self.calls.len()
+    }
+
+    /// How many callers wait without a seat being rung for them.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
     }
 
     pub fn draining(&self) -> bool {

@@ -162,7 +162,7 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        if call.connected || call.answer.is_some() {
+        if call.connected {
             return;
         }
         let was_audible = std::mem::replace(&mut call.audible, true);

@@ -10,6 +10,7 @@ use super::ports::PortRange;
 use super::rows::{Reader, Row};
 use super::{Fault, values};
 use crate::rules::numbers::AreaCode;
+use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
 
 /// `[server]`.
@@ -31,6 +32,10 @@ pub struct ServerSettings {
     /// Digest realm.
     #[serde(deserialize_with = "values::name")]
     pub realm: String,
+    /// What seats' phones are challenged with, in this order. Many phones give up on a challenge that
+    /// they do not know, even beside one that they do; so SHA-256 is for halls whose phones have it.
+    #[serde(deserialize_with = "digest")]
+    pub digest: Vec<Algorithm>,
     /// Where the API, health and metrics listen.
     pub http: SocketAddr,
     /// `http://` address to which alarms are posted.
@@ -53,6 +58,9 @@ pub struct ServerSettings {
     pub greeting: bool,
     pub notice: bool,
     pub recording_format: RecordingFormat,
+    /// What `hotline trace` can look back on, MiB on disk; 0 keeps none.
+    #[serde(deserialize_with = "values::bounded::<0, 1_048_576, _>")]
+    pub trace_mib: u64,
 }
 
 impl Default for ServerSettings {
@@ -64,6 +72,7 @@ impl Default for ServerSettings {
             area_code: AreaCode::jingdezhen(),
             user_agent: "hotline".into(),
             realm: "hotline".into(),
+            digest: vec![Algorithm::Md5],
             http: SocketAddr::from(([127, 0, 0, 1], 8080)),
             alarm_webhook: None,
             rtp_ports: PortRange { first: 20000, last: 29999 },
@@ -75,6 +84,7 @@ impl Default for ServerSettings {
             greeting: true,
             notice: true,
             recording_format: RecordingFormat::Alaw,
+            trace_mib: 256,
         }
     }
 }
@@ -270,4 +280,15 @@ fn webhook<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Erro
     } else {
         Err(D::Error::custom("must begin with http://"))
     }
+}
+
+fn digest<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Algorithm>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    let known = |name: &String| match name.to_ascii_uppercase().as_str() {
+        "MD5" => Ok(Algorithm::Md5),
+        "SHA-256" => Ok(Algorithm::Sha256),
+        _ => Err(D::Error::custom(format!("`{name}` is neither MD5 nor SHA-256"))),
+    };
+    let algorithms = names.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    if algorithms.is_empty() { Err(D::Error::custom("at least one of MD5 and SHA-256")) } else { Ok(algorithms) }
 }

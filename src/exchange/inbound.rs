@@ -29,7 +29,7 @@ impl Exchange {
         let Some(trunk) = self.settings.trunks.get(index).cloned() else { return };
         let busy = self.legs.values().filter(|leg| leg.trunk == Some(index) && !leg.is_over()).count();
         let full = u32::try_from(busy).map_or(true, |busy| busy >= trunk.channels);
-        let port = if full { None } else { self.ports.take() };
+        let port = if full { None } else { self.take_port(flow.listener) };
         let Some(port) = port else {
             self.counters.no_port += u64::from(!full);
             self.carry_out(now, call::Output::Alarm { name: "overload", subject: trunk.name.clone(), active: true });
@@ -77,7 +77,7 @@ impl Exchange {
         let Some(ask) = self.settings.features.get(&dialled).cloned() else {
             return self.transactions.respond(now.mono, tx, invite.respond(404));
         };
-        let Some(port) = self.ports.take() else {
+        let Some(port) = self.take_port(flow.listener) else {
             self.counters.no_port += 1;
             return self.transactions.respond(now.mono, tx, invite.respond(503));
         };
@@ -104,7 +104,7 @@ impl Exchange {
         let Some(session) =
             Session::incoming(now.mono, &mut self.transactions, tx, flow, invite, settings, tag.clone())
         else {
-            self.ports.give_back(port);
+            self.give_port_back(flow.listener, port);
             return None;
         };
         self.next_leg += 1;
@@ -133,6 +133,18 @@ impl Exchange {
         }
         self.open_media(id);
         self.settle(now, LegKey { leg: id, branch: 0 });
+    }
+
+    pub(super) fn take_port(&mut self, listener: ListenerId) -> Option<u16> {
+        let pool = self.settings.listener(listener)?.pool;
+        self.ports.get_mut(pool)?.take()
+    }
+
+    pub(super) fn give_port_back(&mut self, listener: ListenerId, port: u16) {
+        let Some(pool) = self.settings.listener(listener).map(|listener| listener.pool) else { return };
+        if let Some(pool) = self.ports.get_mut(pool) {
+            pool.give_back(port);
+        }
     }
 
     /// How a leg on this listener speaks of itself; a seat's phone gets plain defaults.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::call::mix_plan as media;
 use crate::call::{self, CallId, Failure, LegId, Loss};
-use crate::media;
 use crate::sip::flow::{Flow, ListenerId};
 use crate::sip::message::{Method, Name, Request};
-use crate::sip::sdp::{Agreed, Direction};
+use crate::sip::sdp::Agreed;
 use crate::sip::session::{Event, Lost, Session};
 use crate::sip::transactions::{ClientTx, ServerTx, Transactions};
 use crate::time::{Mono, Now};
@@ -274,7 +274,8 @@ impl Exchange {
     pub(super) fn free_port(&mut self, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let port = std::mem::take(&mut leg.port);
-        self.ports.give_back(port);
+        let listener = leg.listener;
+        self.give_port_back(listener, port);
     }
 
     fn forget(&mut self, id: LegId) {
@@ -311,12 +312,6 @@ impl Exchange {
 /// What the media thread must know of an agreement.
 fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
     let silent = agreed.remote.ip().is_unspecified() || agreed.remote.port() == 0;
-    let (they_send, they_receive) = match agreed.their_direction {
-        Direction::SendRecv => (true, true),
-        Direction::SendOnly => (true, false),
-        Direction::RecvOnly => (false, true),
-        Direction::Inactive => (false, false),
-    };
     media::LegMedia {
         remote: (!silent).then_some(agreed.remote),
         remote_rtcp: (!silent).then_some(agreed.remote_rtcp),
@@ -325,8 +320,8 @@ fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
         events_out: agreed.events_out,
         events_in: agreed.events_in,
         ptime: agreed.ptime,
-        send: they_receive && !silent,
-        receive: they_send && !agreed.on_hold,
+        send: agreed.our_direction.sends() && !silent,
+        receive: agreed.our_direction.receives(),
         generation,
     }
 }

@@ -11,9 +11,11 @@ use super::{Exchange, Output};
 
 impl Exchange {
     pub(super) fn dial(&mut self, now: Now, call: CallId, leg: LegId, target: &Target, caller: &Caller, label: &str) {
-        let Target::Seat(seat) = target;
+        let Target::Seat(seat) = target else {
+            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+        };
         let phones = self.phones(now, seat);
-        let Some(port) = phones.first().and_then(|_| self.ports.take()) else {
+        let Some(port) = phones.first().and_then(|(flow, _)| self.take_port(flow.listener)) else {
             self.counters.no_port += u64::from(!phones.is_empty());
             return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
         };

@@ -27,6 +27,8 @@ pub struct Listener {
     pub media_bind: IpAddr,
     pub serves_trunks: bool,
     pub serves_seats: bool,
+    /// Which of the settings' port ranges its legs take from.
+    pub pool: usize,
 }
 
 /// An address range a trunk calls from; without a port, any.
@@ -90,8 +92,8 @@ pub struct SeatLine {
 pub struct Settings {
     /// `ListenerId(n)` is the n-th.
     pub listeners: Vec<Listener>,
-    /// First and last RTP port, on whatever address.
-    pub ports: (u16, u16),
+    /// First and last RTP port of each range; listeners that bind RTP to one address share one.
+    pub pools: Vec<(u16, u16)>,
     pub trunks: Vec<Trunk>,
     pub seats: Vec<SeatLine>,
     /// Digest realm.

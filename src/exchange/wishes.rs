@@ -1,7 +1,7 @@
 //! Carries out what the switchboard wants, one wish at a time, and brings media's reports to it.
 
+use crate::call::mix_plan::{Command, Report};
 use crate::call::{self, LegId, Loss, Output as Wish, Refusal};
-use crate::media::{Command, Report};
 use crate::sip::message::Name;
 use crate::time::Now;
 
@@ -50,6 +50,8 @@ impl Exchange {
             | Wish::MarkInvalid { .. }
             | Wish::Missed(_)
             | Wish::SeatChanged { .. }
+            | Wish::WantCallback { .. }
+            | Wish::CalledBack { .. }
             | Wish::Alarm { .. }
             | Wish::Note { .. }) => self.outputs.push_back(Output::Call(wish)),
         }

@@ -24,11 +24,14 @@ pub const INBOX: usize = 8_192;
 /// Events handled in one go before what they caused is carried out.
 const BATCH: usize = 64;
 
+/// Reads from the exchange at one instant.
+pub type Look = Box<dyn FnOnce(Now, &Exchange) + Send>;
+
 /// What reaches the loop.
 pub enum Event {
     Input(Input),
     /// A look at the exchange for the API, from inside the loop.
-    Look(Box<dyn FnOnce(Now, &Exchange) + Send>),
+    Look(Look),
     /// A peer opened a TCP connection; what is to go to it goes into the queue.
     Accepted {
         flow: Flow,

@@ -118,9 +118,8 @@ impl Transactions {
         add_to_tag(&mut response, &tag);
         let tx = self.open_server(now, back, key, None, &request, true);
         self.respond(now, tx, response);
-        let unanswered = self.servers.get(&invite).is_some_and(|server| {
-            !server.inside && server.state == ServerState::Invite(invite_server::State::Proceeding)
-        });
+        let proceeding = ServerState::Invite(invite_server::State::Proceeding);
+        let unanswered = self.servers.get(&invite).is_some_and(|server| server.state == proceeding);
         if unanswered {
             self.tell(Event::Cancel { invite, request });
         }

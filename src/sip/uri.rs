@@ -258,9 +258,12 @@ const NEVER_ALONE: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 
 fn same_params(a: &Params, b: &Params) -> bool {
     let agrees = |one: &Params, other: &Params| {
-        one.0.iter().all(|(name, value)| match other.get(name) {
-            Some(twin) => same_value(value.as_deref(), twin),
-            None => !NEVER_ALONE.iter().any(|strict| strict.eq_ignore_ascii_case(name)),
+        one.0.iter().all(|(name, value)| {
+            let mut twins = other.0.iter().filter(|(twin, _)| twin.eq_ignore_ascii_case(name)).peekable();
+            match twins.peek() {
+                Some(_) => twins.any(|(_, twin)| same_value(value.as_deref(), twin.as_deref())),
+                None => !NEVER_ALONE.iter().any(|strict| strict.eq_ignore_ascii_case(name)),
+            }
         })
     };
     agrees(a, b) && agrees(b, a)

@@ -14,6 +14,8 @@ use crate::call::CallId;
 pub struct Pace {
     /// Entries in one transaction at most.
     pub batch: usize,
+    /// From the begin of one transaction to that of the next at least, so that entries share one under load.
+    pub gap: Duration,
     /// First pause after a failure; doubled up to `longest`.
     pub first: Duration,
     pub longest: Duration,
@@ -27,6 +29,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             batch: 512,
+            gap: Duration::from_millis(5),
             first: Duration::from_millis(20),
             longest: Duration::from_secs(1),
             keep: Duration::from_secs(30 * 24 * 3600),
@@ -46,34 +49,37 @@ pub struct Applier {
 #[derive(Clone)]
 pub struct Progress {
     applied: watch::Receiver<u64>,
-    trouble: Arc<Mutex<Trouble>>,
+    standing: Arc<Mutex<Standing>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trouble {
+pub struct Standing {
     /// Since the database last failed: what it said.
     pub failing: Option<String>,
     /// Entries set aside in this run because the tables would not take them.
     pub set_aside: usize,
+    /// Transactions of this run.
+    pub batches: u64,
 }
 
 impl Applier {
     /// Starts on the tokio runtime that this is called in.
     pub fn start<S: Store>(journal: &Journal, store: Arc<S>, clock: Clock, pace: Pace) -> Self {
         let (told, applied) = watch::channel(0);
-        let trouble = Arc::new(Mutex::new(Trouble::default()));
+        let standing = Arc::new(Mutex::new(Standing::default()));
         let run = Run {
             journal: journal.clone(),
             store,
             clock,
             pace,
             told,
-            trouble: trouble.clone(),
+            standing: standing.clone(),
             position: None,
             met: false,
+            not_before: tokio::time::Instant::now(),
         };
         let task = tokio::spawn(run.run());
-        Self { progress: Progress { applied, trouble }, journal: journal.clone(), task }
+        Self { progress: Progress { applied, standing }, journal: journal.clone(), task }
     }
 
     pub fn progress(&self) -> Progress {
@@ -103,8 +109,8 @@ impl Progress {
         self.applied.wait_for(|applied| *applied >= seq).await.is_ok()
     }
 
-    pub fn trouble(&self) -> Trouble {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -114,11 +120,13 @@ struct Run<S> {
     clock: Clock,
     pace: Pace,
     told: watch::Sender<u64>,
-    trouble: Arc<Mutex<Trouble>>,
+    standing: Arc<Mutex<Standing>>,
     /// Where the database stands; None: it must be asked.
     position: Option<u64>,
     /// The database was met in this run.
     met: bool,
+    /// When the next transaction may begin.
+    not_before: tokio::time::Instant,
 }
 
 impl<S: Store> Run<S> {
@@ -132,15 +140,15 @@ impl<S: Store> Run<S> {
             match step {
                 Ok(true) => {
                     pause = self.pace.first;
-                    self.note(|trouble| trouble.failing = None);
+                    self.note(|standing| standing.failing = None);
                 }
                 Ok(false) => return,
                 Err(error) => {
                     self.position = None;
-                    if self.trouble().failing.is_none() {
+                    if self.standing().failing.is_none() {
                         tracing::warn!(%error, "the database does not follow the journal");
                     }
-                    self.note(|trouble| trouble.failing = Some(error));
+                    self.note(|standing| standing.failing = Some(error));
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(self.pace.longest);
                 }
@@ -164,6 +172,8 @@ impl<S: Store> Run<S> {
         if tail.wait(after).await.is_err() {
             return (tail, Ok(false));
         }
+        tokio::time::sleep_until(self.not_before).await;
+        self.not_before = tokio::time::Instant::now() + self.pace.gap;
         let most = self.pace.batch;
         let read = tokio::task::spawn_blocking(move || {
             let stretch = tail.read(after, most);
@@ -179,7 +189,10 @@ impl<S: Store> Run<S> {
         };
         match self.store.apply(self.journal.name(), after, &stretch.records, stretch.upto).await {
             Ok(set_aside) => {
-                self.note(|trouble| trouble.set_aside += set_aside);
+                self.note(|standing| {
+                    standing.set_aside += set_aside;
+                    standing.batches += 1;
+                });
                 self.arrive(stretch.upto);
                 (tail, Ok(true))
             }
@@ -217,12 +230,12 @@ impl<S: Store> Run<S> {
         }
     }
 
-    fn trouble(&self) -> Trouble {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, change: impl FnOnce(&mut Trouble)) {
-        change(&mut self.trouble.lock().unwrap_or_else(PoisonError::into_inner));
+    fn note(&self, change: impl FnOnce(&mut Standing)) {
+        change(&mut self.standing.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

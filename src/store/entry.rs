@@ -22,6 +22,8 @@ pub enum Entry {
     LegGone(LegGone),
     /// An answered call ended. Makes up for a lost `Answered`: the ticket is opened here if it is not yet.
     Closed(Box<CallRecord>),
+    /// The seat marked an ended call as a bad one (R35): its ticket is closed as invalid.
+    Invalid(MarkedInvalid),
     Missed(Box<MissedCall>),
     Sealed(Box<Sealed>),
     /// No recording of this call, or not of all of it (R65).
@@ -55,6 +57,14 @@ pub struct LegGone {
     pub call: CallId,
     #[serde(with = "leg_number")]
     pub leg: LegId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MarkedInvalid {
+    #[serde(with = "call_id_text")]
+    pub call: CallId,
+    pub at: Wall,
+    pub reason: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

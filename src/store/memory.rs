@@ -198,6 +198,7 @@ impl Tables {
             Entry::Answered(opened) => self.answered(record.number.as_deref(), opened),
             Entry::Closed(ended) => self.closed(record.number.as_deref(), ended),
             Entry::Missed(missed) => self.missed(missed),
+            Entry::Invalid(marked) => self.invalid(marked.call, &marked.reason),
             Entry::Sealed(sealed) => {
                 self.sealed.retain(|other| other.path != sealed.path);
                 self.sealed.push((**sealed).clone());
@@ -260,10 +261,16 @@ impl Tables {
         self.answered(number, &record.opened);
         if let Some(ticket) = self.tickets.get_mut(&record.opened.call) {
             ticket.ended.get_or_insert_with(|| Ended::from(record));
-            if let Some(why) = record.invalid.as_ref().filter(|_| ticket.invalid.is_none()) {
-                ticket.state = TicketState::Invalid;
-                ticket.invalid = Some(why.clone());
-            }
+        }
+        if let Some(why) = &record.invalid {
+            self.invalid(record.opened.call, why);
+        }
+    }
+
+    fn invalid(&mut self, call: CallId, why: &str) {
+        if let Some(ticket) = self.tickets.get_mut(&call).filter(|ticket| ticket.invalid.is_none()) {
+            ticket.state = TicketState::Invalid;
+            ticket.invalid = Some(why.to_owned());
         }
     }
 
@@ -282,7 +289,12 @@ impl Tables {
         match (open, state) {
             (Some(task), Some(state)) => task.state = state,
             (None, Some(state)) => {
-                self.callbacks.push(CallbackTask { task: missed.call, caller: caller.clone(), state });
+                self.callbacks.push(CallbackTask {
+                    task: missed.call,
+                    caller: caller.clone(),
+                    code: missed.original_code.clone().unwrap_or_default(),
+                    state,
+                });
             }
             (_, None) => {}
         }

@@ -40,7 +40,7 @@ impl LeastDelay {
         }
     }
 
-    /// The least delay as it would be now; None where nothing was heard within the window.
+    /// The least delay as it would be now; None before the first packet.
     pub(super) fn estimate(&mut self, now: i64) -> Option<i64> {
         self.forget(now);
         self.spans.iter().map(|(_, seen, least)| least.saturating_add(self.drift.over(now.saturating_sub(*seen)))).min()
@@ -51,10 +51,17 @@ impl LeastDelay {
         self.drift.report(ntp, timestamp);
     }
 
+    /// Drops what is older than the window. The last one stays: after a long silence the first packets
+    /// may all be late, and the least delay has risen by no more than a crystal can drift.
     fn forget(&mut self, now: i64) {
         let oldest = now.saturating_sub(self.span().saturating_mul(SPANS as i64));
-        while self.spans.front().is_some_and(|(_, seen, _)| *seen < oldest) {
+        while self.spans.len() > 1 && self.spans.front().is_some_and(|(_, seen, _)| *seen < oldest) {
             self.spans.pop_front();
+        }
+        if let Some((begin, seen, least)) = self.spans.front_mut().filter(|(_, seen, _)| *seen < oldest) {
+            let silent = now.saturating_sub(*seen);
+            let risen = self.drift.ppb.unwrap_or(PLAUSIBLE).saturating_mul(silent) / 1_000_000_000;
+            (*begin, *seen, *least) = (now, now, least.saturating_add(risen));
         }
     }
 

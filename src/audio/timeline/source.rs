@@ -127,16 +127,10 @@ impl Source {
         self.sequence - i64::from(behind)
     }
 
-    /// By how much the offset in use is too small, now that the first packet of `rest` is here.
-    pub(super) fn error(&mut self, rest: &[Heard], opened: Mono) -> i64 {
-        let Some(packet) = rest.first() else { return 0 };
+    /// By how much the offset in use is too small, now that `packet` is here.
+    pub(super) fn error(&mut self, packet: &Heard, opened: Mono) -> i64 {
         let now = sample_at(opened, packet.arrival);
-        let delay = self.delay_of(packet, opened);
-        if self.delay.estimate(now).is_none() {
-            // After a long silence one packet may be anything; its batch knows better.
-            self.delay.push(now, self.quickest(rest, opened).unwrap_or(delay));
-        }
-        self.delay.push(now, delay);
+        self.delay.push(now, self.delay_of(packet, opened));
         self.delay.estimate(now).map_or(0, |least| least.saturating_sub(self.offset))
     }
 

@@ -113,6 +113,7 @@ impl Book {
             (Entry::Answered(_), None)
             | (
                 Entry::Sealed(_)
+                | Entry::Invalid(_)
                 | Entry::RecordingFailed(_)
                 | Entry::Seat(_)
                 | Entry::Alarm(_)

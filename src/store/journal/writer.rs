@@ -100,6 +100,7 @@ impl Writer {
             Entry::Leg(_)
             | Entry::LegGone(_)
             | Entry::Missed(_)
+            | Entry::Invalid(_)
             | Entry::Sealed(_)
             | Entry::RecordingFailed(_)
             | Entry::Seat(_)
@@ -134,7 +135,6 @@ impl Writer {
         match self.write() {
             Ok(()) => self.acknowledge(),
             Err(error) => {
-                self.abandon();
                 *self.shared.failing.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                 self.refuse(&error);
                 self.failed = Some((error, Instant::now() + self.options.retry));
@@ -152,24 +152,44 @@ impl Writer {
             Some(segment) if segment.length < self.options.segment_bytes => segment,
             Some(_) | None => self.begin()?,
         };
-        let segment = self.segment.insert(segment);
-        let path = &segment.path;
-        segment.file.write_all(&bytes).map_err(|source| disk("write", path, source))?;
-        segment.file.sync_data().map_err(|source| disk("sync", path, source))?;
-        segment.length += u64::try_from(bytes.len()).unwrap_or(0);
+        self.segment = Some(self.extend(segment, &bytes)?);
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
-        // A file that somebody removed takes writes for ever and keeps none.
-        let links = segment.file.metadata().map_err(|source| disk("look at", path, source))?.nlink();
-        if links == 0 {
-            return Err(disk("find", path, std::io::ErrorKind::NotFound.into()));
-        }
         Ok(())
+    }
+
+    /// The segment comes back if it can still be written to. After a failed sync nobody can tell
+    /// what of the group is on disk (the kernel may have dropped the pages), so the group is
+    /// written again, to another file; what did get there is found twice, under the same place
+    /// in the journal, and counts once.
+    fn extend(&mut self, mut segment: Segment, bytes: &[u8]) -> Result<Segment, JournalError> {
+        let failed = |deed, segment: &Segment, source| disk(deed, &segment.path, source);
+        if let Err(source) = segment.file.write_all(bytes) {
+            let error = failed("write", &segment, source);
+            // A full disk: the torn piece goes, and the file serves on. Else a reader skips the piece.
+            self.segment = segment.file.set_len(segment.length).is_ok().then_some(segment);
+            return Err(error);
+        }
+        segment.file.sync_data().map_err(|source| failed("sync", &segment, source))?;
+        // A file that somebody removed takes writes for ever and keeps none.
+        match segment.file.metadata() {
+            Ok(data) if data.nlink() == 0 => Err(failed("find", &segment, std::io::ErrorKind::NotFound.into())),
+            Err(source) => Err(failed("look at", &segment, source)),
+            Ok(_) => {
+                segment.length += u64::try_from(bytes.len()).unwrap_or(0);
+                Ok(segment)
+            }
+        }
     }
 
     /// A new segment, with the book at its head, and its name on disk.
     fn begin(&mut self) -> Result<Segment, JournalError> {
         let dir = &self.shared.dir;
-        fs::create_dir_all(dir).map_err(|source| disk("create", dir, source))?;
+        match fs::create_dir(dir) {
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(disk("create", dir, source));
+            }
+            Ok(()) | Err(_) => {}
+        }
         let path = segments::path(dir, self.next_segment);
         self.book.at = (self.clock)();
         let head = head_line(&self.book).ok_or(JournalError::Unwritable)?;
@@ -186,16 +206,6 @@ impl Writer {
             return Err(disk("begin", &path, source));
         }
         Ok(Segment { path, file, length: u64::try_from(head.len()).unwrap_or(0) })
-    }
-
-    /// After a failed write or sync nobody can tell what of the group is on disk (the kernel may
-    /// have dropped the pages), so it is written again, to another file. What did get there is
-    /// found twice, under the same number, and counts once.
-    fn abandon(&mut self) {
-        if let Some(segment) = self.segment.take() {
-            // At best the torn piece goes; readers skip it otherwise.
-            let _ = segment.file.set_len(segment.length);
-        }
     }
 
     fn acknowledge(&mut self) {

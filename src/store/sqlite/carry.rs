@@ -8,6 +8,7 @@ use sqlx::{Connection, Error};
 
 use super::ask::task;
 use super::{gone, position, word};
+use crate::call::CallId;
 use crate::call::{CallRecord, MissedCall, OpenTicket};
 use crate::privacy::Private;
 use crate::rules::callback;
@@ -27,7 +28,7 @@ pub(super) async fn apply(
     let mut aside = BTreeSet::new();
     loop {
         match attempt(connection, journal, after, records, upto, &aside).await {
-            Ok(()) => return Ok(aside.len()),
+            Ok(newer) => return Ok(newer + aside.len()),
             Err(Fault::Store(error)) => return Err(error),
             // The table refuses this entry for ever: it must not hold up those behind it.
             Err(Fault::Entry(seq)) => {
@@ -57,16 +58,18 @@ async fn attempt(
     records: &[Arc<Record>],
     upto: u64,
     aside: &BTreeSet<u64>,
-) -> Result<(), Fault> {
+) -> Result<usize, Fault> {
     let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
     let stands = position(&mut change, journal).await.map_err(Fault::Store)?;
     if stands != after {
         return Err(Fault::Store(StoreError::Moved { position: stands }));
     }
     let mut seats = Vec::new();
+    let mut newer = 0;
     for record in records {
         let done = match (&record.entry, record.number.as_deref()) {
             (Entry::Foreign(raw), _) => {
+                newer += 1;
                 let why = format!("written by a newer program (version {})", record.v);
                 set_aside(&mut change, journal, record, &why, raw.reveal()).await
             }
@@ -77,6 +80,7 @@ async fn attempt(
             (Entry::Answered(opened), Some(number)) => answered(&mut change, number, opened).await,
             (Entry::Closed(ended), Some(number)) => closed(&mut change, number, ended).await,
             (Entry::Missed(call), _) => missed(&mut change, call).await,
+            (Entry::Invalid(marked), _) => invalid(&mut change, marked.call, &marked.reason).await,
             (Entry::Sealed(recording), _) => sqlx::query(
                 "INSERT INTO recording (path, call, started, verdict, keep_until, data) VALUES (?, ?, ?, ?, ?, ?) \
                      ON CONFLICT (path) DO UPDATE SET verdict = excluded.verdict, data = excluded.data, \
@@ -107,7 +111,7 @@ async fn attempt(
     seats_changed(&mut change, &seats).await?;
     set_position(&mut change, journal, upto).await?;
     change.commit().await?;
-    Ok(())
+    Ok(newer)
 }
 
 pub(super) async fn set_position(connection: &mut SqliteConnection, journal: &str, to: u64) -> Result<(), Error> {
@@ -189,15 +193,20 @@ async fn closed(change: &mut SqliteConnection, number: &str, record: &CallRecord
         answered(change, number, &record.opened).await?;
         end(change, record).await?;
     }
-    if let Some(why) = &record.invalid {
-        sqlx::query("UPDATE ticket SET state = ?, invalid = ? WHERE call = ? AND invalid IS NULL")
-            .bind(TicketState::Invalid.as_str())
-            .bind(why)
-            .bind(record.opened.call.to_string())
-            .execute(change)
-            .await?;
+    match &record.invalid {
+        Some(why) => invalid(change, record.opened.call, why).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+async fn invalid(change: &mut SqliteConnection, call: CallId, why: &str) -> Result<(), Error> {
+    sqlx::query("UPDATE ticket SET state = ?, invalid = ? WHERE call = ? AND invalid IS NULL")
+        .bind(TicketState::Invalid.as_str())
+        .bind(why)
+        .bind(call.to_string())
+        .execute(change)
+        .await
+        .map(drop)
 }
 
 /// False where there is no such call, or it has ended already.
@@ -236,9 +245,14 @@ async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), 
         .fetch_one(&mut *change)
         .await?;
     let open = open_task(change, caller).await?;
-    let task = open.as_ref().map_or(call.call, |open| open.task);
+    let (task, code) = match &open {
+        Some(open) => (open.task, open.code.clone()),
+        None => (call.call, call.original_code.clone().unwrap_or_default()),
+    };
     match callback::missed(open.map(|open| open.state), last_answered.map(Wall), call.t_end) {
-        Some(state) => save_task(change, &CallbackTask { task, caller: Private::new(caller.clone()), state }).await,
+        Some(state) => {
+            save_task(change, &CallbackTask { task, caller: Private::new(caller.clone()), code, state }).await
+        }
         None => Ok(()),
     }
 }
@@ -269,14 +283,15 @@ async fn save_task(change: &mut SqliteConnection, task: &CallbackTask) -> Result
     let state = &task.state;
     sqlx::query(
         "INSERT INTO callback_task \
-         (task, caller, first_missed, last_missed, misses, attempts, last_attempt, closed, why) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task) DO UPDATE SET \
+         (task, caller, code, first_missed, last_missed, misses, attempts, last_attempt, closed, why) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task) DO UPDATE SET \
          first_missed = excluded.first_missed, last_missed = excluded.last_missed, misses = excluded.misses, \
          attempts = excluded.attempts, last_attempt = excluded.last_attempt, closed = excluded.closed, \
          why = excluded.why",
     )
     .bind(task.task.to_string())
     .bind(task.caller.reveal())
+    .bind(&task.code)
     .bind(state.first_missed.0)
     .bind(state.last_missed.0)
     .bind(state.misses)

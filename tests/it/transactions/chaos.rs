@@ -211,6 +211,7 @@ fn any_order_of_inputs_ends_well() {
         for _ in 0..dice.roll(200) {
             world.step(&mut dice);
             world.drain();
+            assert!(!world.sip.is_empty() || world.sip.next_timeout().is_none(), "no timer outlives its transaction");
         }
         world.end();
     }

@@ -1,0 +1,271 @@
+//! One leg's media without its sockets: what a datagram from the peer means, and what is due.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::audio::dtmf::{Event, Keys};
+use crate::audio::g711::Law;
+use crate::call::{CallId, LegId};
+use crate::media::latch::{Latch, Verdict};
+use crate::media::prompt::Playing;
+use crate::media::reception::Reception;
+use crate::media::relay::{Outgoing, Source};
+use crate::media::rtp::Header;
+use crate::media::{LegFigures, LegMedia, rtcp, rtp};
+use crate::time::Mono;
+
+pub struct Leg {
+    pub id: LegId,
+    pub call: CallId,
+    pub media: Option<LegMedia>,
+    pub out: Outgoing,
+    pub playing: Option<Playing>,
+    /// Prompts played so far.
+    pub prompts: u64,
+    pub figures: LegFigures,
+    latch: Latch,
+    reception: Reception,
+    keys: Keys,
+    cname: String,
+    /// Where the peer's RTCP comes from.
+    rtcp_source: Option<SocketAddr>,
+    report_due: Option<Mono>,
+    /// The last sign of life, or since when one is expected.
+    alive: Mono,
+    silent: bool,
+}
+
+/// What a payload type stands for on this leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Audio(Law),
+    Event,
+    Noise,
+}
+
+/// A packet that counts as the peer's voice.
+#[derive(Debug)]
+pub struct Spoken<'a> {
+    pub kind: Kind,
+    pub header: Header,
+    pub payload: &'a [u8],
+    pub key: Option<char>,
+    pub moved: bool,
+    /// The first sign of life after a silence that was reported.
+    pub back: bool,
+}
+
+/// What the peer's RTCP said.
+#[derive(Debug)]
+pub struct Reported {
+    pub sender: Option<(u32, u64, u32)>,
+    pub back: bool,
+}
+
+/// Comfort noise (RFC 3389), and the number that early devices took for it.
+const NOISE: [u8; 2] = [13, 19];
+
+impl Leg {
+    /// `random` gives SSRC, first sequence, first timestamp and the name in RTCP (RFC 7022).
+    pub fn new(id: LegId, call: CallId, now: Mono, mut random: impl FnMut() -> u64) -> Self {
+        let numbers = random();
+        let out = Outgoing::new(random() as u32, numbers as u16, (numbers >> 32) as u32);
+        Self {
+            id,
+            call,
+            media: None,
+            out,
+            playing: None,
+            prompts: 0,
+            figures: LegFigures::default(),
+            latch: Latch::default(),
+            reception: Reception::default(),
+            keys: Keys::default(),
+            cname: format!("{:016x}", random()),
+            rtcp_source: None,
+            report_due: None,
+            alive: now,
+            silent: false,
+        }
+    }
+
+    /// A new agreement. True where a new generation began on a leg that had one.
+    pub fn agree(&mut self, now: Mono, media: LegMedia, report_every: Duration) -> bool {
+        let fresh = self.media.as_ref().is_none_or(|old| old.generation != media.generation);
+        let renewed = fresh && self.media.is_some();
+        self.latch.agree(now, media.remote, media.generation);
+        if fresh {
+            self.rtcp_source = None;
+        }
+        if !media.send {
+            self.out.interrupt();
+        }
+        if self.media.as_ref().is_none_or(|old| !old.receive) {
+            self.alive = now;
+        }
+        self.report_due.get_or_insert(now + report_every);
+        self.media = Some(media);
+        renewed
+    }
+
+    /// Takes a datagram from the RTP port. None where it is not (or not from) the peer; it is counted.
+    pub fn hear<'a>(&mut self, now: Mono, from: SocketAddr, datagram: &'a [u8]) -> Option<Spoken<'a>> {
+        let Some((header, payload)) = rtp::read(datagram) else {
+            self.figures.malformed += 1;
+            return None;
+        };
+        let media = self.media.as_ref()?;
+        let Some(kind) = kind_of(media, header.payload_type) else {
+            self.figures.unknown += 1;
+            return None;
+        };
+        let moved = match self.latch.judge(now, from) {
+            Verdict::Accept => false,
+            Verdict::Moved => true,
+            Verdict::Refuse => {
+                self.figures.refused += 1;
+                return None;
+            }
+        };
+        self.figures.received += 1;
+        self.reception.receive(now, &header, matches!(kind, Kind::Audio(_)));
+        let key = match kind {
+            Kind::Event => Event::parse(payload).and_then(|event| self.keys.hear(header.ssrc, header.timestamp, event)),
+            Kind::Audio(_) | Kind::Noise => None,
+        };
+        Some(Spoken { kind, header, payload, key, moved, back: self.is_alive(now) })
+    }
+
+    /// Takes a compound packet from the RTCP port, or one `multiplexed` on the RTP port: that is
+    /// read, but not answered there, because nobody agreed on it.
+    pub fn hear_rtcp(&mut self, now: Mono, from: SocketAddr, multiplexed: bool, datagram: &[u8]) -> Option<Reported> {
+        let media = self.media.as_ref()?;
+        let known = [self.latch.source(), media.remote_rtcp, media.remote];
+        if !known.into_iter().flatten().any(|known| known.ip() == from.ip()) {
+            self.figures.refused += 1;
+            return None;
+        }
+        let Ok(theirs) = rtcp::read(datagram, self.out.ssrc()) else {
+            self.figures.malformed += 1;
+            return None;
+        };
+        if !multiplexed {
+            self.rtcp_source = Some(from);
+        }
+        if let Some(fraction) = theirs.fraction_lost {
+            self.figures.remote_fraction_lost = fraction;
+        }
+        if let Some((ssrc, ntp, _)) = theirs.sender {
+            self.reception.sender_report(now, ssrc, ntp);
+        }
+        Some(Reported { sender: theirs.sender, back: self.is_alive(now) })
+    }
+
+    /// Whether what the peer says goes further: not while it is held.
+    pub fn may_speak(&self) -> bool {
+        self.media.as_ref().is_some_and(|media| media.receive)
+    }
+
+    /// Whether we may send, and where to.
+    pub fn target(&self) -> Option<SocketAddr> {
+        let media = self.media.as_ref().filter(|media| media.send && media.remote.is_some())?;
+        self.latch.target().or(media.remote)
+    }
+
+    /// The payload number of this kind towards the peer; None where it does not take it.
+    pub fn payload_of(&self, kind: Kind) -> Option<u8> {
+        let media = self.media.as_ref()?;
+        match kind {
+            Kind::Audio(_) => Some(media.payload),
+            Kind::Event => media.events_out,
+            // Its receiver fills pauses by itself; comfort noise is not in what we agree on.
+            Kind::Noise => None,
+        }
+    }
+
+    /// The law in which the peer wants to hear us.
+    pub fn law(&self) -> Law {
+        self.media.as_ref().map_or(Law::A, |media| media.law)
+    }
+
+    /// How this leg's current stream is known to those who hear it.
+    pub fn source(&self, ssrc: u32) -> Source {
+        Source::Leg { leg: self.id, ssrc }
+    }
+
+    pub fn generation(&self) -> u32 {
+        self.latch.generation()
+    }
+
+    pub fn report_is_due(&self, now: Mono) -> bool {
+        self.report_due.is_some_and(|due| due <= now)
+    }
+
+    /// The RTCP report, where one is due (or `bye` wants the last one), and where to send it.
+    pub fn report<'a>(
+        &mut self,
+        now: Mono,
+        ntp: u64,
+        every: Duration,
+        bye: bool,
+        out: &'a mut [u8],
+    ) -> Option<(&'a [u8], SocketAddr)> {
+        let due = self.report_due?;
+        if !self.report_is_due(now) && !bye {
+            return None;
+        }
+        self.report_due = Some(due.max(now - every) + every);
+        let target = self.rtcp_target()?;
+        let sent = self.out.report(now, ntp);
+        let block = self.reception.block(now);
+        let ours = rtcp::Ours { ssrc: self.out.ssrc(), cname: &self.cname, sent, block, bye };
+        Some((rtcp::write(&ours, out)?, target))
+    }
+
+    fn rtcp_target(&self) -> Option<SocketAddr> {
+        let media = self.media.as_ref()?;
+        let behind_nat = match self.latch.target() {
+            Some(target) if Some(target) != media.remote && media.remote.is_some() => {
+                Some(SocketAddr::new(target.ip(), target.port().checked_add(1)?))
+            }
+            Some(_) | None => None,
+        };
+        self.rtcp_source.or(behind_nat).or(media.remote_rtcp)
+    }
+
+    /// Since when the peer is silent, where that just became longer than `limit`. A held peer need
+    /// not speak.
+    pub fn fell_silent(&mut self, now: Mono, limit: Duration) -> Option<Mono> {
+        if self.silent || !self.may_speak() || now.since(self.alive) < limit {
+            return None;
+        }
+        self.silent = true;
+        Some(self.alive)
+    }
+
+    /// The figures as they stand now.
+    pub fn totals(&self) -> LegFigures {
+        LegFigures {
+            lost: self.reception.lost(),
+            jitter_ms: self.reception.jitter_ms(),
+            source_changes: self.latch.changes(),
+            ..self.figures.clone()
+        }
+    }
+
+    fn is_alive(&mut self, now: Mono) -> bool {
+        self.alive = now;
+        std::mem::take(&mut self.silent)
+    }
+}
+
+fn kind_of(media: &LegMedia, payload_type: u8) -> Option<Kind> {
+    match payload_type {
+        number if Some(number) == media.events_in => Some(Kind::Event),
+        number if number == media.payload => Some(Kind::Audio(media.law)),
+        number if number == Law::A.payload() => Some(Kind::Audio(Law::A)),
+        number if number == Law::Mu.payload() => Some(Kind::Audio(Law::Mu)),
+        number if NOISE.contains(&number) => Some(Kind::Noise),
+        _ => None,
+    }
+}

@@ -1,0 +1,242 @@
+//! The legs of one thread: which sockets they have, who hears whom, what the recorder gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use crate::archive::{Order, Side};
+use crate::call::{CallId, LegId};
+use crate::media::LegMedia;
+use crate::media::leg::{Kind, Leg, Spoken};
+use crate::media::poll::Poll;
+use crate::media::port::Port;
+use crate::media::prompt::Playing;
+use crate::media::tap::Tap;
+use crate::time::Mono;
+
+/// Prompts start on a grid, so that one wake serves many legs and a burst stays short.
+const GRID: u64 = 5_000_000;
+
+/// The legs of this thread, by the slot that their sockets' tokens carry.
+#[derive(Default)]
+pub struct Legs {
+    ports: Vec<Option<Port>>,
+    slots: BTreeMap<LegId, usize>,
+    calls: BTreeMap<CallId, Bridge>,
+    /// Legs that hear a prompt, by when the next packet is due.
+    due: BTreeSet<(Mono, usize)>,
+}
+
+/// Who hears whom in a call.
+#[derive(Default)]
+struct Bridge {
+    slots: Vec<usize>,
+    parties: Option<(LegId, Vec<LegId>)>,
+    tap: Option<Tap>,
+}
+
+impl Legs {
+    /// What a leg said goes to the recorder and to those who hear it.
+    pub fn relay(&mut self, now: Mono, slot: usize, spoken: &Spoken<'_>, outbox: &mut [u8]) {
+        let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) else { return };
+        if !port.leg.may_speak() {
+            return;
+        }
+        if let Some(side) = port.side
+            && let Some(tap) = self.calls.get_mut(&port.leg.call).and_then(|bridge| bridge.tap.as_mut())
+        {
+            let law = match spoken.kind {
+                Kind::Audio(law) => Some(law),
+                Kind::Event | Kind::Noise => None,
+            };
+            let lost = tap.hear(now, side, port.leg.id, &spoken.header, law, spoken.payload);
+            port.leg.figures.unrecorded += u64::from(lost);
+        }
+        let source = port.leg.source(spoken.header.ssrc);
+        let feeds = std::mem::take(&mut port.feeds);
+        for target in &feeds {
+            if let Some(target) = self.port(*target) {
+                target.pass_on(now, source, spoken, outbox);
+            }
+        }
+        if let Some(port) = self.port(slot) {
+            port.feeds = feeds;
+        }
+    }
+
+    pub fn sender_report(&mut self, now: Mono, slot: usize, sender: (u32, u64, u32)) {
+        let Some(port) = self.port(slot) else { return };
+        let (call, side) = (port.leg.call, port.side);
+        if let (Some(side), Some(tap)) = (side, self.tap(call)) {
+            tap.sender_report(side, now, sender);
+        }
+    }
+
+    /// Hands over what was heard of the call whose citizen has this slot.
+    pub fn flush_tap(&mut self, slot: usize) {
+        let Some(port) = self.port(slot).filter(|port| port.side == Some(Side::Left)) else { return };
+        let (leg, call) = (port.leg.id, port.leg.call);
+        let lost = self.tap(call).map_or(0, Tap::flush);
+        self.count_unrecorded(leg, lost);
+    }
+
+    /// The slots whose turn it is in this part of a housekeeping round.
+    pub fn slots_of_round(&self, phase: usize, parts: usize) -> impl Iterator<Item = usize> + use<> {
+        (phase..self.ports.len()).step_by(parts)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub fn ids(&self) -> Vec<LegId> {
+        self.slots.keys().copied().collect()
+    }
+
+    /// When the next prompt packet is due.
+    pub fn next_packet(&self) -> Option<Mono> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// A leg whose prompt packet is due now.
+    pub fn take_due(&mut self, now: Mono) -> Option<usize> {
+        let first = *self.due.first().filter(|(due, _)| *due <= now)?;
+        self.due.remove(&first);
+        Some(first.1)
+    }
+
+    pub fn set_due(&mut self, due: Mono, slot: usize) {
+        self.due.insert((due, slot));
+    }
+
+    pub fn port(&mut self, slot: usize) -> Option<&mut Port> {
+        self.ports.get_mut(slot)?.as_mut()
+    }
+
+    fn of(&mut self, leg: LegId) -> Option<(usize, &mut Port)> {
+        let slot = *self.slots.get(&leg)?;
+        Some((slot, self.ports.get_mut(slot)?.as_mut()?))
+    }
+
+    pub fn open(&mut self, poll: &Poll, leg: Leg, local: SocketAddr) -> io::Result<()> {
+        if self.slots.contains_key(&leg.id) {
+            return Err(io::Error::other("the leg is open already"));
+        }
+        let (id, call) = (leg.id, leg.call);
+        let port = Port::bind(leg, local)?;
+        let slot = self.ports.iter().position(Option::is_none).unwrap_or(self.ports.len());
+        port.register(poll, u64::try_from(slot).unwrap_or(0) * 2)?;
+        match self.ports.get_mut(slot) {
+            Some(place) => *place = Some(port),
+            None => self.ports.push(Some(port)),
+        }
+        self.slots.insert(id, slot);
+        self.calls.entry(call).or_default().slots.push(slot);
+        self.wire(call);
+        Ok(())
+    }
+
+    pub fn agree(&mut self, now: Mono, leg: LegId, media: LegMedia, report_every: Duration) {
+        let Some((_, port)) = self.of(leg) else { return };
+        let renewed = port.leg.agree(now, media, report_every);
+        let (call, side) = (port.leg.call, port.side);
+        if renewed && let Some(side) = side {
+            let lost = self.tap(call).map_or(0, |tap| tap.change(side, now, "new SDP"));
+            self.count_unrecorded(leg, lost);
+        }
+    }
+
+    pub fn play(&mut self, now: Mono, leg: LegId, begin: impl FnOnce(u64, Mono) -> Playing) {
+        self.stop_playing(leg);
+        let Some((slot, port)) = self.of(leg) else { return };
+        port.leg.prompts += 1;
+        let due = Mono(now.0.next_multiple_of(GRID));
+        port.leg.playing = Some(begin(port.leg.prompts, due));
+        self.due.insert((due, slot));
+    }
+
+    pub fn stop_playing(&mut self, leg: LegId) {
+        let Some((slot, port)) = self.of(leg) else { return };
+        if let Some(playing) = port.leg.playing.take() {
+            self.due.remove(&(playing.due, slot));
+        }
+    }
+
+    pub fn mix(&mut self, call: CallId, citizen: LegId, others: Vec<LegId>, orders: Option<&SyncSender<Order>>) {
+        let Some(bridge) = self.calls.get_mut(&call) else { return };
+        let parties = Some((citizen, others));
+        if bridge.parties != parties {
+            bridge.parties = parties;
+            for slot in bridge.slots.iter().copied() {
+                if let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) {
+                    port.leg.out.interrupt();
+                }
+            }
+        }
+        match (orders, &mut bridge.tap) {
+            (Some(orders), tap @ None) => *tap = Some(Tap::new(call, orders.clone())),
+            (None, Some(tap)) => {
+                tap.flush();
+                bridge.tap = None;
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        self.wire(call);
+    }
+
+    /// Connects the legs of a call as its last `Mix` said, as far as they are open. Everybody hears
+    /// the citizen, and the citizen (with every further party) hears the first of the others.
+    fn wire(&mut self, call: CallId) {
+        let Some(bridge) = self.calls.get(&call) else { return };
+        for slot in bridge.slots.iter().copied() {
+            if let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) {
+                port.feeds.clear();
+                port.side = None;
+            }
+        }
+        let Some((citizen, others)) = &bridge.parties else { return };
+        let slot_of = |leg: &LegId| self.slots.get(leg).copied().filter(|slot| bridge.slots.contains(slot));
+        let citizen = slot_of(citizen);
+        let mut listeners: Vec<usize> = others.iter().filter_map(slot_of).collect();
+        let first = others.first().and_then(slot_of);
+        if let Some(port) = citizen.and_then(|slot| self.ports.get_mut(slot)).and_then(Option::as_mut) {
+            port.side = bridge.tap.is_some().then_some(Side::Left);
+            port.feeds.extend(&listeners);
+        }
+        if let Some(port) = first.and_then(|slot| self.ports.get_mut(slot)).and_then(Option::as_mut) {
+            port.side = bridge.tap.is_some().then_some(Side::Right);
+            listeners.retain(|slot| Some(*slot) != first);
+            port.feeds.extend(citizen.into_iter().chain(listeners));
+        }
+    }
+
+    pub fn close(&mut self, leg: LegId) -> Option<Port> {
+        self.stop_playing(leg);
+        let slot = self.slots.remove(&leg)?;
+        let mut port = self.ports.get_mut(slot)?.take()?;
+        let call = port.leg.call;
+        if let Some(bridge) = self.calls.get_mut(&call) {
+            if let (Some(_), Some(tap)) = (port.side, &mut bridge.tap) {
+                port.leg.figures.unrecorded += u64::from(tap.flush());
+            }
+            bridge.slots.retain(|other| *other != slot);
+            if bridge.slots.is_empty() {
+                self.calls.remove(&call);
+            }
+        }
+        self.wire(call);
+        Some(port)
+    }
+
+    fn tap(&mut self, call: CallId) -> Option<&mut Tap> {
+        self.calls.get_mut(&call)?.tap.as_mut()
+    }
+
+    fn count_unrecorded(&mut self, leg: LegId, packets: u32) {
+        if let Some((_, port)) = self.of(leg) {
+            port.leg.figures.unrecorded += u64::from(packets);
+        }
+    }
+}

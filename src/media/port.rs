@@ -1,0 +1,137 @@
+//! A leg on its two sockets: RTP, and RTCP on the next port.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use crate::archive::Side;
+use crate::media::leg::{Kind, Leg, Spoken};
+use crate::media::poll::{self, Poll};
+use crate::media::relay::Source;
+use crate::media::rtp::{self, Header};
+use crate::time::Mono;
+
+/// A prompt that is later than this (the machine slept) goes on from now instead of catching up.
+const LATE: Duration = Duration::from_millis(200);
+
+pub struct Port {
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    is_ipv6: bool,
+    pub leg: Leg,
+    /// Slots of those who hear this leg.
+    pub feeds: Vec<usize>,
+    /// Where this leg is recorded.
+    pub side: Option<Side>,
+}
+
+impl Port {
+    pub fn bind(leg: Leg, local: SocketAddr) -> io::Result<Self> {
+        let next = local.port().checked_add(1).ok_or_else(|| io::Error::other("no port for RTCP"))?;
+        let rtp = bind(local)?;
+        let rtcp = bind(SocketAddr::new(local.ip(), next))?;
+        Ok(Self { rtp, rtcp, is_ipv6: local.is_ipv6(), leg, feeds: Vec::new(), side: None })
+    }
+
+    /// Tells `token` when RTP has come, and the next one for RTCP.
+    pub fn register(&self, poll: &Poll, token: u64) -> io::Result<()> {
+        poll.add(&self.rtp, token)?;
+        poll.add(&self.rtcp, token + 1)
+    }
+
+    /// One datagram, where one is there.
+    pub fn receive<'a>(&self, inbox: &'a mut [u8]) -> Option<(&'a [u8], SocketAddr)> {
+        receive(&self.rtp, inbox)
+    }
+
+    pub fn receive_rtcp<'a>(&self, inbox: &'a mut [u8]) -> Option<(&'a [u8], SocketAddr)> {
+        receive(&self.rtcp, inbox)
+    }
+
+    /// Sends what another leg said.
+    pub fn pass_on(&mut self, now: Mono, source: Source, spoken: &Spoken<'_>, outbox: &mut [u8]) {
+        let leg = &mut self.leg;
+        if leg.playing.is_some() {
+            return;
+        }
+        let Some(target) = leg.target() else { return leg.out.interrupt() };
+        let Some(payload_type) = leg.payload_of(spoken.kind) else { return leg.out.skip(source, &spoken.header) };
+        let Some(header) = leg.out.place(now, source, &spoken.header, spoken.payload.len()) else { return };
+        let Some(packet) = rtp::write(&Header { payload_type, ..header }, spoken.payload, outbox) else { return };
+        if let Kind::Audio(law) = spoken.kind
+            && law != leg.law()
+        {
+            law.transcode(packet.get_mut(rtp::HEADER..).unwrap_or_default());
+        }
+        self.send(packet, target);
+    }
+
+    /// Sends the next packet of the prompt; when the one after is due, None where it has ended.
+    pub fn play_packet(&mut self, now: Mono, outbox: &mut [u8]) -> Option<Mono> {
+        let law = self.leg.law();
+        let (payload_type, ptime) = self.leg.media.as_ref().map_or((law.payload(), 20), |it| (it.payload, it.ptime));
+        let mut codes = [0; 480];
+        let samples = usize::from(ptime.clamp(10, 60)) * 8;
+        let codes = codes.get_mut(..samples)?;
+        let playing = self.leg.playing.as_mut()?;
+        if !playing.fill(law, codes) {
+            return None;
+        }
+        let (sequence, timestamp) = (playing.sequence, playing.timestamp);
+        playing.sequence = sequence.wrapping_add(1);
+        playing.timestamp = timestamp.wrapping_add(u32::try_from(samples).unwrap_or(0));
+        let due = if now.since(playing.due) > LATE { now } else { playing.due };
+        playing.due = due + Duration::from_micros(u64::try_from(samples).unwrap_or(0) * 125);
+        let (next, source) = (playing.due, Source::Prompt(playing.serial));
+        let Some(target) = self.leg.target() else {
+            self.leg.out.interrupt();
+            return Some(next);
+        };
+        let header = Header { payload_type, marker: false, sequence, timestamp, ssrc: 0 };
+        if let Some(header) = self.leg.out.place(now, source, &header, samples)
+            && let Some(packet) = rtp::write(&header, codes, outbox)
+        {
+            self.send(packet, target);
+        }
+        Some(next)
+    }
+
+    pub fn send_report(&mut self, now: Mono, ntp: u64, every: Duration, bye: bool, outbox: &mut [u8]) {
+        if let Some((report, target)) = self.leg.report(now, ntp, every, bye, outbox) {
+            // A lost report is followed by the next one.
+            let _ = self.rtcp.send_to(report, self.reachable(target));
+        }
+    }
+
+    /// An IPv4 peer as a socket bound to `[::]` must name it.
+    fn reachable(&self, target: SocketAddr) -> SocketAddr {
+        match target.ip() {
+            IpAddr::V4(address) if self.is_ipv6 => SocketAddr::new(address.to_ipv6_mapped().into(), target.port()),
+            IpAddr::V4(_) | IpAddr::V6(_) => target,
+        }
+    }
+
+    fn send(&mut self, packet: &[u8], target: SocketAddr) {
+        if self.rtp.send_to(packet, self.reachable(target)).is_ok() {
+            self.leg.figures.sent += 1;
+        }
+    }
+}
+
+fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(local)?;
+    socket.set_nonblocking(true)?;
+    poll::mark_as_voice(&socket, local.is_ipv6());
+    Ok(socket)
+}
+
+/// One datagram, where one is there.
+fn receive<'a>(socket: &UdpSocket, inbox: &'a mut [u8]) -> Option<(&'a [u8], SocketAddr)> {
+    let (length, mut from) = socket.recv_from(inbox).ok()?;
+    if let SocketAddr::V6(address) = from
+        && let Some(mapped) = address.ip().to_ipv4_mapped()
+    {
+        from = SocketAddr::new(mapped.into(), address.port());
+    }
+    Some((inbox.get(..length)?, from))
+}

@@ -1,0 +1,250 @@
+//! A media thread: one loop over the sockets of its legs, the commands, and what is due.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::archive::Order;
+use crate::call::LegId;
+use crate::media::leg::Leg;
+use crate::media::legs::Legs;
+use crate::media::poll::{Poll, Waker};
+use crate::media::prompt::{Playing, PromptShelf};
+use crate::media::{Command, Limits, Report, rtp};
+use crate::time::Mono;
+
+/// Housekeeping comes round every 20 ms for a tenth of the legs, so for each leg every 200 ms.
+const TICK: Duration = Duration::from_millis(20);
+const ROUND: usize = 10;
+
+/// Larger datagrams are no voice of ours; what is cut off makes the packet unreadable or unknown.
+const DATAGRAM: usize = 2048;
+
+const WAKE: u64 = u64::MAX;
+
+pub struct Worker {
+    pub poll: Poll,
+    pub waker: Arc<Waker>,
+    pub commands: Receiver<Command>,
+    pub reports: Sender<Report>,
+    pub orders: SyncSender<Order>,
+    pub prompts: PromptShelf,
+    pub clock: Instant,
+    pub limits: Limits,
+    pub seed: u64,
+    pub legs: Legs,
+    /// Reports that did not fit into the channel yet.
+    pub waiting: VecDeque<Report>,
+}
+
+impl Worker {
+    /// Runs until `Stop`, or until nobody can send commands any more.
+    pub fn run(mut self) -> io::Result<()> {
+        self.poll.add(&*self.waker, WAKE)?;
+        let mut inbox = [0; DATAGRAM];
+        let mut outbox = [0; DATAGRAM + rtp::HEADER];
+        let mut ready = Vec::with_capacity(256);
+        let mut tick = self.now();
+        let mut phase = 0;
+        loop {
+            let wait = self.wait(tick);
+            ready.clear();
+            ready.extend(self.poll.wait(wait)?);
+            let mut told = false;
+            for token in ready.iter().copied() {
+                let slot = usize::try_from(token / 2).unwrap_or(usize::MAX);
+                match token {
+                    WAKE => told = true,
+                    token if token % 2 == 0 => self.read_rtp(slot, &mut inbox, &mut outbox),
+                    _ => self.read_rtcp(slot, &mut inbox),
+                }
+            }
+            // After the sockets: a slot is not given to a new leg while events of the old one wait.
+            if told && self.obey(&mut outbox).is_break() {
+                return Ok(());
+            }
+            let now = self.now();
+            self.pace(now, &mut outbox);
+            if now >= tick {
+                self.keep_house(now, phase, &mut outbox);
+                phase = (phase + 1) % ROUND;
+                tick = (tick + TICK).max(now);
+            }
+        }
+    }
+
+    fn now(&self) -> Mono {
+        Mono(u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// Milliseconds until something is due.
+    fn wait(&self, tick: Mono) -> i32 {
+        if self.legs.is_empty() && self.waiting.is_empty() {
+            return -1;
+        }
+        let due = self.legs.next_packet().map_or(tick, |due| due.min(tick));
+        let nanos = due.since(self.now()).as_nanos();
+        i32::try_from(nanos.div_ceil(1_000_000)).unwrap_or(0)
+    }
+
+    fn read_rtp(&mut self, slot: usize, inbox: &mut [u8], outbox: &mut [u8]) {
+        let now = self.now();
+        let Some(port) = self.legs.port(slot) else { return };
+        let Some((datagram, from)) = port.receive(inbox) else { return };
+        if rtp::is_rtcp(datagram) {
+            return self.heard_rtcp(now, slot, from, true, datagram);
+        }
+        let Some(spoken) = port.leg.hear(now, from, datagram) else { return };
+        let (leg, generation) = (port.leg.id, port.leg.generation());
+        self.legs.relay(now, slot, &spoken, outbox);
+        if spoken.moved {
+            self.report(Report::SourceMoved { leg, generation });
+        }
+        if spoken.back {
+            self.report(Report::Back { leg });
+        }
+        if let Some(digit) = spoken.key {
+            self.report(Report::Digit { leg, digit });
+        }
+    }
+
+    fn read_rtcp(&mut self, slot: usize, inbox: &mut [u8]) {
+        let now = self.now();
+        let Some(port) = self.legs.port(slot) else { return };
+        let Some((datagram, from)) = port.receive_rtcp(inbox) else { return };
+        self.heard_rtcp(now, slot, from, false, datagram);
+    }
+
+    fn heard_rtcp(&mut self, now: Mono, slot: usize, from: SocketAddr, multiplexed: bool, datagram: &[u8]) {
+        let Some(port) = self.legs.port(slot) else { return };
+        let leg = port.leg.id;
+        let Some(reported) = port.leg.hear_rtcp(now, from, multiplexed, datagram) else { return };
+        if let Some(sender) = reported.sender {
+            self.legs.sender_report(now, slot, sender);
+        }
+        if reported.back {
+            self.report(Report::Back { leg });
+        }
+    }
+
+    /// Carries out the commands that wait.
+    fn obey(&mut self, outbox: &mut [u8]) -> ControlFlow<()> {
+        self.waker.clear();
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
+                    for leg in self.legs.ids() {
+                        self.close(leg, outbox);
+                    }
+                    return ControlFlow::Break(());
+                }
+                Ok(command) => self.carry_out(command, outbox),
+                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, outbox: &mut [u8]) {
+        let now = self.now();
+        match command {
+            Command::Open { leg, call, local } => {
+                let random = seeded(self.seed, leg);
+                if let Err(error) = self.legs.open(&self.poll, Leg::new(leg, call, now, random), local) {
+                    self.report(Report::NotOpened { leg, local, error: error.to_string() });
+                }
+            }
+            Command::Agree { leg, media } => self.legs.agree(now, leg, media, self.limits.report_every),
+            Command::Play { leg, prompts, repeat, token } => {
+                let clips = self.prompts.clips(&prompts);
+                self.legs.play(now, leg, |serial, due| Playing::new(clips, repeat, token, serial, due));
+            }
+            Command::StopPlay { leg } => self.legs.stop_playing(leg),
+            Command::Mix { call, citizen, others, record } => {
+                self.legs.mix(call, citizen, others, record.then_some(&self.orders));
+            }
+            Command::Close { leg } => self.close(leg, outbox),
+            // Taken by `obey`.
+            Command::Stop => {}
+        }
+    }
+
+    fn close(&mut self, leg: LegId, outbox: &mut [u8]) {
+        let Some(mut port) = self.legs.close(leg) else { return };
+        port.send_report(self.now(), ntp(), self.limits.report_every, true, outbox);
+        self.report(Report::Closed { leg, figures: Box::new(port.leg.totals()) });
+    }
+
+    /// Sends the prompt packets that are due.
+    fn pace(&mut self, now: Mono, outbox: &mut [u8]) {
+        while let Some(slot) = self.legs.take_due(now) {
+            let Some(port) = self.legs.port(slot) else { continue };
+            match port.play_packet(now, outbox) {
+                Some(next) => self.legs.set_due(next, slot),
+                None => {
+                    if let Some(ended) = port.leg.playing.take() {
+                        let leg = port.leg.id;
+                        self.report(Report::Played { leg, token: ended.token });
+                    }
+                }
+            }
+        }
+    }
+
+    fn keep_house(&mut self, now: Mono, phase: usize, outbox: &mut [u8]) {
+        for slot in self.legs.slots_of_round(phase, ROUND) {
+            self.legs.flush_tap(slot);
+            let Some(port) = self.legs.port(slot) else { continue };
+            if port.leg.report_is_due(now) {
+                port.send_report(now, ntp(), self.limits.report_every, false, outbox);
+            }
+            if let Some(since) = port.leg.fell_silent(now, self.limits.silence) {
+                let leg = port.leg.id;
+                self.report(Report::Silent { leg, since });
+            }
+        }
+        self.send_reports();
+    }
+
+    fn report(&mut self, report: Report) {
+        self.waiting.push_back(report);
+        self.send_reports();
+    }
+
+    /// Media never waits for signalling: what does not fit is sent later, in order.
+    fn send_reports(&mut self) {
+        while let Some(report) = self.waiting.pop_front() {
+            match self.reports.try_send(report) {
+                Ok(()) => {}
+                Err(TrySendError::Full(report)) => return self.waiting.push_front(report),
+                Err(TrySendError::Closed(_)) => return self.waiting.clear(),
+            }
+        }
+    }
+}
+
+/// The SSRC and the first numbers of a leg: splitmix64 over the seed and the leg.
+fn seeded(seed: u64, leg: LegId) -> impl FnMut() -> u64 {
+    let mut state = seed ^ leg.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    move || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// The wall clock as RTCP has it: 32.32 seconds since 1900.
+fn ntp() -> u64 {
+    const FROM_1900_TO_1970: u64 = 2_208_988_800;
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let fraction = u64::from(since.subsec_nanos()) * (1 << 32) / 1_000_000_000;
+    (since.as_secs().wrapping_add(FROM_1900_TO_1970) << 32) | fraction
+}

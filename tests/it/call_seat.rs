@@ -1,0 +1,221 @@
+//! What a seat asks for, by feature code and by API. R16, R35.
+
+use hotline::call::*;
+
+use crate::call::*;
+
+/// A hall in which seat 1001 is in this state.
+fn in_state(state: SeatState) -> Hall {
+    let mut hall = Hall::open();
+    let ask = |hall: &mut Hall, ask| hall.send(Input::Ask { seat: no("1001"), ask });
+    match state {
+        SeatState::Idle => {}
+        SeatState::SignedOut => drop(ask(&mut hall, SeatAsk::SignOut)),
+        SeatState::Busy => drop(ask(&mut hall, SeatAsk::Busy)),
+        SeatState::Break => drop(ask(&mut hall, SeatAsk::Break("lunch".into()))),
+        SeatState::Reserved | SeatState::Ringing | SeatState::Talking | SeatState::Held | SeatState::WrapUp => {
+            hall.invite(1, "12345");
+            let leg = hall.seat_leg();
+            if state == SeatState::Ringing {
+                hall.send(Input::Ringing { leg });
+            } else if state != SeatState::Reserved {
+                hall.seat_answers();
+                hall.journalled();
+            }
+            if state == SeatState::Held {
+                hall.send(Input::Held { leg });
+            } else if state == SeatState::WrapUp {
+                hall.send(Input::HungUp { leg });
+            }
+        }
+    }
+    assert_eq!(hall.state("1001"), state);
+    hall
+}
+
+/// What a seat in this state becomes when it asks for this: at once, and after its call and its wrap-up.
+#[test]
+fn every_state_and_every_ask() {
+    use SeatState::{Break, Busy, Held, Idle, Reserved, Ringing, SignedOut, Talking, WrapUp};
+    let lunch = || SeatAsk::Break("lunch".into());
+    // state, ask, allowed, at once, in the end
+    let table = [
+        (SignedOut, SeatAsk::SignIn, true, Idle, Idle),
+        (SignedOut, SeatAsk::SignOut, true, SignedOut, SignedOut),
+        (SignedOut, SeatAsk::Busy, false, SignedOut, SignedOut),
+        (SignedOut, lunch(), false, SignedOut, SignedOut),
+        (SignedOut, SeatAsk::Free, false, SignedOut, SignedOut),
+        (Idle, SeatAsk::SignIn, true, Idle, Idle),
+        (Idle, SeatAsk::SignOut, true, SignedOut, SignedOut),
+        (Idle, SeatAsk::Busy, true, Busy, Busy),
+        (Idle, lunch(), true, Break, Break),
+        (Idle, SeatAsk::Free, true, Idle, Idle),
+        (WrapUp, SeatAsk::SignIn, true, WrapUp, Idle),
+        (WrapUp, SeatAsk::SignOut, true, SignedOut, SignedOut),
+        (WrapUp, SeatAsk::Busy, true, Busy, Busy),
+        (WrapUp, lunch(), true, Break, Break),
+        (WrapUp, SeatAsk::Free, true, Idle, Idle),
+        (Busy, SeatAsk::SignIn, true, Busy, Busy),
+        (Busy, SeatAsk::SignOut, true, SignedOut, SignedOut),
+        (Busy, SeatAsk::Busy, true, Busy, Busy),
+        (Busy, lunch(), true, Break, Break),
+        (Busy, SeatAsk::Free, true, Idle, Idle),
+        (Break, SeatAsk::SignIn, true, Break, Break),
+        (Break, SeatAsk::SignOut, true, SignedOut, SignedOut),
+        (Break, SeatAsk::Busy, true, Busy, Busy),
+        (Break, SeatAsk::Free, true, Idle, Idle),
+        (Reserved, SeatAsk::SignOut, true, Reserved, SignedOut),
+        (Reserved, SeatAsk::Busy, true, Reserved, Busy),
+        (Reserved, lunch(), true, Reserved, Break),
+        (Reserved, SeatAsk::Free, true, Reserved, Idle),
+        (Reserved, SeatAsk::SignIn, true, Reserved, Idle),
+        (Ringing, SeatAsk::SignOut, true, Ringing, SignedOut),
+        (Ringing, SeatAsk::Busy, true, Ringing, Busy),
+        (Ringing, lunch(), true, Ringing, Break),
+        (Ringing, SeatAsk::Free, true, Ringing, Idle),
+        (Ringing, SeatAsk::SignIn, true, Ringing, Idle),
+        (Talking, SeatAsk::SignOut, true, Talking, SignedOut),
+        (Talking, SeatAsk::Busy, true, Talking, Busy),
+        (Talking, lunch(), true, Talking, Break),
+        (Talking, SeatAsk::Free, true, Talking, Idle),
+        (Talking, SeatAsk::SignIn, true, Talking, Idle),
+        (Held, SeatAsk::SignOut, true, Held, SignedOut),
+        (Held, SeatAsk::Busy, true, Held, Busy),
+        (Held, lunch(), true, Held, Break),
+        (Held, SeatAsk::Free, true, Held, Idle),
+        (Held, SeatAsk::SignIn, true, Held, Idle),
+    ];
+    for (state, ask, allowed, at_once, in_the_end) in table {
+        let mut hall = in_state(state);
+        let case = format!("{ask:?} in {state:?}");
+        assert_eq!(hall.board.may(&no("1001"), &ask).is_ok(), allowed, "{case}");
+        hall.send(Input::Ask { seat: no("1001"), ask });
+        assert_eq!(hall.state("1001"), at_once, "{case}");
+        hall.send(Input::HungUp { leg: LegId(1) });
+        hall.pass(60 * SECOND);
+        assert_eq!(hall.state("1001"), in_the_end, "{case}, in the end");
+    }
+}
+
+#[test]
+fn a_feature_code_is_answered_told_and_released() {
+    let mut hall = in_state(SeatState::Busy);
+    hall.send(Input::Ask { seat: no("1002"), ask: SeatAsk::Busy });
+    hall.invite(1, "12345");
+    let asked = hall.send(Input::FeatureCode { leg: LegId(9), seat: no("1001"), ask: SeatAsk::Free });
+    assert_eq!(
+        brief(&asked),
+        ["1001 Idle", "Answer 9", "Play 9 Done"],
+        "free, but not rung while its phone is telling it so"
+    );
+    assert_eq!(hall.tell(Input::Played { leg: LegId(9), token: token(&asked) }), ["HangUp 9"]);
+    assert_eq!(hall.wait(2 * SECOND), ["Dial d1 1001", "1001 Reserved"], "the handset is back on its hook");
+    assert_eq!(hall.board.legs(), 2);
+}
+
+#[test]
+fn a_seat_that_hangs_up_after_its_feature_code_is_rung_at_once() {
+    let mut hall = in_state(SeatState::Busy);
+    hall.send(Input::Ask { seat: no("1002"), ask: SeatAsk::Busy });
+    hall.invite(1, "12345");
+    hall.send(Input::FeatureCode { leg: LegId(9), seat: no("1001"), ask: SeatAsk::Free });
+    assert_eq!(hall.tell(Input::HungUp { leg: LegId(9) }), ["Dial d1 1001", "1001 Reserved"]);
+}
+
+#[test]
+fn a_feature_code_that_cannot_be_had_says_so_and_never_stays_open() {
+    let mut hall = in_state(SeatState::SignedOut);
+    let asked = hall.tell(Input::FeatureCode { leg: LegId(9), seat: no("1001"), ask: SeatAsk::Free });
+    assert_eq!(asked, ["Answer 9", "Play 9 Refused"]);
+    assert_eq!(hall.wait(10 * SECOND), ["HangUp 9"], "though nothing says that it was played");
+    hall.pass(2 * SECOND);
+    assert_eq!(hall.board.legs(), 0);
+    let stranger = hall.tell(Input::FeatureCode { leg: LegId(9), seat: no("4711"), ask: SeatAsk::SignIn });
+    assert_eq!(stranger, ["Refuse 9 Forbidden"]);
+    assert_eq!(hall.board.may(&no("4711"), &SeatAsk::SignIn), Err(AskRefused::UnknownSeat));
+}
+
+#[test]
+fn a_bad_call_is_marked_in_the_call_or_after_it() {
+    let bad = || SeatAsk::BadCall("silent".into());
+    let mut hall = in_state(SeatState::Talking);
+    assert_eq!(hall.tell(Input::Ask { seat: no("1001"), ask: bad() }), [""; 0]);
+    let record = closed(&hall.send(Input::HungUp { leg: LegId(1) }));
+    assert_eq!(record.invalid.as_deref(), Some("silent"));
+
+    let mut hall = in_state(SeatState::WrapUp);
+    let marked = hall.send(Input::Ask { seat: no("1001"), ask: bad() });
+    assert_eq!(brief(&marked), ["MarkInvalid silent"]);
+    assert_eq!(hall.board.may(&no("1002"), &bad()), Err(AskRefused::NoCall));
+}
+
+#[test]
+fn a_phone_signs_its_seat_in_unless_the_seat_signed_out_by_hand() {
+    let again = |hall: &mut Hall| {
+        hall.send(Input::Reachable { seat: no("1001"), reachable: false });
+        hall.send(Input::Reachable { seat: no("1001"), reachable: true });
+        hall.state("1001")
+    };
+    let mut hall = Hall::open();
+    assert_eq!(again(&mut hall), SeatState::Idle);
+    hall.send(Input::Ask { seat: no("1001"), ask: SeatAsk::SignOut });
+    assert_eq!(again(&mut hall), SeatState::SignedOut);
+    hall.send(Input::Ask { seat: no("1001"), ask: SeatAsk::SignIn });
+    assert_eq!(again(&mut hall), SeatState::Idle);
+
+    let mut settings = settings();
+    settings.sign_in_on_register = false;
+    let mut hall = Hall::open_with(settings);
+    assert_eq!(hall.state("1001"), SeatState::SignedOut);
+    hall.send(Input::Ask { seat: no("1001"), ask: SeatAsk::SignIn });
+    hall.invite(1, "12345");
+    assert_eq!(hall.call().seat, Some(no("1001")));
+}
+
+#[test]
+fn a_seat_that_is_signed_in_but_out_of_reach_is_not_rung() {
+    let mut hall = Hall::open();
+    hall.send(Input::Reachable { seat: no("1001"), reachable: false });
+    assert_eq!((hall.state("1001"), hall.seat("1001").reachable), (SeatState::Idle, false));
+    hall.invite(1, "12345");
+    assert_eq!(hall.call().seat, Some(no("1002")));
+}
+
+#[test]
+fn wrap_up_can_be_nothing_and_can_end_busy() {
+    let mut quick = settings();
+    quick.wrap_up = std::time::Duration::ZERO;
+    let mut hall = Hall::open_with(quick);
+    hall.invite(1, "12345");
+    hall.seat_answers();
+    hall.journalled();
+    assert_eq!(
+        hall.tell(Input::HungUp { leg: LegId(1) }),
+        ["HangUp d1", "SealRecording", "1001 Idle", "CloseCall caller_gone_at_answer"]
+    );
+
+    let mut strict = settings();
+    strict.after_wrap_up = hotline::call::settings::AfterWrapUp::Busy;
+    strict.seats.get_mut(&no("1001")).unwrap().wrap_up = Some(seconds(5));
+    let mut hall = Hall::open_with(strict);
+    hall.invite(1, "12345");
+    hall.seat_answers();
+    hall.journalled();
+    hall.send(Input::HungUp { leg: LegId(1) });
+    assert_eq!(hall.wait(5 * SECOND), ["1001 Busy"], "after its own time");
+}
+
+#[test]
+fn every_change_of_state_is_told_with_its_time() {
+    let mut hall = Hall::open();
+    hall.pass(5 * SECOND);
+    let out = hall.send(Input::Ask { seat: no("1001"), ask: SeatAsk::Break("lunch".into()) });
+    let expected = Output::SeatChanged {
+        seat: no("1001"),
+        state: SeatState::Break,
+        reason: Some("lunch".into()),
+        at: hall.now.wall,
+    };
+    assert_eq!(out, [expected]);
+    assert_eq!(hall.seat("1001").since, hall.now.wall);
+}

@@ -1,0 +1,163 @@
+//! What the recorder gets, and RTCP both ways.
+
+use std::time::Duration;
+
+use hotline::archive::{Order, Side};
+use hotline::audio::g711::Law;
+use hotline::media::Limits;
+use hotline::media::rtcp::{self, Block, Ours, Sent};
+
+use super::peer::{CALL, CITIZEN, Hotline, Phone, SEAT, SECOND_SEAT, V4};
+
+#[test]
+fn the_recorder_gets_each_side_as_it_was_said() {
+    let mut hotline = Hotline::start();
+    let (mut citizen, mut seat) = (Phone::new(V4, 0xC1), Phone::new(V4, 0x5E));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, Some(101)));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::Mu, None));
+    hotline.mix(&[SEAT], true);
+    let first = (citizen.sequence, citizen.timestamp);
+    citizen.say(port, 8, &[1; 160]);
+    seat.hear();
+    citizen.send(port, 101, true, citizen.timestamp, &[5, 0x8A, 0, 160]);
+    seat.say(seat_port, 0, &[2; 80]);
+    citizen.hear();
+    hotline.close(CITIZEN);
+    hotline.close(SEAT);
+    let mut sides = Vec::new();
+    while let Ok(Order::Audio { call, side, batch }) = hotline.orders.try_recv() {
+        assert_eq!(call, CALL);
+        sides.push((side, batch));
+    }
+    let left: Vec<_> = sides.iter().filter(|(side, _)| *side == Side::Left).flat_map(|(_, it)| &it.heard).collect();
+    let right: Vec<_> = sides.iter().filter(|(side, _)| *side == Side::Right).flat_map(|(_, it)| &it.heard).collect();
+    assert_eq!((left[0].sequence, left[0].timestamp, left[0].ssrc), (first.0, first.1, 0xC1));
+    assert_eq!((left[0].law, left[0].len), (Law::A, 160));
+    assert_eq!(left[1].len, 0, "a key carries no audio, but shows that the line lives");
+    assert_eq!((right[0].law, right[0].len, right[0].ssrc), (Law::Mu, 80, 0x5E));
+    for (side, batch) in &sides {
+        let code = if *side == Side::Left { 1 } else { 2 };
+        assert_eq!(batch.bytes.len(), batch.heard.iter().map(|heard| usize::from(heard.len)).sum::<usize>());
+        assert!(batch.bytes.iter().all(|byte| *byte == code));
+    }
+}
+
+#[test]
+fn another_party_is_announced_before_its_first_word() {
+    let mut hotline = Hotline::start();
+    let (citizen, mut seat, mut second) = (Phone::new(V4, 1), Phone::new(V4, 2), Phone::new(V4, 3));
+    hotline.open(CITIZEN, V4, citizen.media(Law::A, None));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, None));
+    let second_port = hotline.open(SECOND_SEAT, V4, second.media(Law::A, None));
+    hotline.mix(&[SEAT], true);
+    seat.say(seat_port, 8, &[1; 160]);
+    citizen.hear();
+    hotline.mix(&[SECOND_SEAT], true);
+    second.say(second_port, 8, &[2; 160]);
+    citizen.hear();
+    let mut story = Vec::new();
+    while story.len() < 3 {
+        match hotline.order() {
+            Order::Audio { side: Side::Right, batch, .. } => story.push(format!("audio of {}", batch.heard[0].ssrc)),
+            Order::NewSource { side, why, .. } => story.push(format!("{side:?}: {why}")),
+            _ => {}
+        }
+    }
+    assert_eq!(story, ["audio of 2", "Right: another party", "audio of 3"]);
+}
+
+#[test]
+fn a_full_recorder_is_not_waited_for_and_told_what_it_missed() {
+    let mut hotline = Hotline::start_with(Limits::default(), 1, &[]);
+    let mut citizen = Phone::new(V4, 1);
+    let seat = Phone::new(V4, 2);
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, None));
+    hotline.open(SEAT, V4, seat.media(Law::A, None));
+    hotline.mix(&[SEAT], true);
+    // 24 packets fill a batch: the first one takes the queue's only place.
+    for _ in 0..72 {
+        citizen.say(port, 8, &[1; 160]);
+        seat.hear();
+    }
+    let (mut got, mut missed) = (0, 0);
+    let mut count = |order: Order| match order {
+        Order::Audio { batch, .. } => got += u64::try_from(batch.heard.len()).unwrap(),
+        Order::Dropped { packets, side: Side::Left, .. } => missed += u64::from(packets),
+        other => panic!("{other:?}"),
+    };
+    count(hotline.order());
+    for _ in 0..72 {
+        citizen.say(port, 8, &[1; 160]);
+        seat.hear();
+        while let Ok(order) = hotline.orders.try_recv() {
+            count(order);
+        }
+    }
+    let figures = hotline.close(CITIZEN);
+    while let Ok(order) = hotline.orders.try_recv() {
+        count(order);
+    }
+    assert!(missed >= 24, "{missed}");
+    assert!(got + missed <= 144 && figures.unrecorded >= missed, "{got} {missed} {}", figures.unrecorded);
+    assert_eq!(figures.unrecorded, 144 - got);
+}
+
+#[test]
+fn our_reports_tell_what_we_sent_and_what_we_missed() {
+    let limits = Limits { report_every: Duration::from_millis(100), ..Limits::default() };
+    let mut hotline = Hotline::start_with(limits, 1000, &[]);
+    let (mut citizen, mut seat) = (Phone::new(V4, 0xC1), Phone::new(V4, 0x5E));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, None));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, None));
+    hotline.mix(&[SEAT], true);
+
+    // The citizen's own report: it misses a quarter of what we send, and its clock stands so.
+    let mut packet = [0; 200];
+    let sent = Sent { ntp: 0x1234_5678_9ABC_DEF0, timestamp: 777, packets: 1, octets: 160 };
+    citizen.say(port, 8, &[1; 160]);
+    let heard_by_seat = seat.hear();
+    seat.say(seat_port, 8, &[2; 160]);
+    let ours = citizen.hear().header.ssrc;
+    let block =
+        Block { ssrc: ours, fraction_lost: 64, lost: 1, highest_sequence: 1, jitter: 0, last_report: 0, delay: 0 };
+    let report = Ours { ssrc: 0xC1, cname: "phone", sent: Some(sent), block: Some(block), bye: false };
+    let report = rtcp::write(&report, &mut packet).unwrap();
+    let rtcp_port = std::net::SocketAddr::new(port.ip(), port.port() + 1);
+    citizen.rtcp.send_to(report, rtcp_port).unwrap();
+    // Broken, and from an address nobody agreed on: counted, not believed.
+    citizen.rtcp.send_to(&[0x80, 200, 0, 99], rtcp_port).unwrap();
+    // Multiplexed on the RTP port it counts as well.
+    citizen.rtp.send_to(report, port).unwrap();
+    // One of four packets never comes.
+    citizen.sequence = citizen.sequence.wrapping_add(1);
+    citizen.timestamp = citizen.timestamp.wrapping_add(160);
+    citizen.say(port, 8, &[1; 160]);
+    citizen.say(port, 8, &[1; 160]);
+
+    let (mut sender_report, mut loss) = (None, None);
+    while sender_report.is_none() || loss.is_none() {
+        let length = citizen.rtcp.recv(&mut packet).expect("a report");
+        let theirs = rtcp::read(&packet[..length], 0xC1).expect("a well-formed compound packet");
+        sender_report = theirs.sender.or(sender_report);
+        loss = theirs.fraction_lost.filter(|fraction| *fraction > 0).or(loss);
+        assert!(String::from_utf8_lossy(&packet[..length]).contains('\u{1}'), "a CNAME item");
+    }
+    let (ssrc, ntp, _) = sender_report.unwrap();
+    assert_eq!(ssrc, ours);
+    assert!(ntp >> 32 > 3_900_000_000, "seconds since 1900");
+    // One of four, or of fewer where a report came in between.
+    assert!(loss >= Some(64), "{loss:?}");
+    assert_ne!(heard_by_seat.header.ssrc, ours);
+
+    let figures = hotline.close(CITIZEN);
+    assert_eq!((figures.remote_fraction_lost, figures.malformed, figures.lost), (64, 1, 1));
+    hotline.close(SEAT);
+    let orders = std::iter::from_fn(|| hotline.orders.try_recv().ok());
+    let reports = orders.filter(|order| {
+        matches!(
+            order,
+            Order::SenderReport { side: Side::Left, ssrc: 0xC1, ntp: 0x1234_5678_9ABC_DEF0, timestamp: 777, .. }
+        )
+    });
+    assert_eq!(reports.count(), 2);
+}
