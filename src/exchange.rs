@@ -59,6 +59,8 @@ pub enum Input {
         seat: SeatNo,
         ask: SeatAsk,
     },
+    /// A missed caller is to be called back by this seat.
+    CallBack(Box<call::CallBack>),
     /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference.
     Resolved {
         trunk: String,
@@ -237,6 +239,7 @@ impl Exchange {
             Input::Media(report) => self.on_media(now, report),
             Input::TicketOpened { call, number } => self.tell(now, call::Input::TicketOpened { call, number }),
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
+            Input::CallBack(wish) => self.tell(now, call::Input::CallBack(wish)),
             Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
             Input::Reload(settings) => self.reload(now, *settings),
@@ -344,7 +347,9 @@ impl Exchange {
             }
             Event::Ack { request, .. } => {
                 if let Some(key) = self.leg_of(&request) {
-                    self.with_session(now, key, |session, _| session.on_ack(&request));
+                    self.with_session(now, key, |session, transactions| {
+                        session.on_ack(now.mono, transactions, &request);
+                    });
                 }
             }
             Event::Response { tx, response, .. } => match self.owners.get(&tx).cloned() {
@@ -363,7 +368,9 @@ impl Exchange {
             },
             Event::ServerFailed { tx } => {
                 if let Some(leg) = self.by_server_tx.get(&tx).copied() {
-                    self.with_session(now, LegKey { leg, branch: 0 }, |session, _| session.on_server_failed());
+                    self.with_session(now, LegKey { leg, branch: 0 }, |session, transactions| {
+                        session.on_server_failed(now.mono, transactions);
+                    });
                 }
             }
             Event::ServerTimedOut { .. } | Event::StrayResponse => {}

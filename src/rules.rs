@@ -2,5 +2,6 @@
 //! This folder uses nobody and knows no today; every date is an argument.
 
 pub mod callback;
+pub mod dialling;
 pub mod numbers;
 pub mod retention;

@@ -17,7 +17,7 @@ use crate::sip::session::Reliable;
 use super::secrets::Secrets;
 
 /// Feature codes of a seat's phone. `*` and two digits can be typed on every phone.
-pub const FEATURES: [(&str, &str); 7] = [
+pub const FEATURES: [(&str, &str); 8] = [
     ("*11", "sign in"),
     ("*10", "sign out"),
     ("*20", "free (also ends wrap-up)"),
@@ -25,6 +25,7 @@ pub const FEATURES: [(&str, &str); 7] = [
     ("*22", "break"),
     ("*30", "the last call was a bad call"),
     ("*31", "the last call was silent"),
+    ("*40", "call the longest waiting missed caller back"),
 ];
 
 pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
@@ -49,6 +50,13 @@ pub fn listens(config: &Config) -> Vec<Listen> {
         bind: row.bind,
     };
     config.listens.iter().enumerate().map(listen).collect()
+}
+
+/// Where each listener is reached, for the trace; a wildcard says nothing, so what is advertised
+/// stands for it.
+pub fn own_addresses(config: &Config) -> Vec<SocketAddr> {
+    let address = |row: &config::Listen| if row.bind.ip().is_unspecified() { row.sip_address } else { row.bind };
+    config.listens.iter().map(address).collect()
 }
 
 pub fn board_settings(config: &Config) -> BoardSettings {
@@ -169,6 +177,7 @@ fn features() -> BTreeMap<String, SeatAsk> {
         "*21" => SeatAsk::Busy,
         "*22" => SeatAsk::Break("by phone".to_string()),
         "*30" => SeatAsk::BadCall("harassing".to_string()),
+        "*40" => SeatAsk::CallBack,
         _ => SeatAsk::BadCall("silent".to_string()),
     };
     FEATURES.iter().map(|(code, _)| ((*code).to_string(), ask(code))).collect()

@@ -186,7 +186,11 @@ impl Exchange {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.alarm = None;
         if leg.forget_at.is_some_and(|at| at <= now.mono) {
-            return self.forget(id);
+            // An answer whose ACK has not come is repeated, and a BYE waits for it.
+            if !leg.branches.iter().any(|session| session.next_timeout().is_some()) {
+                return self.forget(id);
+            }
+            leg.forget_at = Some(now.mono + SHORT_LINGER);
         }
         if leg.probe_at.is_some_and(|at| at <= now.mono) {
             self.probe(now, id);

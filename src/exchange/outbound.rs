@@ -31,7 +31,9 @@ pub(super) struct Ring {
 
 impl Exchange {
     pub(super) fn dial(&mut self, now: Now, call: CallId, leg: LegId, target: &Target, caller: Caller, label: String) {
-        let Target::Seat(seat) = target;
+        let Target::Seat(seat) = target else {
+            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+        };
         let ring = Ring { seat: seat.clone(), caller, label, held_until: None, ports: PORTS };
         self.legs.insert(leg, Leg::dialled(call, ring));
         self.hold(now, leg);

@@ -72,6 +72,8 @@ impl Exchange {
             | Wish::MarkInvalid { .. }
             | Wish::Missed(_)
             | Wish::SeatChanged { .. }
+            | Wish::WantCallback { .. }
+            | Wish::CalledBack { .. }
             | Wish::Alarm { .. }
             | Wish::Note { .. }) => self.outputs.push_back(Output::Call(wish)),
         }

@@ -24,6 +24,7 @@ pub const INBOX: usize = 8_192;
 /// Events handled in one go before what they caused is carried out.
 const BATCH: usize = 64;
 
+/// Reads from the exchange at one instant.
 pub type Look = Box<dyn FnOnce(Now, &Exchange) + Send>;
 
 /// What reaches the loop.

@@ -213,14 +213,7 @@ impl Phone {
             return response;
         }
         if method == "INVITE" {
-            let Ok(Message::Request(invite)) = Message::parse(bare.as_bytes()) else { panic!("{bare}") };
-            let ack = reply(&invite, 401, "", &[], "");
-            let tag = response.headers.to().unwrap().tag().unwrap().to_string();
-            let ack = ack.replace("SIP/2.0 401 Whatever", &format!("ACK {uri} SIP/2.0"));
-            let ack = ack
-                .replace(" INVITE\r\n", " ACK\r\n")
-                .replace(&format!("To: <{uri}>"), &format!("To: <{uri}>;tag={tag}"));
-            city.send(self.flow, ack);
+            self.ack(city, &bare, &response);
         }
         let method_of = Method::parse(method);
         let proof = self.answerer.authorize(&response, &method_of, uri, &self.no, &self.password, "c0ffee");
@@ -228,8 +221,25 @@ impl Phone {
         self.answerer.accepted();
         let line = format!("{}: {}", name.as_str(), text(&value));
         let proved = self.request(city, method, uri, Some(line), body);
-        city.send(self.flow, proved);
-        city.response_to(self.flow.remote).expect("a response")
+        city.send(self.flow, proved.clone());
+        let response = city.response_to(self.flow.remote).expect("a response");
+        if method == "INVITE" {
+            self.ack(city, &proved, &response);
+        }
+        response
+    }
+
+    /// Of any final answer to its INVITE.
+    fn ack(&self, city: &mut City, invite: &str, response: &Response) {
+        let Ok(Message::Request(invite)) = Message::parse(invite.as_bytes()) else { panic!("{invite}") };
+        let tag = response.headers.to().unwrap().tag().unwrap().to_string();
+        let ack = reply(&invite, 200, &tag, &[], "");
+        let ack = ack.replace("SIP/2.0 200 Whatever", &format!("ACK {} SIP/2.0", invite.uri));
+        let branch = if response.status < 300 { format!("branch=z9hG4bK-ack{}", city.serial()) } else { String::new() };
+        let ack = ack.replace(" INVITE\r\n", " ACK\r\n");
+        let own = invite.headers.via().unwrap().branch().unwrap().to_string();
+        let ack = if branch.is_empty() { ack } else { ack.replace(&format!("branch={own}"), &branch) };
+        city.send(self.flow, ack);
     }
 
     pub fn register(&mut self, city: &mut City) {
