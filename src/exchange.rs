@@ -229,6 +229,7 @@ impl Exchange {
             settings,
         };
         exchange.start_lines(now);
+        exchange.drain_transactions(now);
         exchange
     }
 

@@ -5,6 +5,8 @@ mod peers;
 
 mod answers;
 mod calls;
+mod carriers;
 mod origins;
 mod room;
+mod running;
 mod seats;
