@@ -10,3 +10,4 @@ mod origins;
 mod room;
 mod running;
 mod seats;
+mod storm;

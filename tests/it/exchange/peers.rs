@@ -118,11 +118,15 @@ impl Caller {
     /// The next response; remembers the dialog that it makes.
     pub fn hear(&mut self, city: &mut City) -> Option<Response> {
         let response = city.response_to(self.flow.remote)?;
+        self.remember(&response);
+        Some(response)
+    }
+
+    pub fn remember(&mut self, response: &Response) {
         self.to_tag = response.headers.to().unwrap().tag().map(str::to_string);
         if let Some(Ok(contact)) = response.headers.contact() {
             self.target = contact.uri.raw;
         }
-        Some(response)
     }
 
     /// The statuses of all that has come.
@@ -206,11 +210,16 @@ impl Phone {
 
     /// Sends it, proves the password where that is asked for, and gives the last response.
     pub fn prove(&mut self, city: &mut City, method: &str, uri: &str, body: &str) -> Response {
+        self.try_prove(city, method, uri, body).expect("a response")
+    }
+
+    /// None: it was not answered.
+    pub fn try_prove(&mut self, city: &mut City, method: &str, uri: &str, body: &str) -> Option<Response> {
         let bare = self.request(city, method, uri, None, body);
         city.send(self.flow, bare.clone());
-        let response = city.response_to(self.flow.remote).expect("a response");
+        let response = city.response_to(self.flow.remote)?;
         if response.status != 401 {
-            return response;
+            return Some(response);
         }
         if method == "INVITE" {
             self.ack(city, &bare, &response);
@@ -222,11 +231,11 @@ impl Phone {
         let line = format!("{}: {}", name.as_str(), text(&value));
         let proved = self.request(city, method, uri, Some(line), body);
         city.send(self.flow, proved.clone());
-        let response = city.response_to(self.flow.remote).expect("a response");
+        let response = city.response_to(self.flow.remote)?;
         if method == "INVITE" {
             self.ack(city, &proved, &response);
         }
-        response
+        Some(response)
     }
 
     /// Of any final answer to its INVITE.
