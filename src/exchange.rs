@@ -136,6 +136,8 @@ pub struct Holdings {
     pub alarms: usize,
     pub ports: usize,
     pub calls: usize,
+    /// Legs of seats that have a port.
+    pub seats: usize,
     pub held: usize,
     pub leaving: usize,
     pub recordings: usize,
@@ -302,6 +304,7 @@ impl Exchange {
             alarms: self.alarms.len(),
             ports: self.taken.len(),
             calls: self.busy.iter().sum(),
+            seats: self.ports.iter().map(PortPool::of_seats).sum(),
             held: self.held.len(),
             leaving: self.leaving.len(),
             recordings: self.recording.len(),

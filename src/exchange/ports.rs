@@ -43,6 +43,11 @@ impl PortPool {
         self.used.len()
     }
 
+    /// Of these, by legs of seats that are not over.
+    pub const fn of_seats(&self) -> usize {
+        self.seats
+    }
+
     /// Whether `more` ports can be taken and each of `calls` still finds one for its seat.
     fn has_room(&self, more: usize, calls: usize) -> bool {
         self.free.len() >= calls.saturating_sub(self.seats).saturating_add(more)

@@ -2,19 +2,14 @@
 
 use hotline::exchange::Input;
 use hotline::exchange::settings::{Settings, Trunk};
-use hotline::sip::flow::{Flow, Transport};
 use hotline::sip::message::{Method, Name, Request};
 
-use super::city::{City, flow, settings};
+use super::city::{City, settings};
 use super::peers::{Caller, reply};
 use crate::call::seconds;
 
 const FIRST: &str = "198.51.100.9:5060";
 const SECOND: &str = "198.51.100.10:5060";
-
-fn at(remote: &str) -> Flow {
-    flow(0, Transport::Udp, remote)
-}
 
 fn addresses(list: &[&str]) -> Vec<std::net::SocketAddr> {
     list.iter().map(|address| address.parse().unwrap()).collect()

@@ -6,7 +6,7 @@ use hotline::call::mix_plan::{Command, Report};
 use hotline::call::{LegId, Output as Wish, SeatState};
 use hotline::exchange::Input;
 use hotline::sip::flow::Transport;
-use hotline::sip::message::{Method, Name, NameAddr};
+use hotline::sip::message::{Method, NameAddr};
 
 use super::city::{City, flow, settings};
 use super::peers::{Caller, Phone, Rung, reply, talking};
@@ -324,5 +324,4 @@ fn a_seat_that_answers_without_a_common_codec_is_released_and_the_next_is_rung()
     assert!(city.request_to(one.flow.remote, &Method::Bye).is_some());
     assert_eq!(city.seat("1001").reason.as_deref(), Some("refused"));
     assert!(two.is_rung(&mut city).is_some());
-    let _ = Name::Allow;
 }

@@ -325,6 +325,7 @@ impl Crowd {
         self.city.pass(seconds(4_000));
         let lines = self.city.exchange.holdings().lines;
         assert!(lines <= 3, "seed {seed}: {lines} carriers and phones");
+        assert_eq!(self.city.exchange.load(), (0, 0), "seed {seed}");
         let left = Holdings { lines, ..Holdings::default() };
         assert_eq!(self.city.exchange.holdings(), left, "seed {seed}");
     }
