@@ -164,7 +164,7 @@ impl Server {
 
         let (inbox, events) = mpsc::channel(INBOX);
         let media = start_media(&config, &options, &archive, clock, inbox.clone())?;
-        let trace = TraceBook;
+        let trace = start_trace(&config, &options.data);
         let mut desk = Desk {
             media: media.clone(),
             archive: archive.orders.clone(),
@@ -251,9 +251,10 @@ impl Server {
         // BYEs go out, and media hands over its last packets, before the loop ends.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let _ = self.office.inbox.send(Event::Stop).await;
-        let (driver, media, archive) = (self.driver, self.media, self.archive);
+        let (driver, media, archive, trace) = (self.driver, self.media, self.archive, self.office.trace.clone());
         let joined = tokio::task::spawn_blocking(move || {
             let _ = driver.join();
+            trace.stop();
             media.stop();
             archive.stop();
         });
@@ -292,6 +293,19 @@ fn start_archive(
         RecordingFormat::Pcm16 => crate::audio::wav::Format::Pcm16,
     };
     archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
+}
+
+/// A hotline without a trace is better than none.
+fn start_trace(config: &Config, data: &Path) -> TraceBook {
+    let total = config.server.trace_mib << 20;
+    if total == 0 {
+        return TraceBook::default();
+    }
+    let dir = data.join("trace");
+    TraceBook::start(&dir, trace::ring::Limits::of(total), setup::own_addresses(config)).unwrap_or_else(|error| {
+        tracing::error!(%error, folder = %dir.display(), "no trace is kept");
+        TraceBook::default()
+    })
 }
 
 fn start_media(

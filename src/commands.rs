@@ -5,3 +5,4 @@ pub mod check;
 pub mod init;
 pub mod route;
 pub mod serve;
+pub mod trace;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hotline::commands::{check, init, route, serve};
+use hotline::commands::{check, init, route, serve, trace};
 
 /// The server behind a city's hotline 12345.
 #[derive(Parser)]
@@ -19,6 +19,7 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Route(route::Args),
+    Trace(trace::Args),
 }
 
 fn main() -> ExitCode {
@@ -27,5 +28,6 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Route(args) => route::run(&args),
+        Command::Trace(args) => trace::run(&args),
     }
 }

@@ -52,6 +52,13 @@ pub fn listens(config: &Config) -> Vec<Listen> {
     config.listens.iter().enumerate().map(listen).collect()
 }
 
+/// Where each listener is reached, for the trace; a wildcard says nothing, so what is advertised
+/// stands for it.
+pub fn own_addresses(config: &Config) -> Vec<SocketAddr> {
+    let address = |row: &config::Listen| if row.bind.ip().is_unspecified() { row.sip_address } else { row.bind };
+    config.listens.iter().map(address).collect()
+}
+
 pub fn board_settings(config: &Config) -> BoardSettings {
     let server = &config.server;
     BoardSettings {
