@@ -22,7 +22,7 @@ mod tickets;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
@@ -63,11 +63,13 @@ pub async fn bind(address: SocketAddr, data: &Path) -> io::Result<TcpListener> {
 pub struct Web {
     task: JoinHandle<()>,
     end: oneshot::Sender<()>,
+    address_file: PathBuf,
 }
 
 /// Serves until `Web::stop`.
 pub fn serve(office: Office, listener: TcpListener) -> Web {
     let (end, ended) = oneshot::channel::<()>();
+    let address_file = office.options.data.join(ADDRESS_FILE);
     let pages = router(office).into_make_service_with_connect_info::<Peer>();
     let task = tokio::spawn(async move {
         let until = async move { drop(ended.await) };
@@ -75,12 +77,14 @@ pub fn serve(office: Office, listener: TcpListener) -> Web {
             tracing::error!(%error, "API");
         }
     });
-    Web { task, end }
+    Web { task, end, address_file }
 }
 
 impl Web {
     /// Takes no further request, and waits a little for those under way.
     pub async fn stop(self) {
+        // Commands then say that no server runs; a file that stays only makes them say it otherwise.
+        let _ = std::fs::remove_file(self.address_file);
         let _ = self.end.send(());
         let abort = self.task.abort_handle();
         if tokio::time::timeout(LAST_REQUESTS, self.task).await.is_err() {

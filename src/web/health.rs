@@ -28,6 +28,10 @@ pub async fn ready(State(office): State<Office>) -> Response {
     if office.progress.standing().failing.is_some() {
         not.push("database");
     }
-    let status = if not.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": not.is_empty(), "not": not }))).into_response()
+    if not.is_empty() {
+        return Json(json!({ "ready": true })).into_response();
+    }
+    let error = format!("not ready: {}", not.join(", "));
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "error": error, "code": "not_ready" })))
+        .into_response()
 }
