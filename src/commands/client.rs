@@ -33,7 +33,7 @@ pub struct Server {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("no server has run on {}: {source}; --data names another folder", path.display())]
+    #[error("no server runs here: {}: {source}; --data names another folder", path.display())]
     NoAddress { path: PathBuf, source: io::Error },
     #[error("no token: {0}")]
     NoToken(io::Error),

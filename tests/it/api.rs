@@ -309,3 +309,27 @@ async fn whom_to_call_back_is_told_without_the_number() {
     assert_eq!((&due["rows"][0]["caller"], &due["rows"][0]["code"]), (&json!("138****0042"), &json!("12331")));
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_its_database_is_not_ready_and_says_so() {
+    let house = House::start("gone").await;
+    house.record(facts::answered(1)).await;
+    let path = house.data().join("hotline.sqlite");
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+    }
+    std::fs::create_dir(&path).unwrap();
+    house.server.office.journal.record(facts::answered(2)).await.unwrap();
+    facts::soon(|| house.server.office.progress.standing().failing.is_some());
+    let ready = house.get("/readyz");
+    assert_eq!((ready.status, ready.json()["error"].clone()), (503, "not ready: database".into()));
+    assert_eq!(house.get("/healthz").status, 200);
+    let samples = house::samples(&house.get("/metrics").text);
+    assert_eq!((samples["hotline_database_up"], samples["hotline_database_behind"] >= 1.0), (0.0, true));
+    assert_eq!(house.get("/api/calls").status, 200, "calls are not affected");
+
+    std::fs::remove_dir(&path).unwrap();
+    house.settle(|| house.get("/readyz").status == 200).await;
+    assert_eq!(house.get("/api/tickets").json()["rows"].as_array().unwrap().len(), 2, "nothing is lost");
+    house.stop().await;
+}

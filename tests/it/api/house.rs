@@ -130,7 +130,8 @@ impl House {
 
     /// Until it is so, with the database following; gives up after a while.
     pub async fn settle(&self, so: impl Fn() -> bool) {
-        for _ in 0..2_000 {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_secs(30) {
             if so() {
                 return;
             }
