@@ -20,7 +20,6 @@ enum Command {
     Check(check::Args),
     Route(route::Args),
     Trace(trace::Args),
-    Trace(trace::Args),
 }
 
 fn main() -> ExitCode {
@@ -29,7 +28,6 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Route(args) => route::run(&args),
-        Command::Trace(args) => trace::run(&args),
         Command::Trace(args) => trace::run(&args),
     }
 }
