@@ -178,8 +178,8 @@ fn recorder(text: &mut Text, office: &Office) {
     }
 }
 
-/// None while it cannot be told.
-fn days_left(free: u64, recorded: u64, running: Duration) -> Option<f64> {
+/// How long so many free bytes last, where so many were recorded since the start; None while it cannot be told.
+pub fn days_left(free: u64, recorded: u64, running: Duration) -> Option<f64> {
     (running >= TOO_EARLY && recorded > 0).then(|| {
         let per_day = recorded as f64 / (running.as_secs_f64() / 86_400.0);
         free as f64 / per_day
@@ -203,17 +203,4 @@ fn journal(text: &mut Text, office: &Office) {
 
 fn load(value: &AtomicU64) -> u64 {
     value.load(Ordering::Relaxed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Duration, TOO_EARLY, days_left};
-
-    #[test]
-    fn days_left_are_told_only_where_they_can_be() {
-        let half_a_day = Duration::from_secs(43_200);
-        assert_eq!(days_left(1_000, 50, half_a_day), Some(10.0));
-        assert_eq!(days_left(1_000, 0, half_a_day), None);
-        assert_eq!(days_left(1_000, 50, TOO_EARLY / 2), None);
-    }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod house;
+mod parts;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
