@@ -87,6 +87,8 @@ pub struct Office {
     pub token: Arc<str>,
     pub recordings: PathBuf,
     pub options: Arc<Options>,
+    /// What runs now; a reload is compared with it.
+    config: Arc<tokio::sync::Mutex<Config>>,
     /// Where the API listens.
     pub http: std::net::SocketAddr,
     draining: Arc<AtomicBool>,
@@ -117,9 +119,12 @@ impl Office {
 
     /// Reads the configuration again. Err: what is wrong with it; nothing has changed then.
     pub async fn reload(&self) -> Result<(), StartError> {
-        let config = Config::load(self.options.config.as_deref()).map_err(StartError::Config)?;
+        // Held throughout, so that two reloads at once do not overtake each other.
+        let mut running = self.config.lock().await;
+        let config = running.reload(self.options.config.as_deref()).map_err(StartError::Config)?;
         let secrets = Secrets::open(&self.options.data, &config)?;
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
+        *running = config;
         Ok(())
     }
 }
@@ -220,6 +225,7 @@ impl Server {
             token: Arc::from(secrets.api_token()),
             recordings: recordings.clone(),
             options: Arc::new(options),
+            config: Arc::new(tokio::sync::Mutex::new(config.clone())),
             http: listener.local_addr()?,
             draining: Arc::default(),
         };
