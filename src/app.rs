@@ -4,6 +4,7 @@
 pub mod alarms;
 pub mod desk;
 pub mod figures;
+pub mod rate;
 mod recovery;
 pub mod secrets;
 pub mod setup;
@@ -29,15 +30,17 @@ use crate::media::{self, prompt::PromptShelf};
 use crate::net::clock::Clock;
 use crate::net::driver::{Driver, Event, INBOX, Sockets};
 use crate::store::Store;
-use crate::store::apply::{Applier, Pace};
+use crate::store::apply::{Applier, Pace, Progress};
 use crate::store::entry::{Entry, RecordingFailed};
 use crate::store::journal::{self, Journal};
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
+use crate::web::{self, Web};
 
 use alarms::Alarms;
 use desk::Desk;
 use figures::Figures;
+use rate::Rate;
 use secrets::Secrets;
 use trace::TraceBook;
 
@@ -73,6 +76,9 @@ pub struct Office {
     pub inbox: mpsc::Sender<Event>,
     pub journal: Journal,
     pub store: Arc<Sqlite>,
+    /// How far the database has followed the journal.
+    pub progress: Progress,
+    pub rate: Arc<Rate>,
     pub shelf: Arc<Shelf>,
     pub alarms: Arc<Alarms>,
     pub figures: Arc<Figures>,
@@ -81,6 +87,8 @@ pub struct Office {
     pub token: Arc<str>,
     pub recordings: PathBuf,
     pub options: Arc<Options>,
+    /// What runs now; a reload is compared with it.
+    config: Arc<tokio::sync::Mutex<Config>>,
     /// Where the API listens.
     pub http: std::net::SocketAddr,
     draining: Arc<AtomicBool>,
@@ -111,9 +119,12 @@ impl Office {
 
     /// Reads the configuration again. Err: what is wrong with it; nothing has changed then.
     pub async fn reload(&self) -> Result<(), StartError> {
-        let config = Config::load(self.options.config.as_deref()).map_err(StartError::Config)?;
+        // Held throughout, so that two reloads at once do not overtake each other.
+        let mut running = self.config.lock().await;
+        let config = running.reload(self.options.config.as_deref()).map_err(StartError::Config)?;
         let secrets = Secrets::open(&self.options.data, &config)?;
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
+        *running = config;
         Ok(())
     }
 }
@@ -128,6 +139,7 @@ pub struct Server {
     media: media::Handle,
     applier: Applier,
     driver: JoinHandle<()>,
+    web: Web,
     _lock: FolderLock,
 }
 
@@ -141,6 +153,7 @@ impl Server {
         let lock = FolderLock::take(&options.data)?;
         let secrets = Secrets::open(&options.data, &config)?;
         raise_file_limit(crate::config::ports::open_files(&config))?;
+        let listener = web::bind(config.server.http, &options.data).await?;
 
         let wall: journal::Clock = Arc::new(move || clock.wall());
         let (journal, recovered) =
@@ -201,7 +214,9 @@ impl Server {
             clock,
             inbox,
             journal: journal.clone(),
+            rate: Arc::new(Rate::new(Arc::clone(&store), clock)),
             store,
+            progress: applier.progress(),
             shelf: Arc::new(Shelf::new(recordings.clone())),
             alarms: Arc::clone(&alarms),
             figures: Arc::clone(&figures),
@@ -210,7 +225,8 @@ impl Server {
             token: Arc::from(secrets.api_token()),
             recordings: recordings.clone(),
             options: Arc::new(options),
-            http: config.server.http,
+            config: Arc::new(tokio::sync::Mutex::new(config.clone())),
+            http: listener.local_addr()?,
             draining: Arc::default(),
         };
         tokio::spawn(
@@ -220,11 +236,13 @@ impl Server {
                 archive: Arc::clone(&archive.figures),
                 figures,
                 alarms,
+                rate: Arc::clone(&office.rate),
                 recordings,
             }
             .run(),
         );
-        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, _lock: lock })
+        let web = web::serve(office.clone(), listener);
+        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, _lock: lock })
     }
 
     /// Live calls.
@@ -247,6 +265,7 @@ impl Server {
             archive.stop();
         });
         let _ = joined.await;
+        self.web.stop().await;
         let journal = self.office.journal.clone();
         let _ = tokio::task::spawn_blocking(move || journal.close()).await;
         self.applier.finish(Duration::from_secs(10)).await;
@@ -266,6 +285,7 @@ fn start_archive(
         Done::Sealed(sealed) => {
             let degraded = sealed.verdict != archive::Verdict::Ok;
             figures.recordings_degraded.fetch_add(u64::from(degraded), Ordering::Relaxed);
+            figures.recorded_bytes.fetch_add(sealed.bytes, Ordering::Relaxed);
             journal.append(Entry::Sealed(sealed), |_| {});
         }
         Done::Failed { call, error } => {

@@ -1,5 +1,6 @@
 //! The whole program from outside, in one test binary.
 
+mod api;
 mod apply;
 mod archive;
 mod audio;
@@ -24,6 +25,7 @@ mod guessing;
 mod journal;
 mod media;
 mod numbers;
+mod privacy;
 mod purity;
 mod registrar;
 mod registration;
