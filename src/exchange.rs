@@ -285,6 +285,11 @@ impl Exchange {
         self.counters
     }
 
+    /// Whether a trunk or a phone of ours is there; whoever else sends has a small budget.
+    pub fn knows(&self, flow: Flow) -> bool {
+        self.is_known(flow)
+    }
+
     pub fn trunk_states(&self) -> Vec<(String, bool)> {
         self.lines.trunk_states(&self.settings)
     }

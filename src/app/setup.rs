@@ -1,7 +1,7 @@
 //! The checked configuration, in the words of the exchange and of the switchboard.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::call::settings::{
     AfterWrapUp, Night, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
@@ -10,9 +10,11 @@ use crate::call::{SeatAsk, SeatKind};
 use crate::config::{self, Config, PortRange, Require};
 use crate::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
 use crate::net::driver::Listen;
+use crate::net::resolve::Wanted;
 use crate::sip::flow::{Flow, ListenerId};
 use crate::sip::registrar::RegistrarLimits;
 use crate::sip::session::Reliable;
+use crate::sip::targets::Host;
 
 use super::secrets::Secrets;
 
@@ -147,16 +149,27 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
     }
 }
 
-/// `192.0.2.1`, `192.0.2.1:5080`, `[2001:db8::1]:5060`: a host that needs no look-up.
+/// A host that needs no look-up.
 fn literal(host: &str) -> Option<SocketAddr> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.parse().ok().or_else(|| bare.parse().ok().map(|ip| SocketAddr::new(ip, 5060)))
+    match Host::parse(host)? {
+        Host::Address(address) => Some(address),
+        Host::Name { .. } => None,
+    }
 }
 
-/// The trunk hosts that are names: `(trunk, hosts)`.
-pub fn names_to_resolve(config: &Config) -> Vec<(String, Vec<String>)> {
+/// The trunks with a host that is a name.
+pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
     let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| literal(host).is_none());
-    config.trunks.iter().filter(needs).map(|row| (row.name.clone(), row.hosts.clone())).collect()
+    let wanted = |row: &config::Trunk| {
+        let listen = config.listens.iter().find(|listen| listen.name == row.listen);
+        Wanted {
+            trunk: row.name.clone(),
+            hosts: row.hosts.clone(),
+            transport: row.transport,
+            ipv4: listen.is_none_or(|listen| listen.bind.is_ipv4()),
+        }
+    };
+    config.trunks.iter().filter(needs).map(wanted).collect()
 }
 
 fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> SeatLine {
@@ -217,10 +230,4 @@ fn codes(row: &config::Trunk) -> TrunkCodes {
         default_code: row.default_code.clone(),
         strip_prefix: row.strip_prefix.clone(),
     }
-}
-
-/// The system's own look-up, for a machine whose hosts file knows what DNS does not.
-pub fn look_up(host: &str) -> Vec<SocketAddr> {
-    let with_port = if host.contains(':') { host.to_string() } else { format!("{host}:5060") };
-    with_port.to_socket_addrs().map(Iterator::collect).unwrap_or_default()
 }

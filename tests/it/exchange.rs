@@ -1,7 +1,7 @@
 //! Whole calls through the exchange, in virtual time: bytes in and bytes out.
 
-mod city;
-mod peers;
+pub mod city;
+pub mod peers;
 
 mod answers;
 mod calls;
