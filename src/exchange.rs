@@ -25,6 +25,7 @@ mod origin;
 mod outbound;
 mod phones;
 mod ports;
+mod quest;
 mod requests;
 pub mod settings;
 mod token;
