@@ -6,6 +6,8 @@
 
 mod baresip;
 mod capture;
+mod kamailio;
+mod linphone;
 mod ports;
 mod process;
 mod server;
@@ -15,3 +17,4 @@ mod sound;
 mod bad_days;
 mod calls;
 mod carriers;
+mod phones;

@@ -23,10 +23,8 @@ pub struct Setup {
     pub server: &'static [(&'static str, &'static str)],
     /// Further lines of the UDP trunk.
     pub trunk: &'static [(&'static str, &'static str)],
-    /// Where the trunk calls from; loopback unless given.
-    pub trunk_source: Option<String>,
-    /// A fixed address, with the seat that has it.
-    pub contact: Option<(&'static str, SocketAddr)>,
+    /// The trunk calls from the port `Server::sbc` only.
+    pub behind_sbc: bool,
 }
 
 pub struct Server {
@@ -37,6 +35,8 @@ pub struct Server {
     pub sip: SocketAddr,
     /// UDP on ::1, for seats only.
     pub sip6: SocketAddr,
+    /// A port for a carrier's border.
+    pub sbc: u16,
     /// First and last RTP port towards IPv4 peers.
     pub rtp: (u16, u16),
     pub http: SocketAddr,
@@ -54,10 +54,11 @@ impl Server {
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.one()));
         let rtp = ports.range(40);
         let folder = Folder::new("server");
-        let addresses = Addresses { sip, sip6, http, rtp, rtp6: ports.range(20) };
+        let (sbc, rtp6) = (ports.one(), ports.range(20));
+        let addresses = Addresses { sip, sip6, http, rtp, rtp6, sbc };
         configure(&folder, &setup, &addresses);
         let program = launch(folder.path());
-        let mut server = Self { ports, folder, program, sip, sip6, rtp, http };
+        let mut server = Self { ports, folder, program, sip, sip6, rtp, http, sbc };
         server.program.wait_for("12345 is ready.");
         server
     }
@@ -247,10 +248,11 @@ struct Addresses {
     http: SocketAddr,
     rtp: (u16, u16),
     rtp6: (u16, u16),
+    sbc: u16,
 }
 
 fn configure(folder: &Folder, setup: &Setup, addresses: &Addresses) {
-    let Addresses { sip, sip6, http, rtp, rtp6 } = addresses;
+    let Addresses { sip, sip6, http, rtp, rtp6, sbc } = addresses;
     let dialplan = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplan");
     for file in ["numbers.toml", "queues.toml"] {
         folder.write(&format!("config/dialplan/{file}"), &fs::read_to_string(dialplan.join(file)).expect(file));
@@ -280,7 +282,7 @@ fn configure(folder: &Folder, setup: &Setup, addresses: &Addresses) {
     }
     folder.write("config/sip-configs/server.toml", &server);
 
-    let source = setup.trunk_source.clone().unwrap_or_else(|| "127.0.0.0/8".into());
+    let source = if setup.behind_sbc { format!("127.0.0.1:{sbc}") } else { "127.0.0.0/8".into() };
     let mut trunks = String::new();
     for (name, more) in [("udp", setup.trunk), ("tcp", &[][..])] {
         trunks += &format!(
@@ -298,9 +300,6 @@ fn configure(folder: &Folder, setup: &Setup, addresses: &Addresses) {
             "[[seat]]\nno = \"{seat}\"\nname = \"seat\"\nkind = \"local\"\ncentre = \"jdz\"\npassword = \"{}\"\nskills = {SKILLS}\n",
             password(seat)
         );
-        if let Some((_, address)) = setup.contact.filter(|(has, _)| *has == seat) {
-            seats += &format!("contact = \"sip:{seat}@{address}\"\n");
-        }
     }
     folder.write("config/sip-configs/seats.toml", &seats);
 }
