@@ -22,7 +22,9 @@ impl Ports {
         let start = u16::try_from(std::process::id() % u32::from(BLOCKS)).expect("below BLOCKS");
         for turn in 0..BLOCKS {
             let block = (start + turn) % BLOCKS;
-            let path = std::env::temp_dir().join(format!("hotline-e2e-ports-{block}"));
+            // SAFETY: it only reads.
+            let user = unsafe { libc::getuid() };
+            let path = std::env::temp_dir().join(format!("hotline-e2e-ports-{user}-{block}"));
             let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path).expect("lock file");
             let first = FIRST + block * BLOCK;
             if lock.try_lock().is_ok() && (first..first + BLOCK).all(is_free) {

@@ -77,7 +77,8 @@ impl Program {
     pub fn start(command: &mut Command, log: PathBuf, stdin: Stdio) -> Self {
         let out = File::options().create(true).append(true).open(&log).expect("log file");
         let err = out.try_clone().expect("log file");
-        command.stdin(stdin).stdout(out).stderr(err);
+        // A group of its own: kamailio is many processes.
+        command.stdin(stdin).stdout(out).stderr(err).process_group(0);
         // SAFETY: prctl is async-signal-safe. Should the test program itself be killed, so is this one.
         unsafe {
             command.pre_exec(|| {
@@ -94,15 +95,21 @@ impl Program {
     }
 
     pub fn signal(&self, signal: i32) {
-        let id = libc::pid_t::try_from(self.child.id()).expect("process id");
         // SAFETY: the child is ours and not yet waited for, so its id is not another's.
-        assert_eq!(unsafe { libc::kill(id, signal) }, 0, "kill -{signal} {id}");
+        assert_eq!(unsafe { libc::kill(self.id(), signal) }, 0, "kill -{signal} {}", self.id());
     }
 
     /// `kill -9`, and gone when this returns.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
+        if !self.has_ended() {
+            // SAFETY: the group is the child's, which is not yet waited for.
+            unsafe { libc::kill(-self.id(), libc::SIGKILL) };
+        }
         let _ = self.child.wait();
+    }
+
+    fn id(&self) -> libc::pid_t {
+        libc::pid_t::try_from(self.child.id()).expect("process id")
     }
 
     pub fn has_ended(&mut self) -> bool {

@@ -39,7 +39,6 @@ pub struct Server {
     pub sbc: u16,
     /// First and last RTP port towards IPv4 peers.
     pub rtp: (u16, u16),
-    pub http: SocketAddr,
 }
 
 impl Server {
@@ -58,7 +57,7 @@ impl Server {
         let addresses = Addresses { sip, sip6, http, rtp, rtp6, sbc };
         configure(&folder, &setup, &addresses);
         let program = launch(folder.path());
-        let mut server = Self { ports, folder, program, sip, sip6, rtp, http, sbc };
+        let mut server = Self { ports, folder, program, sip, sip6, rtp, sbc };
         server.program.wait_for("12345 is ready.");
         server
     }
@@ -81,10 +80,6 @@ impl Server {
 
     pub fn wait_exit(&mut self) -> ExitStatus {
         self.program.wait(PATIENCE)
-    }
-
-    pub fn said(&self) -> String {
-        self.program.said()
     }
 
     pub fn wait_for(&mut self, text: &str) {
