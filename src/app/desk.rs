@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use tokio::sync::mpsc::Sender;
 
 use crate::archive::{Order, RecordingMeta};
-use crate::call::{CallBack, OpenTicket, Output as Wish, SeatNo};
+use crate::call::{CallBack, LegId, OpenTicket, Output as Wish, SeatNo};
 use crate::exchange::{Input, Output};
 use crate::media;
 use crate::net::driver::Event;
@@ -98,6 +98,10 @@ impl Desk {
                 self.write(Entry::Invalid(MarkedInvalid { call, at: now.wall, reason }));
             }
             Wish::Missed(missed) => {
+                // A call that was refused never had a leg to be placed.
+                if missed.stage == "refused" {
+                    self.trace.placed(missed.call, LegId(0), &missed.sip_call_id);
+                }
                 self.figures.call_missed(&missed);
                 self.write(Entry::Missed(missed));
             }

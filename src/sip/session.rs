@@ -212,7 +212,7 @@ impl Session {
             State::Incoming(_) => self.reject(now, transactions, 480, None),
             State::Outgoing(calling) => self.cancel(now, transactions, *calling),
             State::Confirmed => {
-                self.end();
+                self.state = State::Ended;
                 // §15: who was called says BYE when the ACK has come, or can no longer come.
                 if self.unacknowledged.as_ref().is_none_or(|answer| !answer.first) {
                     self.bye(now, transactions);
@@ -307,15 +307,10 @@ impl Session {
         }
     }
 
-    fn end(&mut self) {
-        self.state = State::Ended;
-        self.refresh.stop();
-    }
-
     /// The peer is gone: BYE all the same, so that it can clear up if it is not.
     fn lose(&mut self, now: Mono, transactions: &mut Transactions, why: Lost) {
         if self.is_confirmed() {
-            self.end();
+            self.state = State::Ended;
             self.bye(now, transactions);
             self.events.push_back(Event::Lost(why));
         }

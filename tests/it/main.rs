@@ -23,6 +23,7 @@ mod guessing;
 mod journal;
 mod media;
 mod numbers;
+mod privacy;
 mod purity;
 mod registrar;
 mod registration;

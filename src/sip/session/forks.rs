@@ -53,7 +53,7 @@ impl Session {
             let is_next = |number: u32| early.last_rseq.is_none_or(|last| number == last.wrapping_add(1));
             if let (Some(number), Ok(cseq)) = (number.filter(|number| is_next(*number)), response.headers.cseq()) {
                 early.last_rseq = Some(number);
-                if let Some(answer) = body.filter(|_| early.media.is_pending()) {
+                if let Some(answer) = body {
                     // An unusable one is told in the end, when the 200 brings no better.
                     let _ = early.media.take_answer(answer);
                 }
@@ -95,7 +95,6 @@ impl Session {
             self.release(now, transactions, early);
             return self.fail(488);
         }
-        early.media.withdraw();
         self.media = early.media;
         self.dialog = Some(early.dialog);
         self.state = State::Confirmed;

@@ -166,7 +166,7 @@ impl Session {
         if let Some((name, value)) = header {
             response.headers.push(name, value);
         }
-        self.end();
+        self.state = State::Ended;
         transactions.respond(now, tx, response);
     }
 
@@ -190,11 +190,10 @@ impl Session {
 
     pub(super) fn incoming_timeout(&mut self, now: Mono, transactions: &mut Transactions) {
         self.reliable_timeout(now, transactions);
-        let State::Incoming(incoming) = &mut self.state else { return };
+        let State::Incoming(incoming) = &self.state else { return };
         if incoming.repeat_at.is_some_and(|at| now >= at)
             && let Some((status, media)) = incoming.last_progress
         {
-            incoming.repeat_at = Some(now + PROGRESS_REPEAT);
             self.progress(now, transactions, status, media);
         }
     }

@@ -69,6 +69,12 @@ impl Settings {
         }
         // A contact of the other address family cannot be reached from this listener.
         match dialog.next_hop(flow.transport).filter(|remote| remote.is_ipv4() == flow.remote.is_ipv4()) {
+            // The source of a link-local address has a scope, which no URI can name.
+            Some(hop) if hop.ip() == flow.remote.ip() => {
+                let mut remote = flow.remote;
+                remote.set_port(hop.port());
+                Flow { remote, ..flow }
+            }
             Some(remote) => Flow { remote, ..flow },
             None => flow,
         }

@@ -127,7 +127,7 @@ impl Session {
 
     pub(super) fn fail(&mut self, status: u16) {
         if matches!(self.state, State::Outgoing(_)) {
-            self.end();
+            self.state = State::Ended;
             self.events.push_back(Event::Failed { status });
         }
     }

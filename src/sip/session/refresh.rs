@@ -130,13 +130,7 @@ impl Refresh {
         true
     }
 
-    pub(super) const fn stop(&mut self) {
-        self.refresh_at = None;
-        self.expire_at = None;
-    }
-
     fn start(&mut self, now: Mono) {
-        self.stop();
         let Some(interval) = self.interval else { return };
         self.refresh_at = self.we_refresh.then(|| now + interval / 2);
         // §10: a refresher that fell silent is given up a third of the interval early, at most 32 s.
@@ -154,8 +148,7 @@ impl Session {
             return;
         }
         self.refresh.refresh_at = None;
-        let refreshing = self.asked.values().any(|asked| matches!(asked, Asked::Refresh { .. }));
-        if refreshing || (!self.refresh.peer_updates && (self.media.is_pending() || self.unacknowledged.is_some())) {
+        if !self.refresh.peer_updates && self.media.is_pending() {
             self.refresh_later(now);
         } else if self.refresh.peer_updates {
             self.ask(now, transactions, Method::Update, Asked::Refresh { with_offer: false }, None);
@@ -202,9 +195,6 @@ impl Session {
         }
         if with_offer {
             self.media.withdraw();
-        }
-        if !self.is_confirmed() {
-            return;
         }
         match response.status {
             408 | 481 => self.lose(now, transactions, Lost::Expired),

@@ -91,7 +91,6 @@ impl Session {
         if described && !*offered {
             // Without a usable answer our offer goes out again in the 200, and the ACK may bring one.
             *settled = body.description().is_some_and(|answer| self.media.take_answer(answer).is_ok());
-            self.media.withdraw();
             return Ok(None);
         }
         *settled |= described;

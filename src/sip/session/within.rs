@@ -7,9 +7,9 @@ use crate::sip::negotiation::Negotiation;
 use crate::sip::transactions::{ServerTx, Transactions};
 use crate::time::Mono;
 
-use super::body::{Body, describe};
+use super::body::{ACCEPT, Body, describe};
 use super::messages::Refusal;
-use super::{ALLOW, Event, Session, State};
+use super::{ALLOW, EXTENSIONS, Event, Session, State};
 
 impl Session {
     /// A request whose tags are this dialog's. Every one is answered here.
@@ -40,9 +40,15 @@ impl Session {
             Method::Invite => self.on_reinvite(now, transactions, tx, request),
             Method::Update => self.on_update(now, transactions, tx, request),
             Method::Prack => self.on_prack(now, transactions, tx, request),
-            Method::Info | Method::Options => {
+            Method::Info => {
+                let response = self.reply(request, 200);
+                transactions.respond(now, tx, response);
+            }
+            Method::Options => {
                 let mut response = self.reply(request, 200);
                 response.headers.push(Name::Allow, ALLOW);
+                response.headers.push(Name::Accept, ACCEPT);
+                response.headers.push(Name::Supported, EXTENSIONS.join(", "));
                 transactions.respond(now, tx, response);
             }
             Method::Ack | Method::Cancel => {}
@@ -84,7 +90,7 @@ impl Session {
             // §15.1.2: a BYE before the answer ends the INVITE as CANCEL would.
             State::Incoming(_) => self.caller_left(now, transactions, 487),
             State::Confirmed => {
-                self.end();
+                self.state = State::Ended;
                 self.unacknowledged = None;
                 self.events.push_back(Event::HungUp);
             }

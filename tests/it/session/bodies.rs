@@ -86,3 +86,37 @@ fn answers_come_in_parts_too() {
     assert_eq!(bench.hang_up(), ["> BYE"]);
     assert_eq!(bench.respond("BYE", 200, "", "", ""), NOTHING);
 }
+
+/// Cut, doubled and scrambled parts are found or refused, and harm nothing.
+#[test]
+fn any_body_at_all() {
+    let whole = with_isup();
+    let mut seed = 88_172_645_463_325_252_u64;
+    let mut roll = |sides: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % u64::try_from(sides).unwrap()).unwrap()
+    };
+    let mut found = [0, 0];
+    for _ in 0..3000 {
+        let mut bytes = whole.clone().into_bytes();
+        for _ in 0..=roll(3) {
+            let (from, to) = (roll(bytes.len()), roll(bytes.len()));
+            match roll(4) {
+                0 => bytes.truncate(from.max(1)),
+                1 => drop(bytes.drain(from.min(to)..from.max(to))),
+                2 => bytes.insert(from, b"\n-\0:;\xff"[roll(6)]),
+                _ => bytes.extend_from_within(from.min(to)..),
+            }
+            bytes.push(b'\n');
+        }
+        let mut bench = Bench::new(settings());
+        let mut invite = bench.write("INVITE", (1, 1), "", MIXED, "x");
+        invite.body = bytes;
+        let lines = bench.receive(hotline::sip::message::Message::Request(invite));
+        assert!(lines.len() <= 1, "{lines:?}");
+        found[usize::from(bench.session.is_some())] += 1;
+    }
+    assert!(found[0] > 100 && found[1] > 100, "{found:?}");
+}

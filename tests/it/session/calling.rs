@@ -209,6 +209,8 @@ fn a_challenge_is_met_with_the_next_number() {
 fn a_challenge_given_up_or_never_satisfied() {
     let mut bench = Bench::dialling(settings());
     bench.respond("INVITE", 401, "peer", "", "");
+    bench.sip.transport_failed(bench.now, bench.peer.flow);
+    assert_eq!(bench.out(), NOTHING, "the challenge is known; that its ACK was lost is no news");
     assert!(!bench.session().is_ended());
     assert_eq!(bench.hang_up(), ["! Failed 401"]);
     assert!(bench.is_at_rest());

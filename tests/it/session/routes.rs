@@ -74,6 +74,14 @@ fn the_answers_route_set_and_target_count() {
     bench.respond("INVITE", 200, "peer", "Record-Route: <sip:10.0.0.4;lr>\r\n", &talk());
     assert_eq!(routes(&bench.request("ACK")), ["<sip:10.0.0.4;lr>"]);
     assert_eq!(bench.request("ACK").uri, "sip:peer@192.0.2.1:5060");
+    // A PRACK goes the early dialog's way.
+    let mut bench = Bench::dialling(settings());
+    bench.respond("INVITE", 183, "peer", &format!("Require: 100rel\r\nRSeq: 1\r\n{ROUTES}"), "");
+    let prack = bench.request("PRACK");
+    assert_eq!(
+        (prack.uri.as_str(), routes(&prack).len(), way(&bench).as_str()),
+        ("sip:peer@192.0.2.1:5060", 3, "10.0.0.3:5060")
+    );
     // A 200 without Contact leaves the early one.
     let mut bench = Bench::dialling(settings());
     bench.respond("INVITE", 180, "peer", early, "");
@@ -122,10 +130,12 @@ fn contact_or_source() {
         (true, Transport::Udp, "<sip:peer@192.0.2.50:5090;transport=UDP>", "192.0.2.50:5090"),
         (true, Transport::Tcp, "<sip:peer@192.0.2.50:5090;transport=tcp>", "192.0.2.1:5066"),
         (false, Transport::Tcp, "<sip:peer@192.0.2.50:5090>", "192.0.2.1:5066"),
+        (true, Transport::Udp, "<sip:peer@[fe80::1]:5090>", "[fe80::1%3]:5090"),
     ];
     for (follow_contact, transport, contact, expected) in rows {
+        let source = if expected.contains("fe80") { "[fe80::1%3]:5066" } else { "192.0.2.1:5066" };
         let mut bench = Bench::new(Settings { follow_contact, ..settings() });
-        bench.peer.flow = flow(transport, "192.0.2.1:5066");
+        bench.peer.flow = flow(transport, source);
         bench.peer.contact = contact;
         bench.invite("", &talk());
         bench.answer();

@@ -231,6 +231,13 @@ fn the_end_stops_the_clock() {
     bench.ask("BYE", "", "");
     assert_eq!(bench.respond("INVITE", 200, "", "Session-Expires: 90;refresher=uac\r\n", &talk()), ["> ACK"]);
     assert_eq!(bench.session().next_timeout(), None);
+    let moved = talk().replace("m=audio 4000", "m=audio 4400");
+    assert_eq!(bench.respond("INVITE", 200, "", "", &moved), ["> ACK"]);
+    assert!(bench.is_at_rest());
+    let mut bench = Bench::talking(ours(90), NO_UPDATE);
+    bench.wait(45_000);
+    bench.hang_up();
+    assert_eq!(bench.respond("INVITE", 200, "", "", &moved), ["> ACK"], "nothing is told after the end");
     assert!(bench.is_at_rest());
 }
 

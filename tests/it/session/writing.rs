@@ -24,7 +24,7 @@ impl Bench {
              To: <sip:12345@198.51.100.1>{to_tag}\r\nCall-ID: call\r\nCSeq: {cseq} {method}\r\n\
              Max-Forwards: 70\r\n{contact}{kind}{extra}\r\n{body}",
             flow.transport.via_name(),
-            flow.remote
+            std::net::SocketAddr::new(flow.remote.ip(), flow.remote.port())
         );
         match Message::parse(text.as_bytes()).unwrap() {
             Message::Request(request) => request,
