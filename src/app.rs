@@ -4,6 +4,7 @@
 pub mod alarms;
 pub mod desk;
 pub mod figures;
+pub mod rate;
 mod recovery;
 pub mod secrets;
 pub mod setup;
@@ -29,15 +30,17 @@ use crate::media::{self, prompt::PromptShelf};
 use crate::net::clock::Clock;
 use crate::net::driver::{Driver, Event, INBOX, Sockets};
 use crate::store::Store;
-use crate::store::apply::{Applier, Pace};
+use crate::store::apply::{Applier, Pace, Progress};
 use crate::store::entry::{Entry, RecordingFailed};
 use crate::store::journal::{self, Journal};
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
+use crate::web::{self, Web};
 
 use alarms::Alarms;
 use desk::Desk;
 use figures::Figures;
+use rate::Rate;
 use secrets::Secrets;
 use trace::TraceBook;
 
@@ -73,6 +76,9 @@ pub struct Office {
     pub inbox: mpsc::Sender<Event>,
     pub journal: Journal,
     pub store: Arc<Sqlite>,
+    /// How far the database has followed the journal.
+    pub progress: Progress,
+    pub rate: Arc<Rate>,
     pub shelf: Arc<Shelf>,
     pub alarms: Arc<Alarms>,
     pub figures: Arc<Figures>,
@@ -128,6 +134,7 @@ pub struct Server {
     media: media::Handle,
     applier: Applier,
     driver: JoinHandle<()>,
+    web: Web,
     _lock: FolderLock,
 }
 
@@ -141,6 +148,7 @@ impl Server {
         let lock = FolderLock::take(&options.data)?;
         let secrets = Secrets::open(&options.data, &config)?;
         raise_file_limit(crate::config::ports::open_files(&config))?;
+        let listener = web::bind(config.server.http, &options.data).await?;
 
         let wall: journal::Clock = Arc::new(move || clock.wall());
         let (journal, recovered) =
@@ -203,7 +211,9 @@ impl Server {
             clock,
             inbox,
             journal: journal.clone(),
+            rate: Arc::new(Rate::new(Arc::clone(&store), clock)),
             store,
+            progress: applier.progress(),
             shelf,
             alarms: Arc::clone(&alarms),
             figures: Arc::clone(&figures),
@@ -212,7 +222,7 @@ impl Server {
             token: Arc::from(secrets.api_token()),
             recordings: recordings.clone(),
             options: Arc::new(options),
-            http: config.server.http,
+            http: listener.local_addr()?,
             draining: Arc::default(),
         };
         tokio::spawn(
@@ -222,11 +232,13 @@ impl Server {
                 archive: Arc::clone(&archive.figures),
                 figures,
                 alarms,
+                rate: Arc::clone(&office.rate),
                 recordings,
             }
             .run(),
         );
-        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, _lock: lock })
+        let web = web::serve(office.clone(), listener);
+        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, _lock: lock })
     }
 
     /// Live calls.
@@ -249,6 +261,7 @@ impl Server {
             archive.stop();
         });
         let _ = joined.await;
+        self.web.stop().await;
         let journal = self.office.journal.clone();
         let _ = tokio::task::spawn_blocking(move || journal.close()).await;
         self.applier.finish(Duration::from_secs(10)).await;
@@ -268,6 +281,7 @@ fn start_archive(
         Done::Sealed(sealed) => {
             let degraded = sealed.verdict != archive::Verdict::Ok;
             figures.recordings_degraded.fetch_add(u64::from(degraded), Ordering::Relaxed);
+            figures.recorded_bytes.fetch_add(sealed.bytes, Ordering::Relaxed);
             journal.append(Entry::Sealed(sealed), |_| {});
         }
         Done::Failed { call, error } => {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::baresip::Phone;
+use crate::baresip::{self, Phone};
 use crate::process::{PATIENCE, eventually};
 use crate::server::{DatabaseLock, Server, Setup};
 use crate::sound::{self, CITIZEN, SEAT};
@@ -93,6 +93,23 @@ fn a_seat_that_vanishes_loses_the_call_but_not_the_caller() {
     for part in [&right[..half], &right[half..]] {
         sound::assert_only("right", part, SEAT, CITIZEN);
     }
+}
+
+#[test]
+fn a_seat_whose_connection_breaks_loses_the_call_at_once() {
+    let server = Server::start();
+    let over_tcp = baresip::Setup { transport: "tcp", ..Phone::seat_setup(&server, "1001") };
+    let mut first = Phone::registered(&server, over_tcp);
+    let mut second = Phone::seat(&server, "1002");
+    let mut citizen = Phone::citizen(&server);
+    citizen.dial("12345");
+    first.wait("CALL_ESTABLISHED");
+    server.record_for(Duration::from_secs(1));
+    first.kill();
+    // Long before its silence would be noticed.
+    second.wait_within("CALL_ESTABLISHED", Duration::from_secs(10));
+    citizen.hang_up();
+    server.closed(1);
 }
 
 #[test]

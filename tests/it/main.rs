@@ -1,5 +1,6 @@
 //! The whole program from outside, in one test binary.
 
+mod api;
 mod apply;
 mod archive;
 mod audio;
