@@ -386,11 +386,13 @@ impl Exchange {
 
     fn on_transport_failed(&mut self, now: Now, flow: Flow) {
         self.transactions.transport_failed(now.mono, flow);
-        for leg in self.legs.values_mut() {
-            leg.on_transport_failed(flow);
-        }
+        let cut_off: Vec<LegId> =
+            self.legs.iter_mut().filter_map(|(id, leg)| leg.on_transport_failed(flow).then_some(*id)).collect();
         let changes = self.registrar.unreachable(flow);
         self.on_registrations(now, changes);
+        for leg in cut_off {
+            self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
+        }
     }
 
     fn reload(&mut self, now: Now, settings: Settings) {
