@@ -48,8 +48,10 @@ fn a_stopping_server_lets_live_calls_finish_and_ends_them_when_told_twice() {
     citizen.dial("12345");
     citizen.wait("CALL_ESTABLISHED");
     server.record_for(Duration::from_secs(1));
+    assert_eq!(server.get("/readyz"), 200);
     server.terminate();
     server.wait_for("draining");
+    assert_eq!((server.get("/healthz"), server.get("/readyz")), (200, 503));
     late.dial("12345");
     let why = late.wait_closed();
     assert!(why.starts_with("503"), "{why}");
@@ -108,6 +110,7 @@ fn a_seat_whose_connection_breaks_loses_the_call_at_once() {
     first.kill();
     // Long before its silence would be noticed.
     second.wait_within("CALL_ESTABLISHED", Duration::from_secs(10));
+    assert_eq!(server.seat_is("1001", "busy"), "transport_lost");
     citizen.hang_up();
     server.closed(1);
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 
-use crate::process::{Folder, PATIENCE, Program, find, run};
+use crate::process::{Folder, PATIENCE, Program, find};
 use crate::server::{Server, password};
 use crate::sound;
 
@@ -13,17 +13,6 @@ pub struct Linphone {
     program: Program,
     input: ChildStdin,
     server: String,
-}
-
-/// Moves this test, and all that it starts from now on, into a network of its own, where loopback is
-/// all there is. linphone only registers where it sees a route to the world.
-pub fn own_network() {
-    // SAFETY: only the calling thread moves.
-    let moved = unsafe { libc::unshare(libc::CLONE_NEWNET) };
-    assert_eq!(moved, 0, "a network of its own needs root: {}", std::io::Error::last_os_error());
-    let ip = find("ip", "iproute2");
-    run(Command::new(&ip).args(["link", "set", "lo", "up"]));
-    run(Command::new(&ip).args(["route", "add", "default", "dev", "lo", "src", "127.0.0.1"]));
 }
 
 impl Linphone {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::baresip::{self, Phone};
 use crate::kamailio::Sbc;
-use crate::linphone::{self, Linphone};
+use crate::linphone::Linphone;
 use crate::server::{Server, Setup};
 use crate::sound::{self, CITIZEN, SEAT};
 
@@ -74,7 +74,6 @@ fn a_carriers_border_stays_in_the_way_of_both_byes() {
 
 #[test]
 fn linphone_is_a_seat_and_a_citizen() {
-    linphone::own_network();
     let server = Server::start();
     let mut seat = Linphone::seat(&server, "1001");
     let mut citizen = Phone::citizen(&server);

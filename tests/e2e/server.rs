@@ -39,6 +39,7 @@ pub struct Server {
     pub sbc: u16,
     /// First and last RTP port towards IPv4 peers.
     pub rtp: (u16, u16),
+    http: SocketAddr,
 }
 
 impl Server {
@@ -57,7 +58,7 @@ impl Server {
         let addresses = Addresses { sip, sip6, http, rtp, rtp6, sbc };
         configure(&folder, &setup, &addresses);
         let program = launch(folder.path());
-        let mut server = Self { ports, folder, program, sip, sip6, rtp, sbc };
+        let mut server = Self { ports, folder, program, sip, sip6, sbc, rtp, http };
         server.program.wait_for("12345 is ready.");
         server
     }
@@ -84,6 +85,12 @@ impl Server {
 
     pub fn wait_for(&mut self, text: &str) {
         self.program.wait_for(text);
+    }
+
+    /// The status with which a page answers.
+    pub fn get(&self, path: &str) -> u16 {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        agent.get(format!("http://{}{path}", self.http)).call().expect("the server answers").status().as_u16()
     }
 
     /// Another server on the same data folder, with the same configuration.
