@@ -24,6 +24,7 @@ pub struct Setup {
     pub server: SocketAddr,
     pub local: IpAddr,
     pub transport: &'static str,
+    pub codec: &'static str,
     /// Picks up by itself.
     pub answers: bool,
     /// What it says: this tone, in a pattern of its own.
@@ -61,6 +62,7 @@ impl Phone {
             server,
             local: Ipv4Addr::LOCALHOST.into(),
             transport: "udp",
+            codec: "PCMA",
             answers: false,
             tone: sound::CITIZEN,
         }
@@ -78,6 +80,7 @@ impl Phone {
             server: server.sip,
             local: Ipv4Addr::LOCALHOST.into(),
             transport: "udp",
+            codec: "PCMA",
             answers: true,
             tone: sound::SEAT,
         }
@@ -142,11 +145,11 @@ impl Phone {
             format!("regint=300;auth_user={};auth_pass={password}", setup.user)
         });
         let answers = if setup.answers { "auto" } else { "manual" };
-        let (user, at) = (&setup.user, phone.server_uri());
+        let (user, at, codec) = (&setup.user, phone.server_uri(), setup.codec);
         phone.command(
             "uanew",
             &format!(
-                "<sip:{user}@{at}>;{registers};answermode={answers};audio_codecs=PCMA,PCMU;ptime=20;dtmfmode=rtpevent"
+                "<sip:{user}@{at}>;{registers};answermode={answers};audio_codecs={codec};ptime=20;dtmfmode=rtpevent"
             ),
         );
         phone

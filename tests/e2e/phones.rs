@@ -45,6 +45,15 @@ fn a_seat_registers_and_talks_over_tcp() {
 }
 
 #[test]
+fn a_citizen_in_mu_law_talks_with_a_seat_in_a_law() {
+    let server = Server::start();
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::start(&server, baresip::Setup { codec: "PCMU", ..Phone::citizen_setup(server.sip) });
+    talk(&server, &mut citizen, &mut seat, false);
+    assert_heard(&server, 1, &citizen.heard(), &seat.heard());
+}
+
+#[test]
 fn a_citizen_on_ipv4_talks_with_a_seat_on_ipv6() {
     let server = Server::start();
     let setup = Phone::seat_setup(&server, "1001");
