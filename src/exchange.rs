@@ -408,6 +408,7 @@ impl Exchange {
 
     fn on_transport_failed(&mut self, now: Now, flow: Flow) {
         self.transactions.transport_failed(now.mono, flow);
+<<<<<<< HEAD
         // A datagram that could not be sent says nothing about the next one.
         if flow.transport.is_reliable() {
             for id in &self.streams {
@@ -416,8 +417,15 @@ impl Exchange {
                 }
             }
         }
+=======
+        let cut_off: Vec<LegId> =
+            self.legs.iter_mut().filter_map(|(id, leg)| leg.on_transport_failed(flow).then_some(*id)).collect();
+>>>>>>> e2e
         let changes = self.registrar.unreachable(flow);
         self.on_registrations(now, changes);
+        for leg in cut_off {
+            self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
+        }
     }
 
     fn reload(&mut self, now: Now, settings: Settings) {

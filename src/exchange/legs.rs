@@ -55,6 +55,8 @@ pub(super) struct Leg {
     /// The best reason so far why a branch failed.
     failure: Option<Failure>,
     media_open: bool,
+    /// Its connection broke, and nothing has been heard of its peer since.
+    cut_off: bool,
     over: bool,
     transactions: Vec<ClientTx>,
     pub(super) server_tx: Option<ServerTx>,
@@ -80,6 +82,7 @@ impl Leg {
             rang: false,
             failure: None,
             media_open: false,
+            cut_off: false,
             over: false,
             transactions: Vec::new(),
             server_tx: None,
@@ -106,6 +109,7 @@ impl Leg {
         self.over
     }
 
+<<<<<<< HEAD
     /// Its media could not be opened.
     pub(super) const fn close_media(&mut self) {
         self.media_open = false;
@@ -113,9 +117,19 @@ impl Leg {
 
     /// Its next request tries another way.
     pub(super) fn on_transport_failed(&mut self, flow: Flow) {
+=======
+    /// True: a seat talks over this connection, and must be asked whether it is still there. A carrier
+    /// closes connections as it likes, and opens another for its next request.
+    pub(super) fn on_transport_failed(&mut self, flow: Flow) -> bool {
+        let talks = |session: &Session| session.is_confirmed() && session.flow() == flow;
+        let chosen = self.chosen.and_then(|branch| self.branches.get(branch));
+        let asks = self.dialled && !self.over && flow.transport.is_reliable() && chosen.is_some_and(talks);
+        self.cut_off |= asks;
+>>>>>>> e2e
         for session in &mut self.branches {
             session.on_transport_failed(flow);
         }
+        asks
     }
 
     /// Whether every request of ours to its phones has been answered.
@@ -265,8 +279,16 @@ impl Exchange {
                 };
                 self.tell(now, call::Input::Lost { leg: id, why });
             }
+<<<<<<< HEAD
             Event::Probed { alive: false } => self.lose(now, id, Loss::Media),
             Event::Probed { alive: true } => leg.probe_at = leg.silent.then(|| now.mono + PROBE_AGAIN),
+=======
+            Event::Probed { alive: false } => {
+                let why = if leg.cut_off { Loss::Transport } else { Loss::Media };
+                self.lose(now, id, why);
+            }
+            Event::Probed { alive: true } => leg.cut_off = false,
+>>>>>>> e2e
         }
     }
 
