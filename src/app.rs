@@ -216,6 +216,8 @@ impl Server {
         let lots = u64::from_le_bytes(random()?);
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
         recovery::close_left_behind(&recovered.open, &journal, &inbox, clock).await;
+        let shelf = Arc::new(Shelf::new(recordings.clone()));
+        recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
         let office = Office {
             clock,
@@ -224,7 +226,7 @@ impl Server {
             rate: Arc::new(Rate::new(Arc::clone(&store), clock)),
             store,
             progress: applier.progress(),
-            shelf: Arc::new(Shelf::new(recordings.clone())),
+            shelf,
             alarms: Arc::clone(&alarms),
             figures: Arc::clone(&figures),
             archive: Arc::clone(&archive.figures),

@@ -36,6 +36,7 @@ pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
         pools: pools(config).into_iter().map(|(_, range)| (range.first, range.last)).collect(),
         trunks: config.trunks.iter().map(|row| trunk(config, row)).collect(),
         seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
+        area: config.server.area_code.to_string(),
         realm: config.server.realm.clone(),
         user_agent: config.server.user_agent.clone(),
         registrar: RegistrarLimits { algorithms: config.server.digest.clone(), ..RegistrarLimits::default() },
@@ -133,6 +134,12 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         options_interval: row.options_interval,
         failover_after: row.failover_after,
         channels: row.channels,
+        reserved_channels: row.reserved_channels,
+        shown: shown(config, row),
+        asserted_identity: row.identity.asserted_identity,
+        number_form: row.identity.number_form,
+        add_prefix: row.add_prefix.clone(),
+        user_phone: row.user_phone,
         platform: row.platform.clone(),
         queue_answer: row.queue_answer,
         ring_with_180: row.ring_with_180,
@@ -147,6 +154,12 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         overload_status: row.overload_status,
         overload_retry_after: row.overload_retry_after,
     }
+}
+
+/// Whom the called party sees: the trunk's first pilot, else its default code, else the hotline itself.
+fn shown(config: &Config, row: &config::Trunk) -> String {
+    let pilot = row.pilots.first().or(row.default_code.as_ref());
+    pilot.unwrap_or(&config.server.name).clone()
 }
 
 /// A host that needs no look-up.

@@ -96,7 +96,7 @@ impl Lines {
         !carrier.addresses.is_empty() && carrier.addresses.iter().all(|address| self.is_down(name, *address))
     }
 
-    fn is_down(&self, name: &Arc<str>, address: SocketAddr) -> bool {
+    pub(super) fn is_down(&self, name: &Arc<str>, address: SocketAddr) -> bool {
         let ping = self.pings.get(&Line::Host(Arc::clone(name), address));
         ping.is_some_and(|ping| ping.health() == Health::Down)
     }

@@ -12,6 +12,7 @@ use crate::sip::transactions::{ClientTx, ServerTx, Transactions};
 use crate::time::{Mono, Now};
 
 use super::outbound::Ring;
+use super::quest::Quest;
 use super::{Exchange, Output, Owner};
 
 /// An ended leg that we dialled is remembered this long, to acknowledge repeated answers of its peer
@@ -46,12 +47,16 @@ pub(super) struct Leg {
     pub(super) chosen: Option<usize>,
     /// Index of the trunk it came from.
     pub(super) trunk: Option<usize>,
-    /// We dialled it.
+    /// We ring a seat.
     pub(super) ring: Option<Box<Ring>>,
+    /// We call a number through a trunk.
+    pub(super) quest: Option<Box<Quest>>,
     rang: bool,
     /// The best reason so far why a branch failed.
     failure: Option<Failure>,
     media_open: bool,
+    /// Its connection broke, and nothing has been heard of its peer since.
+    cut_off: bool,
     over: bool,
     transactions: Vec<ClientTx>,
     pub(super) server_tx: Option<ServerTx>,
@@ -73,9 +78,11 @@ impl Leg {
             chosen: Some(0),
             trunk,
             ring: None,
+            quest: None,
             rang: false,
             failure: None,
             media_open: false,
+            cut_off: false,
             over: false,
             transactions: Vec::new(),
             server_tx: None,
@@ -92,6 +99,12 @@ impl Leg {
         Self { call, chosen: None, ring, ..Self::calling(ListenerId::default(), 0, None) }
     }
 
+    /// One with which we call a number.
+    pub(super) fn calling_out(call: CallId, listener: ListenerId, port: u16, quest: Quest) -> Self {
+        let quest = Some(Box::new(quest));
+        Self { call, chosen: None, quest, ..Self::calling(listener, port, None) }
+    }
+
     pub(super) const fn is_over(&self) -> bool {
         self.over
     }
@@ -101,11 +114,17 @@ impl Leg {
         self.media_open = false;
     }
 
-    /// Its next request tries another way.
-    pub(super) fn on_transport_failed(&mut self, flow: Flow) {
+    /// Its next request tries another way. True: a seat talks over this connection, and must be asked whether it is still there. A carrier
+    /// closes connections as it likes, and opens another for its next request.
+    pub(super) fn on_transport_failed(&mut self, flow: Flow) -> bool {
+        let talks = |session: &Session| session.is_confirmed() && session.flow() == flow;
+        let chosen = self.chosen.and_then(|branch| self.branches.get(branch));
+        let asks = self.ring.is_some() && !self.over && flow.transport.is_reliable() && chosen.is_some_and(talks);
+        self.cut_off |= asks;
         for session in &mut self.branches {
             session.on_transport_failed(flow);
         }
+        asks
     }
 
     /// Whether every request of ours to its phones has been answered.
@@ -116,7 +135,8 @@ impl Leg {
     fn wants_waking(&self) -> Option<Mono> {
         let sessions = self.branches.iter().filter_map(Session::next_timeout);
         let held = self.ring.as_ref().and_then(|ring| ring.held_until);
-        sessions.chain(self.forget_at).chain(self.probe_at).chain(held).min()
+        let quest = self.quest.as_ref().and_then(|quest| quest.until);
+        sessions.chain(self.forget_at).chain(self.probe_at).chain(held).chain(quest).min()
     }
 }
 
@@ -198,6 +218,7 @@ impl Exchange {
         if self.held.contains(&id) {
             self.ring_if_free(now, id);
         }
+        self.on_quest_time(now, id);
         for branch in 0..self.legs.get(&id).map_or(0, |leg| leg.branches.len()) {
             self.with_session(now, LegKey { leg: id, branch }, |session, transactions| {
                 if session.next_timeout().is_some_and(|at| at <= now.mono) {
@@ -232,9 +253,16 @@ impl Exchange {
                 self.end_leg(now, id);
                 self.tell(now, call::Input::HungUp { leg: id });
             }
-            Event::Failed { status } => self.on_branch_failed(now, key, failure_of(status)),
-            // No seat's phone may challenge us, and trunks are not dialled yet.
-            Event::Challenged { .. } => {
+            Event::Failed { status } => {
+                if !self.failed_over(now, key, status) {
+                    self.on_branch_failed(now, key, failure_of(status));
+                }
+            }
+            // A carrier may challenge us, a seat's phone may not.
+            Event::Challenged { response } => {
+                if self.answer_challenge(now, key, &response) {
+                    return;
+                }
                 self.with_session(now, key, |session, transactions| session.hang_up(now.mono, transactions));
                 self.on_branch_failed(now, key, Failure::Refused);
             }
@@ -246,8 +274,14 @@ impl Exchange {
                 };
                 self.tell(now, call::Input::Lost { leg: id, why });
             }
-            Event::Probed { alive: false } => self.lose(now, id, Loss::Media),
-            Event::Probed { alive: true } => leg.probe_at = leg.silent.then(|| now.mono + PROBE_AGAIN),
+            Event::Probed { alive: false } => {
+                let why = if leg.cut_off { Loss::Transport } else { Loss::Media };
+                self.lose(now, id, why);
+            }
+            Event::Probed { alive: true } => {
+                leg.cut_off = false;
+                leg.probe_at = leg.silent.then(|| now.mono + PROBE_AGAIN);
+            }
         }
     }
 
@@ -311,11 +345,12 @@ impl Exchange {
         if std::mem::replace(&mut leg.over, true) {
             return;
         }
-        let linger = match &leg.ring {
-            Some(_) if leg.branches.is_empty() => Duration::ZERO,
-            Some(_) => LINGER,
-            None => SHORT_LINGER,
+        let linger = match (&leg.ring, &leg.quest) {
+            (Some(_), _) if leg.branches.is_empty() => Duration::ZERO,
+            (Some(_), _) | (None, Some(_)) => LINGER,
+            (None, None) => SHORT_LINGER,
         };
+        leg.quest = None;
         leg.forget_at = Some(now.mono + linger);
         leg.probe_at = None;
         if let Some(ring) = &mut leg.ring {

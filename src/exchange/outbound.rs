@@ -31,8 +31,9 @@ pub(super) struct Ring {
 
 impl Exchange {
     pub(super) fn dial(&mut self, now: Now, call: CallId, leg: LegId, target: &Target, caller: Caller, label: String) {
-        let Target::Seat(seat) = target else {
-            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+        let seat = match target {
+            Target::Seat(seat) => seat,
+            Target::Number(number) => return self.call_number(now, call, leg, number.clone()),
         };
         let ring = Ring { seat: seat.clone(), caller, label, held_until: None, ports: PORTS };
         self.legs.insert(leg, Leg::dialled(call, ring));

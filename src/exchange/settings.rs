@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::audio::g711::Law;
 use crate::call::settings::Settings as BoardSettings;
 use crate::call::{QueueAnswer, SeatNo};
+use crate::rules::dialling::NumberForm;
 use crate::rules::numbers::NumberPlan;
 use crate::sip::flow::{Flow, ListenerId, Transport};
 use crate::sip::message::Uri;
@@ -85,6 +86,14 @@ pub struct Trunk {
     /// How long a host may be silent before the next is tried.
     pub failover_after: Duration,
     pub channels: u32,
+    /// Of these, kept for emergencies (R31): other calls out do not take them.
+    pub reserved_channels: u32,
+    /// The number that we show to whom we call.
+    pub shown: String,
+    pub asserted_identity: bool,
+    pub number_form: NumberForm,
+    pub add_prefix: Option<String>,
+    pub user_phone: bool,
     pub platform: Option<String>,
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
@@ -115,6 +124,8 @@ pub struct Settings {
     pub pools: Vec<(u16, u16)>,
     pub trunks: Vec<Trunk>,
     pub seats: Vec<SeatLine>,
+    /// Own area code, `0798`.
+    pub area: String,
     /// Digest realm.
     pub realm: String,
     pub user_agent: String,

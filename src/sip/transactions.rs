@@ -237,6 +237,18 @@ impl Transactions {
         self.servers.get(&tx).map(|server| server.state)
     }
 
+    /// Whether the peer has answered this request with so much as a 100.
+    pub fn was_heard(&self, tx: ClientTx) -> bool {
+        use super::{invite_client, request_client};
+        !matches!(
+            self.client_state(tx),
+            Some(
+                ClientState::Invite(invite_client::State::Calling | invite_client::State::CancelHeld)
+                    | ClientState::Request(request_client::State::Trying)
+            )
+        )
+    }
+
     /// Whether a request of ours still waits for its final response.
     pub fn is_awaiting(&self, tx: ClientTx) -> bool {
         use super::{invite_client, request_client};

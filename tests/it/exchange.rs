@@ -7,6 +7,7 @@ mod answers;
 mod calls;
 mod carriers;
 mod origins;
+mod quest;
 mod room;
 mod running;
 mod seats;

@@ -10,6 +10,7 @@ use hotline::call::mix_plan::{Command, LegFigures, Report};
 use hotline::call::{LegId, Output as Wish, QueueAnswer, SeatAsk, SeatNo, Switchboard};
 use hotline::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
 use hotline::exchange::{Exchange, Input, Output};
+use hotline::rules::dialling::NumberForm;
 use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::sip::message::{Message, Method, Request, Response};
 use hotline::sip::registrar::RegistrarLimits;
@@ -61,6 +62,12 @@ pub fn trunk(name: &str, listener: u16, source: &str) -> Trunk {
         options_interval: None,
         failover_after: seconds(5),
         channels: 30,
+        reserved_channels: 2,
+        shown: "12345".into(),
+        asserted_identity: false,
+        number_form: NumberForm::National,
+        add_prefix: None,
+        user_phone: false,
         platform: None,
         queue_answer: QueueAnswer::EarlyThenConnect(seconds(45)),
         ring_with_180: false,
@@ -92,6 +99,7 @@ pub fn settings() -> Settings {
         pools: vec![(20_000, 20_199), (30_000, 30_199), (32_000, 32_199), (34_000, 34_199)],
         trunks: vec![trunk("carrier", 0, "198.51.100.9"), trunk("mixed", 3, "192.0.2.16")],
         seats: vec![seat_line("1001"), seat_line("1002"), seat_line("1003")],
+        area: "0798".into(),
         realm: "hotline".into(),
         user_agent: "hotline/test".into(),
         registrar: RegistrarLimits::default(),
