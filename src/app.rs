@@ -209,6 +209,8 @@ impl Server {
         })?;
         is_open.recv().map_err(io::Error::other)??;
         recovery::close_left_behind(&recovered.open, &journal, &inbox, clock).await;
+        let shelf = Arc::new(Shelf::new(recordings.clone()));
+        recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
         let office = Office {
             clock,
@@ -217,7 +219,7 @@ impl Server {
             rate: Arc::new(Rate::new(Arc::clone(&store), clock)),
             store,
             progress: applier.progress(),
-            shelf: Arc::new(Shelf::new(recordings.clone())),
+            shelf,
             alarms: Arc::clone(&alarms),
             figures: Arc::clone(&figures),
             archive: Arc::clone(&archive.figures),

@@ -409,15 +409,14 @@ impl Exchange {
     fn on_transport_failed(&mut self, now: Now, flow: Flow) {
         self.transactions.transport_failed(now.mono, flow);
         // A datagram that could not be sent says nothing about the next one.
-        if flow.transport.is_reliable() {
-            for id in &self.streams {
-                if let Some(leg) = self.legs.get_mut(id) {
-                    leg.on_transport_failed(flow);
-                }
-            }
-        }
+        let streams = if flow.transport.is_reliable() { self.streams.clone() } else { BTreeSet::new() };
+        let cut_off = |id: &LegId| self.legs.get_mut(id).is_some_and(|leg| leg.on_transport_failed(flow));
+        let cut_off: Vec<LegId> = streams.into_iter().filter(cut_off).collect();
         let changes = self.registrar.unreachable(flow);
         self.on_registrations(now, changes);
+        for leg in cut_off {
+            self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
+        }
     }
 
     fn reload(&mut self, now: Now, settings: Settings) {

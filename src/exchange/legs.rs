@@ -55,6 +55,8 @@ pub(super) struct Leg {
     /// The best reason so far why a branch failed.
     failure: Option<Failure>,
     media_open: bool,
+    /// Its connection broke, and nothing has been heard of its peer since.
+    cut_off: bool,
     over: bool,
     transactions: Vec<ClientTx>,
     pub(super) server_tx: Option<ServerTx>,
@@ -80,6 +82,7 @@ impl Leg {
             rang: false,
             failure: None,
             media_open: false,
+            cut_off: false,
             over: false,
             transactions: Vec::new(),
             server_tx: None,
@@ -111,11 +114,17 @@ impl Leg {
         self.media_open = false;
     }
 
-    /// Its next request tries another way.
-    pub(super) fn on_transport_failed(&mut self, flow: Flow) {
+    /// Its next request tries another way. True: a seat talks over this connection, and must be asked whether it is still there. A carrier
+    /// closes connections as it likes, and opens another for its next request.
+    pub(super) fn on_transport_failed(&mut self, flow: Flow) -> bool {
+        let talks = |session: &Session| session.is_confirmed() && session.flow() == flow;
+        let chosen = self.chosen.and_then(|branch| self.branches.get(branch));
+        let asks = self.ring.is_some() && !self.over && flow.transport.is_reliable() && chosen.is_some_and(talks);
+        self.cut_off |= asks;
         for session in &mut self.branches {
             session.on_transport_failed(flow);
         }
+        asks
     }
 
     /// Whether every request of ours to its phones has been answered.
@@ -265,8 +274,14 @@ impl Exchange {
                 };
                 self.tell(now, call::Input::Lost { leg: id, why });
             }
-            Event::Probed { alive: false } => self.lose(now, id, Loss::Media),
-            Event::Probed { alive: true } => leg.probe_at = leg.silent.then(|| now.mono + PROBE_AGAIN),
+            Event::Probed { alive: false } => {
+                let why = if leg.cut_off { Loss::Transport } else { Loss::Media };
+                self.lose(now, id, why);
+            }
+            Event::Probed { alive: true } => {
+                leg.cut_off = false;
+                leg.probe_at = leg.silent.then(|| now.mono + PROBE_AGAIN);
+            }
         }
     }
 
