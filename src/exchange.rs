@@ -1,9 +1,11 @@
 //! Joins `sip` and `call`: an event of a dialog becomes an input of the switchboard, an output of
 //! the switchboard becomes a request. It only translates, and it knows which dialog is which leg.
 //!
-//! `origin` says who sends, `requests` answers, `inbound` turns an INVITE into a leg, `outbound` rings a
-//! seat, `wishes` carries out what the switchboard wants, `legs` keeps the table, `ports` who has which
-//! port, `lines` asks whether trunks (`carriers`) and seats' phones (`phones`) are there.
+//! `origin` says who sends, `requests` answers, `inbound` turns an INVITE into a leg and `identity` reads
+//! who calls; `outbound` rings a seat, `quest` calls a number through trunks; `wishes` carries out what the
+//! switchboard wants, `legs` keeps the table and `ports` who has which port; `lines` asks whether trunks
+//! (`carriers`) and seats' phones (`phones`) are there, `loss` notices who is gone, `farewell` is for the
+//! time after a crash, `reload` for new files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -17,15 +19,18 @@ use crate::sip::transactions::{self, ClientTx, ServerTx, Timers, Transactions};
 use crate::time::{Mono, Now};
 
 mod carriers;
+mod farewell;
 mod identity;
 mod inbound;
 mod legs;
 mod lines;
+mod loss;
 mod origin;
 mod outbound;
 mod phones;
 mod ports;
 mod quest;
+mod reload;
 mod requests;
 pub mod settings;
 mod token;
@@ -137,6 +142,7 @@ pub struct Holdings {
     pub alarms: usize,
     pub ports: usize,
     pub calls: usize,
+    pub citizens: usize,
     /// Legs of seats that have a port.
     pub seats: usize,
     pub held: usize,
@@ -170,6 +176,8 @@ pub struct Exchange {
     ports: Vec<PortPool>,
     /// Until the media threads have closed its socket, a port is its leg's.
     taken: BTreeMap<LegId, Port>,
+    /// Calls that came in and keep a port for their seat.
+    citizens: BTreeSet<CallId>,
     /// Live legs of each trunk, by its index.
     busy: Vec<usize>,
     /// Legs over stream transports.
@@ -215,6 +223,7 @@ impl Exchange {
             alarms: BTreeSet::new(),
             ports: settings.pools.iter().map(|(first, last)| PortPool::new(*first, *last)).collect(),
             taken: BTreeMap::new(),
+            citizens: BTreeSet::new(),
             busy: vec![0; settings.trunks.len()],
             streams: BTreeSet::new(),
             held: BTreeSet::new(),
@@ -310,6 +319,7 @@ impl Exchange {
             alarms: self.alarms.len(),
             ports: self.taken.len(),
             calls: self.busy.iter().sum(),
+            citizens: self.citizens.len(),
             seats: self.ports.iter().map(PortPool::of_seats).sum(),
             held: self.held.len(),
             leaving: self.leaving.len(),
@@ -408,57 +418,6 @@ impl Exchange {
         }
         if self.board.next_timeout().is_some_and(|at| at <= now.mono) {
             self.tell(now, call::Input::Tick);
-        }
-    }
-
-    fn on_transport_failed(&mut self, now: Now, flow: Flow) {
-        self.transactions.transport_failed(now.mono, flow);
-        // A datagram that could not be sent says nothing about the next one.
-        let streams = if flow.transport.is_reliable() { self.streams.clone() } else { BTreeSet::new() };
-        let cut_off = |id: &LegId| self.legs.get_mut(id).is_some_and(|leg| leg.on_transport_failed(flow));
-        let cut_off: Vec<LegId> = streams.into_iter().filter(cut_off).collect();
-        let changes = self.registrar.unreachable(flow);
-        self.on_registrations(now, changes);
-        for leg in cut_off {
-            self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
-        }
-    }
-
-    fn reload(&mut self, now: Now, settings: Settings) {
-        let changes = self.registrar.set_accounts(settings.accounts());
-        let wishes = self.board.reload(now, settings.board.clone(), settings.plan.clone());
-        self.carry_out_all(now, wishes);
-        // Listeners and their ports stay as they were bound; everything else is new.
-        let listeners = std::mem::take(&mut self.settings.listeners);
-        let old = std::mem::replace(&mut self.settings, Settings { listeners, ..settings });
-        self.resolved.retain(|name, (domain, addresses)| {
-            let same = self.settings.trunks.iter().any(|trunk| trunk.name == *name && trunk.domain == *domain);
-            if same {
-                self.settings.resolve(name, addresses.clone());
-            }
-            same
-        });
-        self.recount_trunks(&old);
-        self.on_registrations(now, changes);
-        self.start_lines(now);
-    }
-
-    /// Live legs keep their trunk by its name, wherever it now stands in the file.
-    fn recount_trunks(&mut self, old: &Settings) {
-        self.busy = vec![0; self.settings.trunks.len()];
-        for leg in self.legs.values_mut() {
-            let name = leg.trunk.and_then(|trunk| old.trunks.get(trunk)).map(|trunk| &trunk.name);
-            leg.trunk = name.and_then(|name| self.settings.trunks.iter().position(|trunk| trunk.name == *name));
-            if let Some(busy) = leg.trunk.filter(|_| !leg.is_over()).and_then(|trunk| self.busy.get_mut(trunk)) {
-                *busy += 1;
-            }
-        }
-    }
-
-    /// A leg whose dialog is to be led another way when this connection ends.
-    fn note_stream(&mut self, leg: LegId, flow: Flow) {
-        if flow.transport.is_reliable() {
-            self.streams.insert(leg);
         }
     }
 }

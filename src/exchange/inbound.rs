@@ -124,6 +124,9 @@ impl Exchange {
             return;
         }
         leg.call = call;
+        if leg.trunk.is_some() {
+            self.citizens.insert(call);
+        }
         let sip_call_id =
             leg.branches.first().and_then(|session| session.dialog()).map(|dialog| dialog.call_id.clone());
         if let Some(sip_call_id) = sip_call_id {

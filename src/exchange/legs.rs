@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use crate::call::mix_plan as media;
 use crate::call::{self, CallId, Failure, LegId, Loss};
-use crate::sip::flow::{Flow, ListenerId};
-use crate::sip::message::{Method, Name, Request};
+use crate::sip::flow::ListenerId;
+use crate::sip::message::Request;
 use crate::sip::sdp::Agreed;
 use crate::sip::session::{Event, Lost, Session};
 use crate::sip::transactions::{ClientTx, ServerTx, Transactions};
 use crate::time::{Mono, Now};
 
+use super::loss::Presence;
 use super::outbound::Ring;
 use super::quest::Quest;
 use super::{Exchange, Output, Owner};
@@ -21,9 +22,6 @@ const LINGER: Duration = Duration::from_secs(35);
 
 /// One that called us has no such duty; stray requests of its dialog get a moment all the same.
 const SHORT_LINGER: Duration = Duration::from_secs(5);
-
-/// A leg that stays silent and answers is asked again after this time.
-const PROBE_AGAIN: Duration = Duration::from_secs(20);
 
 /// So many transactions of one leg are kept before those that are over are looked for.
 const MANY: usize = 8;
@@ -55,14 +53,10 @@ pub(super) struct Leg {
     /// The best reason so far why a branch failed.
     failure: Option<Failure>,
     media_open: bool,
-    /// Its connection broke, and nothing has been heard of its peer since.
-    cut_off: bool,
     over: bool,
     transactions: Vec<ClientTx>,
     pub(super) server_tx: Option<ServerTx>,
-    /// Neither RTP nor RTCP comes from it.
-    silent: bool,
-    probe_at: Option<Mono>,
+    pub(super) presence: Presence,
     alarm: Option<Mono>,
     forget_at: Option<Mono>,
 }
@@ -82,12 +76,10 @@ impl Leg {
             rang: false,
             failure: None,
             media_open: false,
-            cut_off: false,
             over: false,
             transactions: Vec::new(),
             server_tx: None,
-            silent: false,
-            probe_at: None,
+            presence: Presence::default(),
             alarm: None,
             forget_at: None,
         }
@@ -114,17 +106,9 @@ impl Leg {
         self.media_open = false;
     }
 
-    /// Its next request tries another way. True: a seat talks over this connection, and must be asked whether it is still there. A carrier
-    /// closes connections as it likes, and opens another for its next request.
-    pub(super) fn on_transport_failed(&mut self, flow: Flow) -> bool {
-        let talks = |session: &Session| session.is_confirmed() && session.flow() == flow;
-        let chosen = self.chosen.and_then(|branch| self.branches.get(branch));
-        let asks = self.ring.is_some() && !self.over && flow.transport.is_reliable() && chosen.is_some_and(talks);
-        self.cut_off |= asks;
-        for session in &mut self.branches {
-            session.on_transport_failed(flow);
-        }
-        asks
+    /// The dialog that stands for it, once it has been answered.
+    pub(super) fn talk(&self) -> Option<&Session> {
+        self.chosen.and_then(|branch| self.branches.get(branch)).filter(|session| session.is_confirmed())
     }
 
     /// Whether every request of ours to its phones has been answered.
@@ -136,7 +120,7 @@ impl Leg {
         let sessions = self.branches.iter().filter_map(Session::next_timeout);
         let held = self.ring.as_ref().and_then(|ring| ring.held_until);
         let quest = self.quest.as_ref().and_then(|quest| quest.until);
-        sessions.chain(self.forget_at).chain(self.probe_at).chain(held).chain(quest).min()
+        sessions.chain(self.forget_at).chain(self.presence.ask_at).chain(held).chain(quest).min()
     }
 }
 
@@ -212,7 +196,7 @@ impl Exchange {
             }
             leg.forget_at = Some(now.mono + SHORT_LINGER);
         }
-        if leg.probe_at.is_some_and(|at| at <= now.mono) {
+        if leg.presence.ask_at.is_some_and(|at| at <= now.mono) {
             self.probe(now, id);
         }
         if self.held.contains(&id) {
@@ -274,14 +258,7 @@ impl Exchange {
                 };
                 self.tell(now, call::Input::Lost { leg: id, why });
             }
-            Event::Probed { alive: false } => {
-                let why = if leg.cut_off { Loss::Transport } else { Loss::Media };
-                self.lose(now, id, why);
-            }
-            Event::Probed { alive: true } => {
-                leg.cut_off = false;
-                leg.probe_at = leg.silent.then(|| now.mono + PROBE_AGAIN);
-            }
+            Event::Probed { alive } => self.on_probed(now, id, alive),
         }
     }
 
@@ -320,15 +297,6 @@ impl Exchange {
         }
     }
 
-    /// Our side lost the leg: BYE to be sure, and the switchboard decides what follows.
-    pub(super) fn lose(&mut self, now: Now, id: LegId, why: Loss) {
-        if self.legs.get(&id).is_some_and(|leg| !leg.over) {
-            self.end_leg(now, id);
-            self.stop_ringing(now, id, None);
-            self.tell(now, call::Input::Lost { leg: id, why });
-        }
-    }
-
     pub(super) fn open_media(&mut self, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some(listener) = self.settings.listeners.iter().find(|listener| listener.id == leg.listener) else {
@@ -352,13 +320,16 @@ impl Exchange {
         };
         leg.quest = None;
         leg.forget_at = Some(now.mono + linger);
-        leg.probe_at = None;
+        leg.presence = Presence::default();
         if let Some(ring) = &mut leg.ring {
             ring.held_until = None;
             self.leaving.entry(ring.seat.clone()).or_default().push(id);
         }
         if let Some(busy) = leg.trunk.and_then(|trunk| self.busy.get_mut(trunk)) {
             *busy = busy.saturating_sub(1);
+        }
+        if leg.ring.is_none() {
+            self.citizens.remove(&leg.call);
         }
         let open = std::mem::take(&mut leg.media_open);
         self.held.remove(&id);
@@ -369,26 +340,6 @@ impl Exchange {
             self.free_port(id);
         }
         self.arm(id);
-    }
-
-    /// Media heard nothing of this leg for a while. Silence may be a phone's silence suppression or
-    /// a hold: only a peer that no longer answers is lost.
-    pub(super) fn on_silence(&mut self, now: Now, id: LegId, silent: bool) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
-        leg.silent = silent;
-        leg.probe_at = None;
-        if silent {
-            self.probe(now, id);
-        }
-        self.arm(id);
-    }
-
-    fn probe(&mut self, now: Now, id: LegId) {
-        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.over) else { return };
-        let talks = leg.chosen.and_then(|branch| leg.branches.get(branch)).is_some_and(Session::is_confirmed);
-        // Before the answer there is nobody to ask.
-        leg.probe_at = (!talks).then(|| now.mono + PROBE_AGAIN);
-        self.with_leg(now, id, |session, transactions| session.probe(now.mono, transactions));
     }
 
     fn forget(&mut self, id: LegId) {
@@ -414,24 +365,6 @@ impl Exchange {
             }
         }
         self.streams.remove(&id);
-    }
-
-    /// Hands the journal the BYE that would end this leg after a crash. Its CSeq leaves room for what
-    /// the dialog may still send before.
-    pub(super) fn journal_leg(&mut self, id: LegId) {
-        let Some(leg) = self.legs.get(&id) else { return };
-        let session = leg.chosen.and_then(|branch| leg.branches.get(branch));
-        let Some(session) = session.filter(|session| session.is_confirmed()) else { return };
-        let Some(mut dialog) = session.dialog().cloned() else { return };
-        let cseq = dialog.local_cseq.saturating_add(10_000);
-        let mut bye = dialog.request(Method::Bye, Some(cseq));
-        bye.headers.push(Name::UserAgent, self.settings.user_agent.as_str());
-        self.outputs.push_back(Output::LegStands {
-            call: leg.call,
-            leg: id,
-            flow: session.flow(),
-            bye: bye.to_bytes(),
-        });
     }
 }
 

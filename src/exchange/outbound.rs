@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::call::{self, CallId, Caller, Failure, LegId, SeatNo, Target};
 use crate::sip::flow::Flow;
-use crate::sip::message::{Message, NameAddr, Uri};
+use crate::sip::message::{NameAddr, Uri};
 use crate::sip::session::{Place, Session};
 use crate::time::{Mono, Now};
 
@@ -66,8 +66,14 @@ impl Exchange {
         if !late && self.is_leaving(&ring.seat, id) {
             return;
         }
-        let Some(port) = self.take_port_of_seat(listener) else {
-            // Its port was kept for it; only one that is just being closed can be missing.
+        let call = self.legs.get(&id).map(|leg| leg.call);
+        let port = if call.is_some_and(|call| self.citizens.contains(&call)) {
+            self.take_port_of_seat(listener)
+        } else {
+            self.take_port_of_feature(listener)
+        };
+        let Some(port) = port else {
+            // A citizen's call has kept it for its seat; only one that is just being closed can be missing.
             return if late { self.give_up_ringing(now, id) } else { self.arm(id) };
         };
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -162,14 +168,5 @@ impl Exchange {
         }
         let fixed = self.settings.line(seat).and_then(|line| line.fixed);
         fixed.map(|flow| (flow, Uri::sip(Some(&seat.0), flow.remote))).into_iter().collect()
-    }
-
-    /// A call that an earlier run left behind: its peer is told that it is over.
-    pub(super) fn release_orphan(&mut self, now: Now, flow: Flow, bye: &[u8]) {
-        let Some(listener) = self.settings.listener(flow.listener) else { return };
-        let sent_by = listener.sip_address.to_string();
-        if let Ok(Message::Request(bye)) = Message::parse(bye) {
-            self.transactions.request(now.mono, flow, &sent_by, bye);
-        }
     }
 }

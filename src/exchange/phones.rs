@@ -17,6 +17,9 @@ use super::origin::canonical;
 /// Within two of them a phone is known to be gone.
 const INTERVAL: Duration = Duration::from_secs(30);
 
+/// From the first OPTIONS to one fixed phone to that to the next.
+const APART: Duration = Duration::from_millis(5);
+
 /// Which phones are watched, and whose they are.
 #[derive(Debug, Default)]
 pub(super) struct PhoneBook {
@@ -66,9 +69,11 @@ impl Exchange {
             self.unwatch(*flow);
             self.tell_reachable(now, seat.clone());
         }
+        let mut first = now.mono;
         for (flow, seat) in wanted.into_iter().filter(|(flow, seat)| old.get(flow) != Some(seat)) {
-            // Unlike a phone that registers, it must first be found.
-            self.watch(flow, Uri::sip(Some(&seat.0), flow.remote).raw, now.mono);
+            // Unlike a phone that registers, it must first be found; not all of them at one instant.
+            self.watch(flow, Uri::sip(Some(&seat.0), flow.remote).raw, first);
+            first = first + APART;
         }
         self.watch_all_phones(now);
     }

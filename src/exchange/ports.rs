@@ -67,7 +67,7 @@ impl Exchange {
     /// take from keeps one for it.
     pub(super) fn take_port_of_call(&mut self, listener: ListenerId) -> Option<Port> {
         let own = self.settings.listener(listener)?.pool;
-        let calls = self.calls().saturating_add(1);
+        let calls = self.citizens.len().saturating_add(1);
         let fits = |(index, pool): (usize, &PortPool)| {
             pool.has_room(usize::from(index == own), if self.serves_seats(index) { calls } else { 0 })
         };
@@ -76,9 +76,9 @@ impl Exchange {
         Some(Port { pool: own, number, of_seat: false })
     }
 
-    /// A port for a feature code, which takes none that a call may need.
+    /// A port for a feature code or a call of ours, which take none that a citizen's call may need.
     pub(super) fn take_port_of_feature(&mut self, listener: ListenerId) -> Option<Port> {
-        let calls = self.calls();
+        let calls = self.citizens.len();
         let own = self.settings.listener(listener)?.pool;
         let number = self.ports.get_mut(own).filter(|pool| pool.has_room(1, calls))?.take()?;
         Some(Port { pool: own, number, of_seat: false })
@@ -115,11 +115,6 @@ impl Exchange {
         if let Some(port) = self.taken.remove(&id) {
             self.give_port_back(port);
         }
-    }
-
-    /// Live calls of all trunks.
-    fn calls(&self) -> usize {
-        self.busy.iter().sum()
     }
 
     fn serves_seats(&self, pool: usize) -> bool {

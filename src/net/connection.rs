@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::exchange::Input;
 use crate::sip::flow::Flow;
-use crate::sip::message::{Fault, Framed, Framer, Message, Unreadable};
+use crate::sip::message::{Framed, Framer, Message, Unreadable};
 
 use super::driver::Event;
 
@@ -114,13 +114,12 @@ async fn read(
     let mut silent = called;
     loop {
         let read = reader.read(&mut buffer);
-        let length = match deadline {
-            Some(at) => timeout_at(at, read).await.ok()?.ok()?,
-            None => read.await.ok()?,
+        let read = match deadline {
+            Some(at) => timeout_at(at, read).await.unwrap_or(Ok(0)),
+            None => read.await,
         };
-        if length == 0 {
-            return None;
-        }
+        // The end, or too long a pause: the rest of a message that has begun will not come.
+        let Ok(length @ 1..) = read else { return refusal(framer.unfinished(), "message cut off") };
         let was_between = framer.is_empty();
         framer.push(buffer.get(..length).unwrap_or_default());
         let mut whole = false;
@@ -132,7 +131,7 @@ async fn read(
                 }
                 // RFC 5626 §3.5.1: a double CRLF is answered with a single one.
                 Framed::KeepAlive => answers.send(b"\r\n".to_vec()).await.ok()?,
-                Framed::Broken { fault, head } => return refusal(&head, &fault),
+                Framed::Broken { fault, head } => return refusal(&head, &fault.to_string()),
             }
         }
         if framer.is_empty() {
@@ -146,7 +145,7 @@ async fn read(
 }
 
 /// The 400 that names what is wrong with a stream that cannot be followed any further.
-fn refusal(head: &[u8], fault: &Fault) -> Option<Vec<u8>> {
+fn refusal(head: &[u8], fault: &str) -> Option<Vec<u8>> {
     let request = match Message::parse(head) {
         Ok(Message::Request(request)) => request,
         Err(Unreadable { answerable: Some(request), .. }) => *request,

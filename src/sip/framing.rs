@@ -40,6 +40,11 @@ impl Framer {
         self.rest().iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
+    /// The part of a message that waits for its rest.
+    pub fn unfinished(&self) -> &[u8] {
+        if self.is_empty() { &[] } else { self.rest() }
+    }
+
     /// Adds what was read from the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.is_broken {

@@ -138,3 +138,29 @@ fn a_call_that_is_refused_leaves_no_half_open_leg() {
     let holdings = city.exchange.holdings();
     assert_eq!(holdings, hotline::exchange::Holdings { lines: 2, ..Default::default() });
 }
+
+#[test]
+fn a_seat_that_calls_somebody_back_takes_no_port_that_a_waiting_call_will_need() {
+    let mut settings = settings();
+    settings.pools[1] = (30_000, 30_003);
+    let mut city = City::new(settings);
+    let mut phone = Phone::registered(&mut city, "1001");
+    let wish = hotline::call::CallBack {
+        seat: hotline::call::SeatNo("1001".into()),
+        task: hotline::call::CallId(1),
+        number: hotline::privacy::Private::new("13800000009".to_string()),
+        code: "12345".into(),
+    };
+    city.input(Input::CallBack(Box::new(wish)));
+    phone.rung(&mut city).reply(&mut city, 180);
+    let mut first = Caller::new(&mut city, "12345");
+    first.invite(&mut city);
+    assert_eq!(first.hears(&mut city), [183]);
+    let mut second = Caller::new(&mut city, "12345");
+    second.invite(&mut city);
+    assert_eq!(second.hears(&mut city), [503], "one port rings, the other is kept for the first caller");
+    second.ack_failure(&mut city);
+    let mut other = Phone::registered(&mut city, "1002");
+    other.rung(&mut city).answer(&mut city);
+    assert_eq!(first.hears(&mut city), [200]);
+}

@@ -255,6 +255,30 @@ fn a_seat_whose_media_falls_silent_is_asked_and_lost_only_without_an_answer() {
 }
 
 #[test]
+fn a_seat_whose_connection_breaks_is_asked_and_lost_without_an_answer() {
+    for (status, state) in [(200, SeatState::Talking), (481, SeatState::Busy)] {
+        let mut city = City::open();
+        let mut phone = Phone::at("1001", flow(4, Transport::Tcp, "10.0.0.201:49152"));
+        phone.register(&mut city);
+        let mut caller = Caller::new(&mut city, "12345");
+        caller.invite(&mut city);
+        let rung = phone.rung(&mut city);
+        // Its contact is where it listens, not where its connection comes from.
+        let contact = ["Contact: <sip:phone@10.0.0.201:5060;transport=tcp>".to_string()];
+        city.send(rung.flow, reply(&rung.invite, 200, &rung.tag, &contact, &rung.body));
+        assert_eq!(caller.hears(&mut city), [183, 200]);
+        caller.ack(&mut city);
+        city.mail(phone.flow.remote);
+        city.input(Input::TransportFailed { flow: phone.flow });
+        let listens = "10.0.0.201:5060".parse().unwrap();
+        let (flow, options) = city.request_to(listens, &Method::Options).expect("asked over a new connection");
+        city.send(flow, reply(&options, status, "", &[], ""));
+        assert_eq!(city.state("1001"), state, "{status}");
+        assert_eq!(city.exchange.board().live(), 1, "the citizen stays");
+    }
+}
+
+#[test]
 fn a_silent_citizen_who_answers_no_options_ends_the_call() {
     let mut city = City::open();
     let (caller, phone, _) = talking(&mut city);

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotline::call::mix_plan::{Command, Report};
-use hotline::call::{LegId, Output as Wish, SeatAsk, SeatNo};
+use hotline::call::{CallBack, CallId, LegId, Output as Wish, SeatAsk, SeatNo};
 use hotline::exchange::{Holdings, Input};
+use hotline::privacy::Private;
 use hotline::sip::flow::{Flow, Transport};
 use hotline::sip::message::{Message, Method, Request, Response};
 
@@ -202,7 +203,13 @@ impl Crowd {
             SeatAsk::BadCall("silent".into()),
             SeatAsk::Free,
         ];
-        let input = match self.dice.below(6) {
+        let input = match self.dice.below(7) {
+            6 => Input::CallBack(Box::new(CallBack {
+                seat,
+                task: CallId(1),
+                number: Private::new("13800000009".to_string()),
+                code: "12345".into(),
+            })),
             0 => {
                 let mut settings = settings();
                 settings.trunks.swap(0, 1);

@@ -69,12 +69,19 @@ fn a_stream_that_cannot_be_followed_gets_400_and_is_closed() {
 }
 
 #[test]
-fn a_message_that_ends_in_the_middle_is_forgotten_with_its_connection() {
+fn a_message_that_ends_in_the_middle_is_refused_and_does_nothing() {
     let hall = Hall::open();
     let mut trunk = Stream::open(hall.addresses[1]);
     let own = trunk.own();
     let whole = ask("INVITE", own, "TCP", 1, &crate::exchange::peers::sdp("127.0.0.1", 4000, "sendrecv"));
     trunk.send(&whole[..whole.len() - 20]);
+    trunk.stream.shutdown(Shutdown::Write).unwrap();
+    let answer = trunk.answer();
+    assert_eq!((answer.status, answer.reason.as_str()), (400, "Bad Request: message cut off"));
+    assert!(trunk.rest().is_empty());
+    // Too little of it to know whom to answer.
+    let mut trunk = Stream::open(hall.addresses[1]);
+    trunk.send(&whole[..60]);
     trunk.stream.shutdown(Shutdown::Write).unwrap();
     assert!(trunk.rest().is_empty());
     assert_eq!(hall.look(|exchange| exchange.counters().received), 0);

@@ -1,0 +1,93 @@
+//! Peers that are gone without a word: their connection broke, or nothing is heard of them.
+
+use std::time::Duration;
+
+use crate::call::{self, LegId, Loss};
+use crate::sip::flow::Flow;
+use crate::time::{Mono, Now};
+
+use super::Exchange;
+
+/// A leg that stays silent and answers is asked again after this time.
+const ASK_AGAIN: Duration = Duration::from_secs(20);
+
+/// What speaks against a peer's still being there.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    /// Its connection broke, and nothing has been heard of it since.
+    cut_off: bool,
+    /// Neither RTP nor RTCP comes from it.
+    silent: bool,
+    pub(super) ask_at: Option<Mono>,
+}
+
+impl Exchange {
+    /// A seat that talks over this connection is asked whether it is still there. A carrier closes
+    /// connections as it likes, and opens another for its next request.
+    pub(super) fn on_transport_failed(&mut self, now: Now, flow: Flow) {
+        self.transactions.transport_failed(now.mono, flow);
+        let mut cut_off = Vec::new();
+        // A datagram that could not be sent says nothing about the next one.
+        for id in self.streams.iter().filter(|_| flow.transport.is_reliable()) {
+            let Some(leg) = self.legs.get_mut(id) else { continue };
+            if leg.ring.is_some() && !leg.is_over() && leg.talk().is_some_and(|session| session.flow() == flow) {
+                leg.presence.cut_off = true;
+                cut_off.push(*id);
+            }
+            for session in &mut leg.branches {
+                session.on_transport_failed(flow);
+            }
+        }
+        let changes = self.registrar.unreachable(flow);
+        self.on_registrations(now, changes);
+        for leg in cut_off {
+            self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
+        }
+    }
+
+    /// A leg whose dialog is to be led another way when this connection ends.
+    pub(super) fn note_stream(&mut self, leg: LegId, flow: Flow) {
+        if flow.transport.is_reliable() {
+            self.streams.insert(leg);
+        }
+    }
+
+    /// Media heard nothing of this leg for a while, or hears it again. Silence may be a phone's
+    /// silence suppression or a hold: only a peer that no longer answers is lost.
+    pub(super) fn on_silence(&mut self, now: Now, id: LegId, silent: bool) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.presence.silent = silent;
+        leg.presence.ask_at = None;
+        if silent {
+            self.probe(now, id);
+        }
+        self.arm(id);
+    }
+
+    pub(super) fn probe(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.is_over()) else { return };
+        // Before the answer there is nobody to ask.
+        leg.presence.ask_at = leg.talk().is_none().then(|| now.mono + ASK_AGAIN);
+        self.with_leg(now, id, |session, transactions| session.probe(now.mono, transactions));
+    }
+
+    pub(super) fn on_probed(&mut self, now: Now, id: LegId, alive: bool) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if alive {
+            leg.presence.cut_off = false;
+            leg.presence.ask_at = leg.presence.silent.then(|| now.mono + ASK_AGAIN);
+        } else {
+            let why = if leg.presence.cut_off { Loss::Transport } else { Loss::Media };
+            self.lose(now, id, why);
+        }
+    }
+
+    /// Our side lost the leg: BYE to be sure, and the switchboard decides what follows.
+    pub(super) fn lose(&mut self, now: Now, id: LegId, why: Loss) {
+        if self.legs.get(&id).is_some_and(|leg| !leg.is_over()) {
+            self.end_leg(now, id);
+            self.stop_ringing(now, id, None);
+            self.tell(now, call::Input::Lost { leg: id, why });
+        }
+    }
+}
