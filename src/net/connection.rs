@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::exchange::Input;
+use crate::sip::dialog::with_tag;
 use crate::sip::flow::Flow;
-use crate::sip::message::{Framed, Framer, Message, Unreadable};
+use crate::sip::message::{Framed, Framer, Message, Name, Unreadable};
 
 use super::driver::Event;
 
@@ -151,7 +152,16 @@ fn refusal(head: &[u8], fault: &str) -> Option<Vec<u8>> {
         Err(Unreadable { answerable: Some(request), .. }) => *request,
         Ok(Message::Response(_)) | Err(_) => return None,
     };
-    Some(request.respond_because(400, &format!("Bad Request: {fault}")).to_bytes())
+    if !request.is_answerable() {
+        return None;
+    }
+    let mut response = request.respond_because(400, &format!("Bad Request: {fault}"));
+    if request.headers.to().is_ok_and(|to| to.tag().is_none()) {
+        let to = request.headers.get(&Name::To).unwrap_or_default();
+        // Any tag will do: there is no second response that it could be mistaken for.
+        response.headers.set(Name::To, with_tag(to, "cut"));
+    }
+    Some(response.to_bytes())
 }
 
 async fn write(

@@ -191,7 +191,8 @@ impl Request {
         Ok(())
     }
 
-    fn is_answerable(&self) -> bool {
+    /// Whether a response could find its way: Via and what it copies are readable. An ACK has none.
+    pub fn is_answerable(&self) -> bool {
         let headers = &self.headers;
         self.method != Method::Ack
             && headers.via().is_ok()
