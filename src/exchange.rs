@@ -28,6 +28,7 @@ mod ports;
 mod quest;
 mod requests;
 pub mod settings;
+pub mod source;
 mod token;
 mod wishes;
 
