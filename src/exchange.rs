@@ -33,6 +33,7 @@ mod quest;
 mod reload;
 mod requests;
 pub mod settings;
+pub mod source;
 mod token;
 mod wishes;
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::call::SeatAsk;
 use crate::call::settings::{
-    AfterWrapUp, Night, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
+    AfterWrapUp, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
-use crate::call::{SeatAsk, SeatKind};
 use crate::config::{self, Config, PortRange, Require};
-use crate::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
+use crate::exchange::settings::{Listener, SeatLine, Settings, Trunk};
 use crate::net::driver::Listen;
 use crate::net::resolve::Wanted;
 use crate::sip::flow::{Flow, ListenerId};
@@ -70,7 +70,7 @@ pub fn board_settings(config: &Config) -> BoardSettings {
         centres: config.centres.iter().map(|row| (row.id.clone(), row.ticket_prefix.clone())).collect(),
         city_centre: server.centre.clone(),
         trunks: config.trunks.iter().map(|row| (row.name.clone(), codes(row))).collect(),
-        night: config.night.map(|night| Night { from: night.from, to: night.to }),
+        night: config.night,
         ring_time: server.ring_no_answer,
         wrap_up: server.wrap_up,
         after_wrap_up: AfterWrapUp::Idle,
@@ -118,15 +118,10 @@ fn listener_named(config: &Config, name: &str) -> ListenerId {
 }
 
 fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
-    let sources = row.sources.iter().map(|source| Source {
-        address: source.address,
-        prefix_len: source.prefix_len,
-        port: source.port,
-    });
     Trunk {
         name: row.name.clone(),
         listener: listener_named(config, &row.listen),
-        sources: sources.collect(),
+        sources: row.sources.clone(),
         addresses: row.hosts.iter().filter_map(|host| literal(host)).collect(),
         domain: row.hosts.first().cloned().unwrap_or_default(),
         credentials: row.username.clone().zip(row.password.as_ref().map(|secret| secret.reveal().to_string())),
@@ -212,13 +207,7 @@ fn features() -> BTreeMap<String, SeatAsk> {
 fn seat(row: &config::SeatSettings) -> SeatSettings {
     SeatSettings {
         name: row.name.clone(),
-        kind: match row.kind {
-            config::SeatKind::Local => SeatKind::Local,
-            config::SeatKind::Remote => SeatKind::Remote,
-            config::SeatKind::Expert => SeatKind::Expert,
-            config::SeatKind::Branch => SeatKind::Branch,
-            config::SeatKind::Leader => SeatKind::Leader,
-        },
+        kind: row.kind,
         centre: row.centre.clone(),
         skills: row.skills.iter().cloned().collect::<BTreeSet<_>>(),
         wrap_up: row.wrap_up,

@@ -129,10 +129,9 @@ impl Exchange {
     pub(super) fn leg_of(&self, request: &Request) -> Option<LegKey> {
         let to = request.headers.to().ok()?;
         let key = self.by_tag.get(to.tag()?).copied()?;
-        let dialog = self.legs.get(&key.leg)?.branches.get(key.branch)?.dialog()?;
+        let session = self.legs.get(&key.leg)?.branches.get(key.branch)?;
         let from = request.headers.from().ok()?;
-        let same_call = request.headers.call_id().ok() == Some(dialog.call_id.as_str());
-        (same_call && dialog.matches(from.tag())).then_some(key)
+        session.knows(request.headers.call_id().ok()?, from.tag()).then_some(key)
     }
 
     /// Lets a session act, then carries on what it has to say.

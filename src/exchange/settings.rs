@@ -15,6 +15,7 @@ use crate::sip::registrar::{Account, RegistrarLimits};
 use crate::sip::session::Reliable;
 
 use super::origin::same_address;
+pub use super::source::Source;
 
 /// One socket of ours. A leg's Via, Contact and SDP name the addresses of its own listener.
 #[derive(Clone, Debug)]
@@ -46,27 +47,6 @@ impl Listener {
     /// Whether its socket can send there.
     fn reaches(&self, remote: SocketAddr) -> bool {
         self.sip_address.is_ipv4() == remote.is_ipv4()
-    }
-}
-
-/// An address range a trunk calls from; without a port, any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source {
-    pub address: IpAddr,
-    pub prefix_len: u8,
-    pub port: Option<u16>,
-}
-
-impl Source {
-    pub fn contains(&self, remote: SocketAddr) -> bool {
-        let bits = |ip: IpAddr| match ip.to_canonical() {
-            IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
-            IpAddr::V6(v6) => (v6.to_bits(), 128),
-        };
-        let ((net, family), (ip, other)) = (bits(self.address), bits(remote.ip()));
-        let width = u32::from(self.prefix_len).min(family);
-        let mask = u128::MAX.checked_shl(128 - width).unwrap_or(0);
-        family == other && net & mask == ip & mask && self.port.is_none_or(|port| port == remote.port())
     }
 }
 
@@ -163,7 +143,7 @@ impl Settings {
         }
         self.trunks.iter().position(|trunk| {
             trunk.listener == flow.listener
-                && (trunk.sources.iter().any(|source| source.contains(flow.remote))
+                && (trunk.sources.iter().any(|source| source.contains(flow.remote.ip(), flow.remote.port()))
                     || trunk.addresses.iter().any(|address| same_address(*address, flow.remote)))
         })
     }

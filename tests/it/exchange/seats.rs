@@ -349,3 +349,14 @@ fn a_seat_that_answers_without_a_common_codec_is_released_and_the_next_is_rung()
     assert_eq!(city.seat("1001").reason.as_deref(), Some("refused"));
     assert!(two.is_rung(&mut city).is_some());
 }
+
+#[test]
+fn a_phone_that_rings_may_ask_in_its_early_dialog() {
+    let mut city = City::open();
+    let mut phone = Phone::registered(&mut city, "1001");
+    Caller::new(&mut city, "12345").invite(&mut city);
+    let mut rung = phone.rung(&mut city);
+    rung.reply(&mut city, 180);
+    city.mail(phone.flow.remote);
+    assert_eq!(rung.ask(&mut city, "OPTIONS", "").map(|response| response.status), Some(200));
+}
