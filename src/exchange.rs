@@ -421,7 +421,7 @@ impl Exchange {
         let changes = self.registrar.unreachable(flow);
         self.on_registrations(now, changes);
         for leg in cut_off {
-            self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
+            self.probe(now, leg);
         }
     }
 

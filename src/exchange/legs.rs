@@ -25,6 +25,10 @@ const SHORT_LINGER: Duration = Duration::from_secs(5);
 /// A leg that stays silent and answers is asked again after this time.
 const PROBE_AGAIN: Duration = Duration::from_secs(20);
 
+/// A silent peer that lives answers OPTIONS within a repetition or four; the citizen at the other end
+/// hears nothing while we wait.
+const PROBE_PATIENCE: Duration = Duration::from_secs(8);
+
 /// So many transactions of one leg are kept before those that are over are looked for.
 const MANY: usize = 8;
 
@@ -63,6 +67,8 @@ pub(super) struct Leg {
     /// Neither RTP nor RTCP comes from it.
     silent: bool,
     probe_at: Option<Mono>,
+    /// Until when an OPTIONS that is out may be answered.
+    probe_until: Option<Mono>,
     alarm: Option<Mono>,
     forget_at: Option<Mono>,
 }
@@ -88,6 +94,7 @@ impl Leg {
             server_tx: None,
             silent: false,
             probe_at: None,
+            probe_until: None,
             alarm: None,
             forget_at: None,
         }
@@ -136,7 +143,8 @@ impl Leg {
         let sessions = self.branches.iter().filter_map(Session::next_timeout);
         let held = self.ring.as_ref().and_then(|ring| ring.held_until);
         let quest = self.quest.as_ref().and_then(|quest| quest.until);
-        sessions.chain(self.forget_at).chain(self.probe_at).chain(held).chain(quest).min()
+        let probes = self.probe_at.into_iter().chain(self.probe_until);
+        sessions.chain(self.forget_at).chain(probes).chain(held).chain(quest).min()
     }
 }
 
@@ -211,6 +219,9 @@ impl Exchange {
             }
             leg.forget_at = Some(now.mono + SHORT_LINGER);
         }
+        if leg.probe_until.is_some_and(|until| until <= now.mono) {
+            return self.lose_unanswered(now, id);
+        }
         if leg.probe_at.is_some_and(|at| at <= now.mono) {
             self.probe(now, id);
         }
@@ -273,12 +284,12 @@ impl Exchange {
                 };
                 self.tell(now, call::Input::Lost { leg: id, why });
             }
-            Event::Probed { alive: false } => {
-                let why = if leg.cut_off { Loss::Transport } else { Loss::Media };
-                self.lose(now, id, why);
-            }
+            // A peer that speaks again lives, whatever became of the question.
+            Event::Probed { alive: false } if leg.silent || leg.cut_off => self.lose_unanswered(now, id),
+            Event::Probed { alive: false } => {}
             Event::Probed { alive: true } => {
                 leg.cut_off = false;
+                leg.probe_until = None;
                 leg.probe_at = leg.silent.then(|| now.mono + PROBE_AGAIN);
             }
         }
@@ -328,6 +339,12 @@ impl Exchange {
         }
     }
 
+    /// Our OPTIONS was not answered, or not in time.
+    fn lose_unanswered(&mut self, now: Now, id: LegId) {
+        let cut_off = self.legs.get(&id).is_some_and(|leg| leg.cut_off);
+        self.lose(now, id, if cut_off { Loss::Transport } else { Loss::Media });
+    }
+
     pub(super) fn open_media(&mut self, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some(listener) = self.settings.listeners.iter().find(|listener| listener.id == leg.listener) else {
@@ -352,6 +369,7 @@ impl Exchange {
         leg.quest = None;
         leg.forget_at = Some(now.mono + linger);
         leg.probe_at = None;
+        leg.probe_until = None;
         if let Some(ring) = &mut leg.ring {
             ring.held_until = None;
             self.leaving.entry(ring.seat.clone()).or_default().push(id);
@@ -376,17 +394,21 @@ impl Exchange {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.silent = silent;
         leg.probe_at = None;
+        if !leg.cut_off {
+            leg.probe_until = None;
+        }
         if silent {
             self.probe(now, id);
         }
         self.arm(id);
     }
 
-    fn probe(&mut self, now: Now, id: LegId) {
+    pub(super) fn probe(&mut self, now: Now, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.over) else { return };
         let talks = leg.chosen.and_then(|branch| leg.branches.get(branch)).is_some_and(Session::is_confirmed);
         // Before the answer there is nobody to ask.
         leg.probe_at = (!talks).then(|| now.mono + PROBE_AGAIN);
+        leg.probe_until = leg.probe_until.or_else(|| talks.then(|| now.mono + PROBE_PATIENCE));
         self.with_leg(now, id, |session, transactions| session.probe(now.mono, transactions));
     }
 
