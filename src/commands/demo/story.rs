@@ -28,6 +28,8 @@ use super::{CITIZEN, DIALLED, DemoError, SEAT};
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How long the seat's phone rings, so that the citizen hears something of the greeting.
 const RING: Duration = Duration::from_millis(2_500);
+/// The least time that the announcement of the seat's number takes.
+const ANNOUNCED: Duration = Duration::from_secs(1);
 /// The number that the citizen reads out and the seat repeats.
 const READ_OUT: [&str; 4] = ["digit-8", "digit-6", "digit-4", "digit-2"];
 
@@ -68,6 +70,7 @@ struct Play<'a> {
     early: VecDeque<News>,
     /// Its SIP Call-ID, once the citizen has dialled.
     call_id: String,
+    answered: Mono,
     trace: PathBuf,
 }
 
@@ -80,7 +83,16 @@ pub async fn play(
 ) -> Result<Outcome, DemoError> {
     let (tell, inbox) = unbounded_channel();
     let trace = folder.join("trace");
-    let mut play = Play { server, timeline, tell, inbox, early: VecDeque::new(), call_id: String::new(), trace };
+    let mut play = Play {
+        server,
+        timeline,
+        tell,
+        inbox,
+        early: VecDeque::new(),
+        call_id: String::new(),
+        answered: Mono::default(),
+        trace,
+    };
     let seat = play.phone(Who::Seat, SEAT, sip).await?;
     let citizen = play.phone(Who::Citizen, CITIZEN, sip).await?;
     play.sign_in(&seat, folder).await?;
@@ -123,6 +135,7 @@ impl Play<'_> {
         sleep(RING).await;
         seat.answer();
         let at = self.until(Who::Citizen, &Event::Answered).await?;
+        self.answered = at;
         let why = self.reason(&["answered"]).await;
         self.timeline.tell(at, format!("Seat {SEAT} picks up; the greeting stops, the recording runs."), why);
         let number = self.ticket_number().await;
@@ -133,7 +146,9 @@ impl Play<'_> {
     /// Each must hear the other.
     async fn converse(&mut self, citizen: &Phone, seat: &Phone) -> Result<(), DemoError> {
         self.say(format!("The citizen is told who answers: 工号 {SEAT} 为您服务."));
-        self.until(Who::Citizen, &Event::Quiet).await?;
+        // Not the silence after the greeting.
+        let told = self.answered + ANNOUNCED;
+        self.find(Who::Citizen, |news| news.event == Event::Quiet && news.at > told).await?;
         self.forget_sounds();
         let voices = Voices::load();
         self.say("The citizen reads out a number: 八六四二.");
@@ -141,6 +156,7 @@ impl Play<'_> {
         let at = self.until(Who::Seat, &Event::Hears).await?;
         self.timeline.tell(at, "The seat hears the citizen.", None);
         self.until(Who::Seat, &Event::Quiet).await?;
+        self.forget_sounds();
         self.say("The seat, in another voice: 八六四二, 为您服务.");
         seat.say(voices.seat);
         let at = self.until(Who::Citizen, &Event::Hears).await?;
@@ -194,20 +210,19 @@ impl Play<'_> {
 
     /// When it happened. Err: something else ended the call, or it took too long.
     async fn until(&mut self, who: Who, wanted: &Event) -> Result<Mono, DemoError> {
-        let news = self.find(who, |event| event == wanted).await?;
-        Ok(news.at)
+        self.find(who, |news| news.event == *wanted).await.map(|news| news.at)
     }
 
     async fn until_rings(&mut self) -> Result<(Mono, String), DemoError> {
-        let news = self.find(Who::Seat, |event| matches!(event, Event::Rings { .. })).await?;
+        let news = self.find(Who::Seat, |news| matches!(news.event, Event::Rings { .. })).await?;
         match news.event {
             Event::Rings { shows } => Ok((news.at, shows)),
             other => Err(DemoError::Unexpected { who: Who::Seat, event: other }),
         }
     }
 
-    async fn find(&mut self, who: Who, wanted: impl Fn(&Event) -> bool) -> Result<News, DemoError> {
-        let is_it = |news: &News| news.who == who && wanted(&news.event);
+    async fn find(&mut self, who: Who, wanted: impl Fn(&News) -> bool) -> Result<News, DemoError> {
+        let is_it = |news: &News| news.who == who && wanted(news);
         if let Some(place) = self.early.iter().position(&is_it)
             && let Some(news) = self.early.remove(place)
         {
@@ -268,13 +283,13 @@ fn masked(shows: &str) -> String {
 }
 
 /// Two persons, made of the words that are shipped.
-struct Voices {
-    citizen: Arc<Clip>,
-    seat: Arc<Clip>,
+pub struct Voices {
+    pub citizen: Arc<Clip>,
+    pub seat: Arc<Clip>,
 }
 
 impl Voices {
-    fn load() -> Self {
+    pub fn load() -> Self {
         let shelf = PromptShelf::load(PROMPTS, None);
         let number: Vec<_> = READ_OUT.iter().map(|name| shelf.named(name)).collect();
         let mut repeated = number.clone();
