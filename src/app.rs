@@ -29,6 +29,7 @@ use crate::exchange::{Exchange, Input};
 use crate::media::{self, prompt::PromptShelf};
 use crate::net::clock::Clock;
 use crate::net::driver::{Driver, Event, INBOX, Sockets};
+use crate::net::resolve;
 use crate::store::Store;
 use crate::store::apply::{Applier, Pace, Progress};
 use crate::store::entry::{Entry, RecordingFailed};
@@ -89,6 +90,8 @@ pub struct Office {
     pub options: Arc<Options>,
     /// What runs now; a reload is compared with it.
     config: Arc<tokio::sync::Mutex<Config>>,
+    /// The trunk hosts that are looked up.
+    names: Arc<tokio::sync::watch::Sender<Vec<resolve::Wanted>>>,
     /// Where the API listens.
     pub http: std::net::SocketAddr,
     draining: Arc<AtomicBool>,
@@ -124,6 +127,7 @@ impl Office {
         let config = running.reload(self.options.config.as_deref()).map_err(StartError::Config)?;
         let secrets = Secrets::open(&self.options.data, &config)?;
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
+        self.names.send_replace(setup::names_to_resolve(&config));
         *running = config;
         Ok(())
     }
@@ -208,7 +212,12 @@ impl Server {
             });
         })?;
         is_open.recv().map_err(io::Error::other)??;
+        let (names, lists) = tokio::sync::watch::channel(setup::names_to_resolve(&config));
+        let lots = u64::from_le_bytes(random()?);
+        tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
         recovery::close_left_behind(&recovered.open, &journal, &inbox, clock).await;
+        let shelf = Arc::new(Shelf::new(recordings.clone()));
+        recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
         let office = Office {
             clock,
@@ -217,7 +226,7 @@ impl Server {
             rate: Arc::new(Rate::new(Arc::clone(&store), clock)),
             store,
             progress: applier.progress(),
-            shelf: Arc::new(Shelf::new(recordings.clone())),
+            shelf,
             alarms: Arc::clone(&alarms),
             figures: Arc::clone(&figures),
             archive: Arc::clone(&archive.figures),
@@ -226,6 +235,7 @@ impl Server {
             recordings: recordings.clone(),
             options: Arc::new(options),
             config: Arc::new(tokio::sync::Mutex::new(config.clone())),
+            names: Arc::new(names),
             http: listener.local_addr()?,
             draining: Arc::default(),
         };

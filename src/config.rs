@@ -11,7 +11,6 @@ pub mod queues;
 pub mod rows;
 pub mod seats;
 pub mod server;
-pub mod source;
 pub mod trunks;
 pub mod values;
 
@@ -25,8 +24,7 @@ pub use ports::PortRange;
 pub use queues::{Night, QueueSettings};
 pub use seats::{SeatKind, SeatSettings};
 pub use server::{CentreSettings, Listen, RecordingFormat, ServerSettings, Serves};
-pub use source::Source;
-pub use trunks::{FromForm, Identity, NumberForm, Require, Trunk};
+pub use trunks::{FromForm, Identity, NumberForm, Require, Source, Trunk};
 pub use values::Secret;
 
 /// Everything the server is told, checked as a whole.

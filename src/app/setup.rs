@@ -1,18 +1,20 @@
 //! The checked configuration, in the words of the exchange and of the switchboard.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 
+use crate::call::SeatAsk;
 use crate::call::settings::{
-    AfterWrapUp, Night, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
+    AfterWrapUp, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
-use crate::call::{SeatAsk, SeatKind};
 use crate::config::{self, Config, PortRange, Require};
-use crate::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
+use crate::exchange::settings::{Listener, SeatLine, Settings, Trunk};
 use crate::net::driver::Listen;
+use crate::net::resolve::Wanted;
 use crate::sip::flow::{Flow, ListenerId};
 use crate::sip::registrar::RegistrarLimits;
 use crate::sip::session::Reliable;
+use crate::sip::targets::Host;
 
 use super::secrets::Secrets;
 
@@ -34,6 +36,7 @@ pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
         pools: pools(config).into_iter().map(|(_, range)| (range.first, range.last)).collect(),
         trunks: config.trunks.iter().map(|row| trunk(config, row)).collect(),
         seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
+        area: config.server.area_code.to_string(),
         realm: config.server.realm.clone(),
         user_agent: config.server.user_agent.clone(),
         registrar: RegistrarLimits { algorithms: config.server.digest.clone(), ..RegistrarLimits::default() },
@@ -67,7 +70,7 @@ pub fn board_settings(config: &Config) -> BoardSettings {
         centres: config.centres.iter().map(|row| (row.id.clone(), row.ticket_prefix.clone())).collect(),
         city_centre: server.centre.clone(),
         trunks: config.trunks.iter().map(|row| (row.name.clone(), codes(row))).collect(),
-        night: config.night.map(|night| Night { from: night.from, to: night.to }),
+        night: config.night,
         ring_time: server.ring_no_answer,
         wrap_up: server.wrap_up,
         after_wrap_up: AfterWrapUp::Idle,
@@ -115,21 +118,23 @@ fn listener_named(config: &Config, name: &str) -> ListenerId {
 }
 
 fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
-    let sources = row.sources.iter().map(|source| Source {
-        address: source.address,
-        prefix_len: source.prefix_len,
-        port: source.port,
-    });
     Trunk {
         name: row.name.clone(),
         listener: listener_named(config, &row.listen),
-        sources: sources.collect(),
+        sources: row.sources.clone(),
         addresses: row.hosts.iter().filter_map(|host| literal(host)).collect(),
         domain: row.hosts.first().cloned().unwrap_or_default(),
         credentials: row.username.clone().zip(row.password.as_ref().map(|secret| secret.reveal().to_string())),
         register: row.register,
         options_interval: row.options_interval,
+        failover_after: row.failover_after,
         channels: row.channels,
+        reserved_channels: row.reserved_channels,
+        shown: shown(config, row),
+        asserted_identity: row.identity.asserted_identity,
+        number_form: row.identity.number_form,
+        add_prefix: row.add_prefix.clone(),
+        user_phone: row.user_phone,
         platform: row.platform.clone(),
         queue_answer: row.queue_answer,
         ring_with_180: row.ring_with_180,
@@ -146,16 +151,33 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
     }
 }
 
-/// `192.0.2.1`, `192.0.2.1:5080`, `[2001:db8::1]:5060`: a host that needs no look-up.
-fn literal(host: &str) -> Option<SocketAddr> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.parse().ok().or_else(|| bare.parse().ok().map(|ip| SocketAddr::new(ip, 5060)))
+/// Whom the called party sees: the trunk's first pilot, else its default code, else the hotline itself.
+fn shown(config: &Config, row: &config::Trunk) -> String {
+    let pilot = row.pilots.first().or(row.default_code.as_ref());
+    pilot.unwrap_or(&config.server.name).clone()
 }
 
-/// The trunk hosts that are names: `(trunk, hosts)`.
-pub fn names_to_resolve(config: &Config) -> Vec<(String, Vec<String>)> {
+/// A host that needs no look-up.
+fn literal(host: &str) -> Option<SocketAddr> {
+    match Host::parse(host)? {
+        Host::Address(address) => Some(address),
+        Host::Name { .. } => None,
+    }
+}
+
+/// The trunks with a host that is a name.
+pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
     let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| literal(host).is_none());
-    config.trunks.iter().filter(needs).map(|row| (row.name.clone(), row.hosts.clone())).collect()
+    let wanted = |row: &config::Trunk| {
+        let listen = config.listens.iter().find(|listen| listen.name == row.listen);
+        Wanted {
+            trunk: row.name.clone(),
+            hosts: row.hosts.clone(),
+            transport: row.transport,
+            ipv4: listen.is_none_or(|listen| listen.bind.is_ipv4()),
+        }
+    };
+    config.trunks.iter().filter(needs).map(wanted).collect()
 }
 
 fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> SeatLine {
@@ -185,13 +207,7 @@ fn features() -> BTreeMap<String, SeatAsk> {
 fn seat(row: &config::SeatSettings) -> SeatSettings {
     SeatSettings {
         name: row.name.clone(),
-        kind: match row.kind {
-            config::SeatKind::Local => SeatKind::Local,
-            config::SeatKind::Remote => SeatKind::Remote,
-            config::SeatKind::Expert => SeatKind::Expert,
-            config::SeatKind::Branch => SeatKind::Branch,
-            config::SeatKind::Leader => SeatKind::Leader,
-        },
+        kind: row.kind,
         centre: row.centre.clone(),
         skills: row.skills.iter().cloned().collect::<BTreeSet<_>>(),
         wrap_up: row.wrap_up,
@@ -216,10 +232,4 @@ fn codes(row: &config::Trunk) -> TrunkCodes {
         default_code: row.default_code.clone(),
         strip_prefix: row.strip_prefix.clone(),
     }
-}
-
-/// The system's own look-up, for a machine whose hosts file knows what DNS does not.
-pub fn look_up(host: &str) -> Vec<SocketAddr> {
-    let with_port = if host.contains(':') { host.to_string() } else { format!("{host}:5060") };
-    with_port.to_socket_addrs().map(Iterator::collect).unwrap_or_default()
 }

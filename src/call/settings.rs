@@ -101,7 +101,7 @@ pub enum SeatKind {
 }
 
 impl SeatKind {
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
             Self::Remote => "remote",
@@ -109,6 +109,12 @@ impl SeatKind {
             Self::Branch => "branch",
             Self::Leader => "leader",
         }
+    }
+}
+
+impl std::fmt::Display for SeatKind {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.as_str())
     }
 }
 
@@ -145,7 +151,7 @@ pub struct Night {
 }
 
 impl Night {
-    fn holds(&self, at: Time) -> bool {
+    pub fn holds(&self, at: Time) -> bool {
         if self.from <= self.to { self.from <= at && at < self.to } else { self.from <= at || at < self.to }
     }
 }

@@ -139,7 +139,7 @@ pub fn answer(config: &Config, args: &Args, now: Timestamp) -> Result<Answer, Ro
         history: args.history.clone(),
         diversion: args.diversion.clone(),
     };
-    let night = config.night.is_some_and(|night| night.holds_at(at.time()));
+    let night = config.night.is_some_and(|night| night.holds(at.time()));
     let numbers = trunk.map(Trunk::numbers).unwrap_or_default();
     let fate = match config.numbers.route(&dialled, &numbers, at.date()) {
         Ok(route) => Fate::Queued(Box::new(queued(config, route, night))),

@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::civil::Time;
 use serde::{Deserialize, Deserializer, de::Error};
 
+pub use crate::call::settings::Night;
+
 use super::files::Text;
 use super::rows::{Reader, Row};
 use super::{Fault, values};
@@ -39,19 +41,13 @@ impl QueueSettings {
 }
 
 /// `[night]`, local time; may run over midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Night {
+struct NightRow {
     #[serde(deserialize_with = "time")]
-    pub from: Time,
+    from: Time,
     #[serde(deserialize_with = "time")]
-    pub to: Time,
-}
-
-impl Night {
-    pub fn holds_at(&self, time: Time) -> bool {
-        if self.from <= self.to { self.from <= time && time < self.to } else { time >= self.from || time < self.to }
-    }
+    to: Time,
 }
 
 pub struct QueuesFile {
@@ -61,7 +57,7 @@ pub struct QueuesFile {
 
 pub fn read(text: &Text) -> (QueuesFile, Vec<Fault>) {
     let mut reader = Reader::new(text);
-    let night = reader.table("night").map(|row| row.value);
+    let night = reader.table::<NightRow>("night").map(|row| Night { from: row.value.from, to: row.value.to });
     let groups: Vec<Row<QueueSettings>> = reader.tables("group");
     for (at, Row { line, value: group }) in groups.iter().enumerate() {
         let mut refuse = |reason: String| reader.fault(Some(*line), format!("group {}: {reason}", group.skill));

@@ -1,6 +1,5 @@
 //! `seats.toml`: the seats (坐席), their kinds and skills (R12).
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,32 +10,9 @@ use super::files::Text;
 use super::rows::{Reader, Row};
 use super::server::Listen;
 use super::values::{self, Secret};
+pub use crate::call::SeatKind;
 use crate::call::SeatNo;
 use crate::sip::flow::Transport;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SeatKind {
-    Local,
-    /// In a county or at home.
-    Remote,
-    Expert,
-    /// 分中心
-    Branch,
-    Leader,
-}
-
-impl fmt::Display for SeatKind {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Local => "local",
-            Self::Remote => "remote",
-            Self::Expert => "expert",
-            Self::Branch => "branch",
-            Self::Leader => "leader",
-        })
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -89,7 +89,7 @@ impl Session {
         &mut self,
         now: Mono,
         transactions: &mut Transactions,
-        credentials: (Name, String),
+        credentials: (Name, impl Into<Vec<u8>>),
     ) -> Option<ClientTx> {
         if !matches!(self.state, State::Outgoing(Calling::Challenged(_))) {
             return None;
