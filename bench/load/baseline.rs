@@ -17,7 +17,7 @@ pub const VOID_ABOVE_MS: f64 = 0.5;
 pub fn run(options: &Baseline) -> io::Result<()> {
     let calls = options.calls;
     println!("baseline: {calls} calls through a bare relay, {} s", options.seconds);
-    let before = two_party::look_around();
+    let before = two_party::look_around(&options.common);
     socket::raise_file_limit(calls as u64 * 4 + 200)?;
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let voice = Voice::start(here, options.common.rtp_port, calls, calls)?;
@@ -45,7 +45,7 @@ pub fn run(options: &Baseline) -> io::Result<()> {
         println!("  VOID: the bare relay takes more than {VOID_ABOVE_MS} ms per call-second; the machine is too busy");
     }
     result["void"] = void.into();
-    figures::keep(&result, options.common.out.as_deref())
+    two_party::conclude(&mut result, &options.common)
 }
 
 /// Ends with its owner.

@@ -87,6 +87,12 @@ pub struct Common {
     /// Leg n speaks and listens on this port + 2n.
     #[arg(long, default_value_t = 20_000)]
     pub rtp_port: u16,
+    /// Waits so many seconds at most for a machine on which nobody else works.
+    #[arg(long, default_value_t = 0)]
+    pub wait_quiet: u64,
+    /// Fails where somebody else's work disturbed the run; its result is kept all the same.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Without `--target` a hotline is started with a configuration made for the run, in a temporary folder.

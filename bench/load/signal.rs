@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::figures::{self, Spread, round};
+use super::figures::{Spread, round};
 use super::options::Signal;
 use super::phones::{Call, Setup, State};
 use super::socket::steady;
-use super::two_party::{self, LATE_TICKS, add, pump};
+use super::two_party::{self, Ending, LATE_TICKS, add, pump};
 use super::window::Window;
 
 const SECOND: u64 = 1_000_000_000;
@@ -20,7 +20,7 @@ pub fn run(options: &Signal) -> io::Result<()> {
     let rate = options.rate;
     // Talk, half a second for dialling and ending, and a tenth in hand.
     let seats = (rate as f64 * (options.talk + 0.5) * 1.1) as usize + 10;
-    let before = two_party::look_around();
+    let before = two_party::look_around(&options.common);
     let setup = two_party::setup(&options.pbx, options.common.rtp_port, seats, seats);
     let setup = Setup { talk: Some((options.talk * 1e9) as u64), ..setup };
     let seats = setup.seats;
@@ -41,6 +41,7 @@ pub fn run(options: &Signal) -> io::Result<()> {
     while phones.live() > 0 && ending.elapsed() < Duration::from_secs(40) {
         pump(&mut phones, Duration::from_millis(20));
     }
+    let ended = Instant::now();
     if let Some(voice) = phones.voice.take() {
         voice.stop();
     }
@@ -89,6 +90,6 @@ pub fn run(options: &Signal) -> io::Result<()> {
         println!("  NOT TO BE QUOTED: {:.2} % of the calls were dialled more than 5 ms late", share * 100.0);
     }
     add(&mut result, &before);
-    two_party::finish(&mut phones, &mut server, &mut result, false, options.pbx.keep);
-    figures::keep(&result, options.common.out.as_deref())
+    two_party::finish(&mut phones, &mut server, &mut result, Ending { spoke: false, keep: options.pbx.keep, ended });
+    two_party::conclude(&mut result, &options.common)
 }

@@ -74,8 +74,11 @@ fn row(name: &str, asked: &Asked, measured: Option<f64>) {
 }
 
 impl Results {
+    /// Runs that nothing disturbed, where there are any.
     fn of<'a>(&'a self, scenario: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.0.iter().filter(move |run| run["scenario"] == scenario)
+        let all = move || self.0.iter().filter(move |run| run["scenario"] == scenario);
+        let quiet = all().any(|run| run["disturbed"] == false);
+        all().filter(move |run| !quiet || run["disturbed"] == false)
     }
 
     fn median(&self, scenario: &str, field: &str) -> Option<f64> {
@@ -113,6 +116,9 @@ impl Results {
                 run["busy_cores_before"], run["other_cores"]
             );
             println!("{name:<16} run {number}: load average {load}; {busy}; late ticks {}", run["late_ticks"]);
+            if run["disturbed"] == true {
+                println!("                 DISTURBED: left out where there is a better run");
+            }
             if run["quotable"] == false {
                 println!("                 NOT TO BE QUOTED: more than 0.1 % late ticks");
             }

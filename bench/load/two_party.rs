@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::figures::{self, Spread, round};
 use super::machine::{self, Busy};
-use super::options::{Media, Pbx};
+use super::options::{Common, Media, Pbx};
 use super::phones::{Call, Phones, Setup, State};
 use super::recordings::{self, Found};
 use super::server::Server;
@@ -24,6 +24,8 @@ pub const DRAIN: Duration = Duration::from_millis(500);
 const RAMP: u64 = 50;
 /// Of the generator's ticks; beyond it nothing is to be quoted.
 pub const LATE_TICKS: f64 = 0.001;
+/// Cores that others may keep busy.
+const QUIET: f64 = 0.25;
 const SEALED_WITHIN: Duration = Duration::from_secs(60);
 const SECOND: u64 = 1_000_000_000;
 
@@ -31,7 +33,7 @@ pub fn run(options: &Media) -> io::Result<()> {
     let calls = options.calls;
     let with = if options.burn { " beside a busy export" } else { "" };
     println!("media: {calls} recorded two-party calls, {} s{with}", options.seconds);
-    let before = look_around();
+    let before = look_around(&options.common);
     let setup = Setup { talk: None, ..setup(&options.pbx, options.common.rtp_port, calls, calls + 2) };
     let (mut phones, mut server) = open(setup, &options.pbx, true)?;
     let pid = server.pid;
@@ -72,6 +74,7 @@ pub fn run(options: &Media) -> io::Result<()> {
     while phones.live() > 0 && ending.elapsed() < Duration::from_secs(35) {
         pump(&mut phones, Duration::from_millis(20));
     }
+    let ended = Instant::now();
     let heard = phones.voice.take().expect("opened with a voice").stop();
     let mut result = figures_of(&heard, &watched, calls, &before);
     let name = if options.burn { "media-burn" } else { "media" };
@@ -80,15 +83,32 @@ pub fn run(options: &Media) -> io::Result<()> {
     result["calls_up"] = standing.into();
     result["idle_cores"] = round(idle.cpu / idle.seconds).into();
     result["kib_per_call"] = grown.map(|grown| round(grown / calls as f64)).into();
-    finish(&mut phones, &mut server, &mut result, true, options.pbx.keep);
-    figures::keep(&result, options.common.out.as_deref())
+    finish(&mut phones, &mut server, &mut result, Ending { spoke: true, keep: options.pbx.keep, ended });
+    conclude(&mut result, &options.common)
 }
 
-/// The machine before anything of ours runs.
-pub fn look_around() -> Value {
-    let busy = Busy::now();
-    std::thread::sleep(Duration::from_secs(1));
-    json!({ "load_average_before": machine::load_average(), "busy_cores_before": round(busy.cores()) })
+/// The machine before anything of ours runs. Waits for it to be quiet, if told to.
+pub fn look_around(common: &Common) -> Value {
+    let started = Instant::now();
+    loop {
+        let busy = Busy::now();
+        std::thread::sleep(Duration::from_secs(2));
+        let cores = busy.cores();
+        if cores <= QUIET || started.elapsed() > Duration::from_secs(common.wait_quiet) {
+            return json!({ "load_average_before": machine::load_average(), "busy_cores_before": round(cores) });
+        }
+    }
+}
+
+/// Keeps the result. Err, if told to be strict: somebody else's work disturbed the run.
+pub fn conclude(result: &mut Value, common: &Common) -> io::Result<()> {
+    let disturbed = result["other_cores"].as_f64().is_some_and(|cores| cores > QUIET) || result["quotable"] == false;
+    result["disturbed"] = disturbed.into();
+    figures::keep(result, common.out.as_deref())?;
+    if disturbed {
+        println!("  DISTURBED: {} cores were busy with others' work", result["other_cores"]);
+    }
+    if disturbed && common.strict { Err(io::Error::other("the run was disturbed")) } else { Ok(()) }
 }
 
 pub fn setup(pbx: &Pbx, first_rtp_port: u16, lines: usize, seats: usize) -> Setup {
@@ -182,8 +202,18 @@ pub fn figures_of(heard: &Heard, watched: &Watched, calls: usize, before: &Value
     result
 }
 
+/// How a run ended.
+pub struct Ending {
+    /// Parties were speaking.
+    pub spoke: bool,
+    pub keep: bool,
+    /// The last call.
+    pub ended: Instant,
+}
+
 /// Waits for the recordings, ends the server, and adds what is left on disk and in the database.
-pub fn finish(phones: &mut Phones, server: &mut Server, result: &mut Value, spoke: bool, keep: bool) {
+pub fn finish(phones: &mut Phones, server: &mut Server, result: &mut Value, ending: Ending) {
+    let Ending { spoke, keep, ended } = ending;
     let complete: Vec<&Call> = phones.calls.iter().filter(|call| call.state == State::Complete).collect();
     let (wanted, talks): (usize, Vec<f64>) = (complete.len(), complete.iter().map(|call| talk(call)).collect());
     let failed = failures(&phones.calls);
@@ -204,14 +234,13 @@ pub fn finish(phones: &mut Phones, server: &mut Server, result: &mut Value, spok
         result["failures"] = failed.into();
     }
     if let Some(folder) = server.recordings.clone() {
-        let waiting = Instant::now();
         let mut found = recordings::find(&folder);
         result["open_at_the_end"] = found.open.into();
-        while (found.sealed.len() < wanted || found.open > 0) && waiting.elapsed() < SEALED_WITHIN {
+        while (found.sealed.len() < wanted || found.open > 0) && ended.elapsed() < SEALED_WITHIN {
             pump(phones, Duration::from_millis(250));
             found = recordings::find(&folder);
         }
-        result["sealed_after_s"] = round(waiting.elapsed().as_secs_f64()).into();
+        result["sealed_after_s"] = round(ended.elapsed().as_secs_f64()).into();
         add(result, &recordings_of(&found, talks, spoke, wanted));
     }
     let metrics = server.metrics(&["sync", "backlog", "journal", "sealing", "tap", "lost"]);
