@@ -20,6 +20,9 @@ target=${CARGO_TARGET_DIR:-target}
 out=${OUT:-$target/load.jsonl}
 mkdir -p "$target"
 rm -f "$out"
+# Removed only at the end: for a minute or more ext4 makes new files dearly where many were removed.
+folder=$(mktemp -d "$target/load-XXXXXX")
+trap 'rm -rf "$folder"' EXIT
 
 load=$(cargo build --release --bench load --message-format=json |
     sed -n 's/.*"name":"load".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
@@ -33,7 +36,7 @@ measure() {
 }
 
 hotline() {
-    measure "$@" --folder "$target" ${HOTLINE:+--hotline "$HOTLINE"}
+    measure "$@" --folder "$folder" --keep ${HOTLINE:+--hotline "$HOTLINE"}
 }
 
 for run in $(seq "$runs"); do

@@ -17,7 +17,7 @@ pub const VOID_ABOVE_MS: f64 = 0.5;
 pub fn run(options: &Baseline) -> io::Result<()> {
     let calls = options.calls;
     println!("baseline: {calls} calls through a bare relay, {} s", options.seconds);
-    let before = two_party::look_around(&options.common);
+    let before = two_party::look_around(&options.common, true);
     socket::raise_file_limit(calls as u64 * 4 + 200)?;
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let voice = Voice::start(here, options.common.rtp_port, calls, calls)?;
@@ -28,7 +28,7 @@ pub fn run(options: &Baseline) -> io::Result<()> {
         voice.talk(leg, SocketAddr::new(here, voice::port(RELAY_PORT, leg)));
     }
     std::thread::sleep(two_party::SETTLE);
-    let window = Window::open(Some(pid));
+    let window = Window::open(Some(pid), None);
     voice.measure(true);
     std::thread::sleep(Duration::from_secs(options.seconds));
     voice.measure(false);

@@ -39,6 +39,7 @@ impl Server {
         let child = Command::new(&pbx.hotline)
             .args(["serve", "--config", "config", "--data", "data"])
             .current_dir(&folder)
+            .env("NO_COLOR", "1")
             .stdout(log.try_clone()?)
             .stderr(log)
             .stdin(Stdio::null())

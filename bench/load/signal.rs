@@ -20,14 +20,14 @@ pub fn run(options: &Signal) -> io::Result<()> {
     let rate = options.rate;
     // Talk, half a second for dialling and ending, and a tenth in hand.
     let seats = (rate as f64 * (options.talk + 0.5) * 1.1) as usize + 10;
-    let before = two_party::look_around(&options.common);
+    let before = two_party::look_around(&options.common, options.pbx.target.is_none());
     let setup = two_party::setup(&options.pbx, options.common.rtp_port, seats, seats);
     let setup = Setup { talk: Some((options.talk * 1e9) as u64), ..setup };
     let seats = setup.seats;
     println!("signal: {rate} calls/s for {} s, talk {} s, {seats} seats, wrap-up 0", options.seconds, options.talk);
     let (mut phones, mut server) = two_party::open(setup, &options.pbx, options.rtp)?;
 
-    let window = Window::open(server.pid);
+    let window = Window::open(server.pid, None);
     let (mut late, mut unplaced) = (0u64, 0u64);
     let start = steady();
     let wanted = rate * options.seconds;

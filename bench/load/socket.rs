@@ -144,6 +144,25 @@ pub fn sleep_exactly() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1000, 0, 0, 0) };
 }
 
+/// A network of our own for this process and its children, so that no other program's ports are in
+/// the way. Without the right to it (root), everything runs in the machine's network.
+pub fn own_network() -> bool {
+    // SAFETY: no other thread runs yet; `request` lives over the calls and is large enough for them.
+    unsafe {
+        if libc::unshare(libc::CLONE_NEWNET) < 0 {
+            return false;
+        }
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        let mut request: libc::ifreq = std::mem::zeroed();
+        request.ifr_name[0] = b'l' as libc::c_char;
+        request.ifr_name[1] = b'o' as libc::c_char;
+        request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+        let up = libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request);
+        libc::close(socket);
+        up >= 0
+    }
+}
+
 /// Two sockets a leg need many descriptors.
 pub fn raise_file_limit(wanted: u64) -> io::Result<()> {
     // SAFETY: both calls read or write one live rlimit.

@@ -25,7 +25,7 @@ const RAMP: u64 = 50;
 /// Of the generator's ticks; beyond it nothing is to be quoted.
 pub const LATE_TICKS: f64 = 0.001;
 /// Cores that others may keep busy.
-const QUIET: f64 = 0.25;
+const QUIET: f64 = 0.35;
 const SEALED_WITHIN: Duration = Duration::from_secs(60);
 const SECOND: u64 = 1_000_000_000;
 
@@ -33,12 +33,12 @@ pub fn run(options: &Media) -> io::Result<()> {
     let calls = options.calls;
     let with = if options.burn { " beside a busy export" } else { "" };
     println!("media: {calls} recorded two-party calls, {} s{with}", options.seconds);
-    let before = look_around(&options.common);
+    let before = look_around(&options.common, options.pbx.target.is_none());
     let setup = Setup { talk: None, ..setup(&options.pbx, options.common.rtp_port, calls, calls + 2) };
     let (mut phones, mut server) = open(setup, &options.pbx, true)?;
     let pid = server.pid;
 
-    let idle = Window::open(pid);
+    let idle = Window::open(pid, None);
     pump(&mut phones, Duration::from_secs(2));
     let idle = idle.close();
     let resident = pid.map(machine::resident);
@@ -56,7 +56,7 @@ pub fn run(options: &Media) -> io::Result<()> {
     let export = options.burn.then(burn).transpose()?;
     pump(&mut phones, SETTLE);
 
-    let window = Window::open(pid);
+    let window = Window::open(pid, export.as_ref().map(|export| export.0.id()));
     phones.voice.as_ref().expect("opened with a voice").measure(true);
     pump(&mut phones, Duration::from_secs(options.seconds));
     phones.voice.as_ref().expect("opened with a voice").measure(false);
@@ -88,14 +88,19 @@ pub fn run(options: &Media) -> io::Result<()> {
 }
 
 /// The machine before anything of ours runs. Waits for it to be quiet, if told to.
-pub fn look_around(common: &Common) -> Value {
+pub fn look_around(common: &Common, own_network: bool) -> Value {
+    let own_network = own_network && socket::own_network();
     let started = Instant::now();
     loop {
         let busy = Busy::now();
         std::thread::sleep(Duration::from_secs(2));
         let cores = busy.cores();
         if cores <= QUIET || started.elapsed() > Duration::from_secs(common.wait_quiet) {
-            return json!({ "load_average_before": machine::load_average(), "busy_cores_before": round(cores) });
+            return json!({
+                "own_network": own_network,
+                "load_average_before": machine::load_average(),
+                "busy_cores_before": round(cores),
+            });
         }
     }
 }

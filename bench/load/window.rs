@@ -7,6 +7,8 @@ use super::machine::{self, Busy};
 
 pub struct Window {
     pid: Option<u32>,
+    /// A helper of ours: not the server, but not somebody else's work either.
+    helper: Option<(u32, f64)>,
     opened: Instant,
     busy: Busy,
     own: f64,
@@ -26,9 +28,10 @@ pub struct Watched {
 }
 
 impl Window {
-    pub fn open(pid: Option<u32>) -> Self {
+    pub fn open(pid: Option<u32>, helper: Option<u32>) -> Self {
         Self {
             pid,
+            helper: helper.map(|helper| (helper, machine::cpu(helper))),
             opened: Instant::now(),
             busy: Busy::now(),
             own: machine::cpu(std::process::id()),
@@ -48,7 +51,8 @@ impl Window {
         };
         let mut threads: Vec<_> = now.into_iter().map(since).filter(|(_, spent)| *spent > 0.0).collect();
         threads.sort_by(|left, right| right.1.total_cmp(&left.1));
-        let other_cores = (self.busy.cores() - own_cores - cpu / seconds).max(0.0);
+        let helper = self.helper.map_or(0.0, |(helper, before)| machine::cpu(helper) - before);
+        let other_cores = (self.busy.cores() - own_cores - (cpu + helper) / seconds).max(0.0);
         Watched { seconds, cpu, threads, own_cores, other_cores }
     }
 }
