@@ -4,6 +4,7 @@
 pub mod alarms;
 pub mod desk;
 pub mod figures;
+pub mod rate;
 mod recovery;
 pub mod secrets;
 pub mod setup;
@@ -28,16 +29,19 @@ use crate::exchange::{Exchange, Input};
 use crate::media::{self, prompt::PromptShelf};
 use crate::net::clock::Clock;
 use crate::net::driver::{Driver, Event, INBOX, Sockets};
+use crate::net::resolve;
 use crate::store::Store;
-use crate::store::apply::{Applier, Pace};
+use crate::store::apply::{Applier, Pace, Progress};
 use crate::store::entry::{Entry, RecordingFailed};
 use crate::store::journal::{self, Journal};
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
+use crate::web::{self, Web};
 
 use alarms::Alarms;
 use desk::Desk;
 use figures::Figures;
+use rate::Rate;
 use secrets::Secrets;
 use trace::TraceBook;
 
@@ -73,6 +77,9 @@ pub struct Office {
     pub inbox: mpsc::Sender<Event>,
     pub journal: Journal,
     pub store: Arc<Sqlite>,
+    /// How far the database has followed the journal.
+    pub progress: Progress,
+    pub rate: Arc<Rate>,
     pub shelf: Arc<Shelf>,
     pub alarms: Arc<Alarms>,
     pub figures: Arc<Figures>,
@@ -81,6 +88,10 @@ pub struct Office {
     pub token: Arc<str>,
     pub recordings: PathBuf,
     pub options: Arc<Options>,
+    /// What runs now; a reload is compared with it.
+    config: Arc<tokio::sync::Mutex<Config>>,
+    /// The trunk hosts that are looked up.
+    names: Arc<tokio::sync::watch::Sender<Vec<resolve::Wanted>>>,
     /// Where the API listens.
     pub http: std::net::SocketAddr,
     draining: Arc<AtomicBool>,
@@ -111,9 +122,13 @@ impl Office {
 
     /// Reads the configuration again. Err: what is wrong with it; nothing has changed then.
     pub async fn reload(&self) -> Result<(), StartError> {
-        let config = Config::load(self.options.config.as_deref()).map_err(StartError::Config)?;
+        // Held throughout, so that two reloads at once do not overtake each other.
+        let mut running = self.config.lock().await;
+        let config = running.reload(self.options.config.as_deref()).map_err(StartError::Config)?;
         let secrets = Secrets::open(&self.options.data, &config)?;
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
+        self.names.send_replace(setup::names_to_resolve(&config));
+        *running = config;
         Ok(())
     }
 }
@@ -128,6 +143,7 @@ pub struct Server {
     media: media::Handle,
     applier: Applier,
     driver: JoinHandle<()>,
+    web: Web,
     _lock: FolderLock,
 }
 
@@ -141,6 +157,7 @@ impl Server {
         let lock = FolderLock::take(&options.data)?;
         let secrets = Secrets::open(&options.data, &config)?;
         raise_file_limit(crate::config::ports::open_files(&config))?;
+        let listener = web::bind(config.server.http, &options.data).await?;
 
         let wall: journal::Clock = Arc::new(move || clock.wall());
         let (journal, recovered) =
@@ -156,7 +173,7 @@ impl Server {
 
         let (inbox, events) = mpsc::channel(INBOX);
         let media = start_media(&config, &options, &archive, clock, inbox.clone())?;
-        let trace = TraceBook::default();
+        let trace = start_trace(&config, &options.data);
         let mut desk = Desk {
             media: media.clone(),
             archive: archive.orders.clone(),
@@ -165,6 +182,8 @@ impl Server {
             figures: Arc::clone(&figures),
             trace: trace.clone(),
             inbox: inbox.clone(),
+            store: Arc::clone(&store),
+            runtime: tokio::runtime::Handle::current(),
             held_back: std::collections::VecDeque::new(),
         };
         let settings = setup::exchange_settings(&config, &secrets);
@@ -193,14 +212,21 @@ impl Server {
             });
         })?;
         is_open.recv().map_err(io::Error::other)??;
+        let (names, lists) = tokio::sync::watch::channel(setup::names_to_resolve(&config));
+        let lots = u64::from_le_bytes(random()?);
+        tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
         recovery::close_left_behind(&recovered.open, &journal, &inbox, clock).await;
+        let shelf = Arc::new(Shelf::new(recordings.clone()));
+        recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
         let office = Office {
             clock,
             inbox,
             journal: journal.clone(),
+            rate: Arc::new(Rate::new(Arc::clone(&store), clock)),
             store,
-            shelf: Arc::new(Shelf::new(recordings.clone())),
+            progress: applier.progress(),
+            shelf,
             alarms: Arc::clone(&alarms),
             figures: Arc::clone(&figures),
             archive: Arc::clone(&archive.figures),
@@ -208,7 +234,9 @@ impl Server {
             token: Arc::from(secrets.api_token()),
             recordings: recordings.clone(),
             options: Arc::new(options),
-            http: config.server.http,
+            config: Arc::new(tokio::sync::Mutex::new(config.clone())),
+            names: Arc::new(names),
+            http: listener.local_addr()?,
             draining: Arc::default(),
         };
         tokio::spawn(
@@ -218,11 +246,13 @@ impl Server {
                 archive: Arc::clone(&archive.figures),
                 figures,
                 alarms,
+                rate: Arc::clone(&office.rate),
                 recordings,
             }
             .run(),
         );
-        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, _lock: lock })
+        let web = web::serve(office.clone(), listener);
+        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, _lock: lock })
     }
 
     /// Live calls.
@@ -237,13 +267,15 @@ impl Server {
         // BYEs go out, and media hands over its last packets, before the loop ends.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let _ = self.office.inbox.send(Event::Stop).await;
-        let (driver, media, archive) = (self.driver, self.media, self.archive);
+        let (driver, media, archive, trace) = (self.driver, self.media, self.archive, self.office.trace.clone());
         let joined = tokio::task::spawn_blocking(move || {
             let _ = driver.join();
+            trace.stop();
             media.stop();
             archive.stop();
         });
         let _ = joined.await;
+        self.web.stop().await;
         let journal = self.office.journal.clone();
         let _ = tokio::task::spawn_blocking(move || journal.close()).await;
         self.applier.finish(Duration::from_secs(10)).await;
@@ -263,6 +295,7 @@ fn start_archive(
         Done::Sealed(sealed) => {
             let degraded = sealed.verdict != archive::Verdict::Ok;
             figures.recordings_degraded.fetch_add(u64::from(degraded), Ordering::Relaxed);
+            figures.recorded_bytes.fetch_add(sealed.bytes, Ordering::Relaxed);
             journal.append(Entry::Sealed(sealed), |_| {});
         }
         Done::Failed { call, error } => {
@@ -276,6 +309,19 @@ fn start_archive(
         RecordingFormat::Pcm16 => crate::audio::wav::Format::Pcm16,
     };
     archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
+}
+
+/// A hotline without a trace is better than none.
+fn start_trace(config: &Config, data: &Path) -> TraceBook {
+    let total = config.server.trace_mib << 20;
+    if total == 0 {
+        return TraceBook::default();
+    }
+    let dir = data.join("trace");
+    TraceBook::start(&dir, trace::ring::Limits::of(total), setup::own_addresses(config)).unwrap_or_else(|error| {
+        tracing::error!(%error, folder = %dir.display(), "no trace is kept");
+        TraceBook::default()
+    })
 }
 
 fn start_media(

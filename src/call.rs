@@ -6,6 +6,7 @@
 mod alarms;
 mod arriving;
 mod ask;
+mod callback;
 mod ending;
 mod leg;
 mod live;
@@ -102,6 +103,8 @@ pub struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Seat(SeatNo),
+    /// A telephone number, through whichever trunk can carry it.
+    Number(Private<String>),
 }
 
 /// Why a leg that was dialled did not come about.
@@ -130,6 +133,17 @@ pub enum Loss {
     Transport,
 }
 
+/// A missed caller who is to be called back (R18).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallBack {
+    pub seat: SeatNo,
+    /// The first missed call; names the task.
+    pub task: CallId,
+    pub number: Private<String>,
+    /// The hotline number that the citizen had dialled.
+    pub code: String,
+}
+
 /// What a seat (or the API for it) asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SeatAsk {
@@ -140,6 +154,8 @@ pub enum SeatAsk {
     Break(String),
     /// Free (空闲); ends wrap-up too.
     Free,
+    /// Calls the longest waiting missed caller back (R18).
+    CallBack,
     /// Marks the present or last call as invalid, silent or harassing (R35).
     BadCall(String),
 }
@@ -158,6 +174,8 @@ pub enum Input {
         seat: SeatNo,
         ask: SeatAsk,
     },
+    /// A callback task and the seat that takes it: the answer to `WantCallback`, or a command of the API.
+    CallBack(Box<CallBack>),
     /// A dialled leg rings.
     Ringing {
         leg: LegId,
@@ -339,6 +357,16 @@ pub enum Output {
         name: &'static str,
         subject: String,
         active: bool,
+    },
+    /// The seat would call a missed caller back: look for the task that waits longest.
+    WantCallback {
+        seat: SeatNo,
+    },
+    /// A missed caller was called back, and answered or not.
+    CalledBack {
+        task: CallId,
+        at: Wall,
+        reached: bool,
     },
     /// A reason worth keeping in the trace of this call: "seat 1002 chosen: idle longest (312 s)".
     Note {

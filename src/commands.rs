@@ -1,7 +1,17 @@
 //! The subcommands of `hotline`: each has its `Args`, a function that works out the answer, and
 //! `run`, which prints it.
 
+pub mod alarms;
+pub mod calls;
 pub mod check;
+pub mod client;
+pub mod healthcheck;
 pub mod init;
+pub mod recordings;
+pub mod reload;
 pub mod route;
+pub mod seats;
 pub mod serve;
+pub mod table;
+pub mod tickets;
+pub mod trace;

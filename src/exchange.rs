@@ -1,37 +1,39 @@
 //! Joins `sip` and `call`: an event of a dialog becomes an input of the switchboard, an output of
 //! the switchboard becomes a request. It only translates, and it knows which dialog is which leg.
 //!
-//! `origin` says who calls, `inbound` turns an INVITE into a leg, `outbound` rings a seat, `wishes`
-//! carries out what the switchboard wants, `legs` keeps the table, `lines` the state of trunks and
-//! of the seats' phones.
+//! `origin` says who sends, `requests` answers, `inbound` turns an INVITE into a leg, `outbound` rings a
+//! seat, `wishes` carries out what the switchboard wants, `legs` keeps the table, `ports` who has which
+//! port, `lines` asks whether trunks (`carriers`) and seats' phones (`phones`) are there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::call::mix_plan as media;
 use crate::call::{self, CallId, LegId, SeatAsk, SeatNo, Switchboard};
 use crate::sip::flow::Flow;
-use crate::sip::message::{Message, Method, Name, Request};
+use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
-use crate::sip::session::ALLOW;
 use crate::sip::sources::{Rate, SourceLimits, UnknownSources};
 use crate::sip::transactions::{self, ClientTx, ServerTx, Timers, Transactions};
 use crate::time::{Mono, Now};
 
+mod carriers;
 mod identity;
 mod inbound;
 mod legs;
 mod lines;
 mod origin;
 mod outbound;
+mod phones;
 mod ports;
+mod quest;
+mod requests;
 pub mod settings;
 mod token;
 mod wishes;
 
 use legs::{Leg, LegKey};
 use lines::Lines;
-use origin::Origin;
-use ports::PortPool;
+use ports::{Port, PortPool};
 use settings::Settings;
 use token::Tokens;
 
@@ -58,6 +60,8 @@ pub enum Input {
         seat: SeatNo,
         ask: SeatAsk,
     },
+    /// A missed caller is to be called back by this seat.
+    CallBack(Box<call::CallBack>),
     /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference.
     Resolved {
         trunk: String,
@@ -123,6 +127,26 @@ pub struct Counters {
     pub no_port: u64,
 }
 
+/// How much an exchange remembers, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    pub legs: usize,
+    pub tags: usize,
+    pub server_transactions: usize,
+    pub client_transactions: usize,
+    pub alarms: usize,
+    pub ports: usize,
+    pub calls: usize,
+    /// Legs of seats that have a port.
+    pub seats: usize,
+    pub held: usize,
+    pub leaving: usize,
+    pub recordings: usize,
+    pub streams: usize,
+    pub lines: usize,
+    pub transactions: usize,
+}
+
 /// To whom a response or a time-out belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Owner {
@@ -144,8 +168,25 @@ pub struct Exchange {
     /// When each leg wants to be woken; one entry a leg.
     alarms: BTreeSet<(Mono, LegId)>,
     ports: Vec<PortPool>,
+    /// Until the media threads have closed its socket, a port is its leg's.
+    taken: BTreeMap<LegId, Port>,
+    /// Live legs of each trunk, by its index.
+    busy: Vec<usize>,
+    /// Legs over stream transports.
+    streams: BTreeSet<LegId>,
+    /// Legs that are to be rung as soon as they can be.
+    held: BTreeSet<LegId>,
+    /// Legs that are over, whose phones may not have answered that yet.
+    leaving: BTreeMap<SeatNo, Vec<LegId>>,
     /// Calls whose recorder is open.
     recording: BTreeSet<CallId>,
+    /// Trunks of which a call was turned away for want of room, and when that is forgotten.
+    overloads: BTreeMap<String, Mono>,
+    /// What DNS said of trunks, with the name that it said it of.
+    resolved: BTreeMap<String, (String, Vec<std::net::SocketAddr>)>,
+    /// What the switchboard is still to be told.
+    told: VecDeque<call::Input>,
+    is_carrying_out: bool,
     lines: Lines,
     tokens: Tokens,
     next_leg: u64,
@@ -173,7 +214,16 @@ impl Exchange {
             owners: BTreeMap::new(),
             alarms: BTreeSet::new(),
             ports: settings.pools.iter().map(|(first, last)| PortPool::new(*first, *last)).collect(),
+            taken: BTreeMap::new(),
+            busy: vec![0; settings.trunks.len()],
+            streams: BTreeSet::new(),
+            held: BTreeSet::new(),
+            leaving: BTreeMap::new(),
             recording: BTreeSet::new(),
+            overloads: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            told: VecDeque::new(),
+            is_carrying_out: false,
             lines: Lines::default(),
             tokens,
             next_leg: 0,
@@ -182,6 +232,7 @@ impl Exchange {
             settings,
         };
         exchange.start_lines(now);
+        exchange.drain_transactions(now);
         exchange
     }
 
@@ -192,7 +243,8 @@ impl Exchange {
             Input::Media(report) => self.on_media(now, report),
             Input::TicketOpened { call, number } => self.tell(now, call::Input::TicketOpened { call, number }),
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
-            Input::Resolved { trunk, addresses } => self.settings.resolve(&trunk, addresses),
+            Input::CallBack(wish) => self.tell(now, call::Input::CallBack(wish)),
+            Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
             Input::Reload(settings) => self.reload(now, *settings),
             Input::Drain => self.tell(now, call::Input::Drain),
@@ -201,6 +253,10 @@ impl Exchange {
         }
         self.on_time(now);
         self.drain_transactions(now);
+        if !self.held.is_empty() {
+            self.ring_held(now);
+            self.drain_transactions(now);
+        }
     }
 
     pub fn poll(&mut self) -> Option<Output> {
@@ -214,6 +270,7 @@ impl Exchange {
             self.board.next_timeout(),
             self.registrar.next_timeout(),
             self.lines.next_timeout(),
+            self.overloads.values().min().copied(),
         ]
         .into_iter()
         .flatten()
@@ -229,6 +286,11 @@ impl Exchange {
         self.counters
     }
 
+    /// Whether a trunk or a phone of ours is there; whoever else sends has a small budget.
+    pub fn knows(&self, flow: Flow) -> bool {
+        self.is_known(flow)
+    }
+
     pub fn trunk_states(&self) -> Vec<(String, bool)> {
         self.lines.trunk_states(&self.settings)
     }
@@ -238,9 +300,29 @@ impl Exchange {
         (self.legs.len(), self.ports.iter().map(PortPool::in_use).sum())
     }
 
+    /// How much is remembered; all of it goes with the calls and phones that it is about.
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            legs: self.legs.len(),
+            tags: self.by_tag.len(),
+            server_transactions: self.by_server_tx.len(),
+            client_transactions: self.owners.len(),
+            alarms: self.alarms.len(),
+            ports: self.taken.len(),
+            calls: self.busy.iter().sum(),
+            seats: self.ports.iter().map(PortPool::of_seats).sum(),
+            held: self.held.len(),
+            leaving: self.leaving.len(),
+            recordings: self.recording.len(),
+            streams: self.streams.len(),
+            lines: self.lines.len(),
+            transactions: self.transactions.len(),
+        }
+    }
+
     fn on_received(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
         self.counters.received += 1;
-        if !self.is_known(now.mono, flow) && !self.spend_unknown_budget(now.mono, flow) {
+        if !self.is_known(flow) && !self.spend_unknown_budget(now.mono, flow) {
             return;
         }
         match Message::parse(bytes) {
@@ -275,7 +357,9 @@ impl Exchange {
             }
             Event::Ack { request, .. } => {
                 if let Some(key) = self.leg_of(&request) {
-                    self.with_session(now, key, |session, _| session.on_ack(&request));
+                    self.with_session(now, key, |session, transactions| {
+                        session.on_ack(now.mono, transactions, &request);
+                    });
                 }
             }
             Event::Response { tx, response, .. } => match self.owners.get(&tx).cloned() {
@@ -294,70 +378,13 @@ impl Exchange {
             },
             Event::ServerFailed { tx } => {
                 if let Some(leg) = self.by_server_tx.get(&tx).copied() {
-                    self.with_session(now, LegKey { leg, branch: 0 }, |session, _| session.on_server_failed());
+                    self.with_session(now, LegKey { leg, branch: 0 }, |session, transactions| {
+                        session.on_server_failed(now.mono, transactions);
+                    });
                 }
             }
             Event::ServerTimedOut { .. } | Event::StrayResponse => {}
         }
-    }
-
-    fn on_request(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
-        if let Some((status, header)) = unacceptable(&request) {
-            let mut response = request.respond(status);
-            if let Some((name, value)) = header {
-                response.headers.push(name, value);
-            }
-            return self.transactions.respond(now.mono, tx, response);
-        }
-        let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
-        if in_dialog && request.method != Method::Register {
-            return match self.leg_of(&request) {
-                Some(key) => self.with_session(now, key, |session, transactions| {
-                    session.on_request(now.mono, transactions, tx, flow, &request);
-                }),
-                None => self.transactions.respond(now.mono, tx, request.respond(481)),
-            };
-        }
-        let origin = self.origin(now.mono, flow, &request);
-        if origin == Origin::Unknown {
-            return self.transactions.respond(now.mono, tx, request.respond(403));
-        }
-        match &request.method {
-            Method::Invite => self.on_invite(now, tx, flow, request, origin),
-            Method::Register => self.on_register(now, tx, flow, &request, &origin),
-            Method::Options => {
-                let mut response = request.respond(200);
-                response.headers.push(Name::Allow, ALLOW);
-                response.headers.push(Name::Accept, "application/sdp");
-                response.headers.push(Name::Supported, crate::sip::session::EXTENSIONS.join(", "));
-                self.transactions.respond(now.mono, tx, response);
-            }
-            Method::Bye | Method::Update | Method::Prack | Method::Info => {
-                self.transactions.respond(now.mono, tx, request.respond(481));
-            }
-            Method::Ack
-            | Method::Cancel
-            | Method::Refer
-            | Method::Notify
-            | Method::Subscribe
-            | Method::Message
-            | Method::Publish
-            | Method::Other(_) => {
-                let mut response = request.respond(405);
-                response.headers.push(Name::Allow, ALLOW);
-                self.transactions.respond(now.mono, tx, response);
-            }
-        }
-    }
-
-    /// Only a seat's listener registers, and a trunk's address cannot.
-    fn on_register(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Request, origin: &Origin) {
-        if matches!(origin, Origin::Trunk(_)) && !self.settings.serves_seats(flow.listener) {
-            return self.transactions.respond(now.mono, tx, request.respond(403));
-        }
-        let (response, changes) = self.registrar.register(now.mono, flow, request);
-        self.transactions.respond(now.mono, tx, response);
-        self.on_registrations(now, changes);
     }
 
     fn on_time(&mut self, now: Now) {
@@ -369,9 +396,16 @@ impl Exchange {
         }
         if self.registrar.next_timeout().is_some_and(|at| at <= now.mono) {
             let changes = self.registrar.handle_timeout(now.mono);
+            self.watch_all_phones(now);
             self.on_registrations(now, changes);
         }
         self.on_line_time(now);
+        while let Some(trunk) =
+            self.overloads.iter().find(|(_, until)| **until <= now.mono).map(|(name, _)| name.clone())
+        {
+            self.overloads.remove(&trunk);
+            self.carry_out(now, call::Output::Alarm { name: "overload", subject: trunk, active: false });
+        }
         if self.board.next_timeout().is_some_and(|at| at <= now.mono) {
             self.tell(now, call::Input::Tick);
         }
@@ -379,50 +413,52 @@ impl Exchange {
 
     fn on_transport_failed(&mut self, now: Now, flow: Flow) {
         self.transactions.transport_failed(now.mono, flow);
-        for leg in self.legs.values_mut() {
-            leg.on_transport_failed(flow);
-        }
+        // A datagram that could not be sent says nothing about the next one.
+        let streams = if flow.transport.is_reliable() { self.streams.clone() } else { BTreeSet::new() };
+        let cut_off = |id: &LegId| self.legs.get_mut(id).is_some_and(|leg| leg.on_transport_failed(flow));
+        let cut_off: Vec<LegId> = streams.into_iter().filter(cut_off).collect();
         let changes = self.registrar.unreachable(flow);
         self.on_registrations(now, changes);
+        for leg in cut_off {
+            self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
+        }
     }
 
     fn reload(&mut self, now: Now, settings: Settings) {
         let changes = self.registrar.set_accounts(settings.accounts());
-        for wish in self.board.reload(now, settings.board.clone(), settings.plan.clone()) {
-            self.carry_out(now, wish);
-        }
+        let wishes = self.board.reload(now, settings.board.clone(), settings.plan.clone());
+        self.carry_out_all(now, wishes);
         // Listeners and their ports stay as they were bound; everything else is new.
         let listeners = std::mem::take(&mut self.settings.listeners);
-        self.settings = Settings { listeners, ..settings };
+        let old = std::mem::replace(&mut self.settings, Settings { listeners, ..settings });
+        self.resolved.retain(|name, (domain, addresses)| {
+            let same = self.settings.trunks.iter().any(|trunk| trunk.name == *name && trunk.domain == *domain);
+            if same {
+                self.settings.resolve(name, addresses.clone());
+            }
+            same
+        });
+        self.recount_trunks(&old);
         self.on_registrations(now, changes);
         self.start_lines(now);
     }
 
-    /// Gives the switchboard an input and carries out what it wants.
-    fn tell(&mut self, now: Now, input: call::Input) {
-        for wish in self.board.handle(now, input) {
-            self.carry_out(now, wish);
+    /// Live legs keep their trunk by its name, wherever it now stands in the file.
+    fn recount_trunks(&mut self, old: &Settings) {
+        self.busy = vec![0; self.settings.trunks.len()];
+        for leg in self.legs.values_mut() {
+            let name = leg.trunk.and_then(|trunk| old.trunks.get(trunk)).map(|trunk| &trunk.name);
+            leg.trunk = name.and_then(|name| self.settings.trunks.iter().position(|trunk| trunk.name == *name));
+            if let Some(busy) = leg.trunk.filter(|_| !leg.is_over()).and_then(|trunk| self.busy.get_mut(trunk)) {
+                *busy += 1;
+            }
         }
     }
-}
 
-/// What no request may have, whoever sent it: an unknown scheme (416), an extension that is
-/// required and not ours (420). RFC 3261 §8.2.2.
-fn unacceptable(request: &Request) -> Option<(u16, Option<(Name, String)>)> {
-    if !matches!(request.method, Method::Cancel | Method::Ack) {
-        let unknown: Vec<String> = request
-            .headers
-            .tokens(&Name::Require)
-            .into_iter()
-            .filter(|token| !crate::sip::session::EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(token)))
-            .collect();
-        if !unknown.is_empty() {
-            return Some((420, Some((Name::Unsupported, unknown.join(", ")))));
+    /// A leg whose dialog is to be led another way when this connection ends.
+    fn note_stream(&mut self, leg: LegId, flow: Flow) {
+        if flow.transport.is_reliable() {
+            self.streams.insert(leg);
         }
     }
-    let scheme = request.uri.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    if !matches!(scheme.as_str(), "sip" | "sips" | "tel") {
-        return Some((416, None));
-    }
-    None
 }

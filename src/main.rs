@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hotline::commands::{check, init, route, serve};
+use hotline::commands::{
+    alarms, calls, check, healthcheck, init, recordings, reload, route, seats, serve, tickets, trace,
+};
 
 /// The server behind a city's hotline 12345.
 #[derive(Parser)]
@@ -19,6 +21,14 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Route(route::Args),
+    Calls(calls::Args),
+    Seats(seats::Args),
+    Tickets(tickets::Args),
+    Recordings(recordings::Args),
+    Trace(trace::Args),
+    Alarms(alarms::Args),
+    Healthcheck(healthcheck::Args),
+    Reload(reload::Args),
 }
 
 fn main() -> ExitCode {
@@ -27,5 +37,13 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Route(args) => route::run(&args),
+        Command::Calls(args) => calls::run(&args),
+        Command::Seats(args) => seats::run(&args),
+        Command::Tickets(args) => tickets::run(&args),
+        Command::Recordings(args) => recordings::run(&args),
+        Command::Trace(args) => trace::run(&args),
+        Command::Alarms(args) => alarms::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Reload(args) => reload::run(&args),
     }
 }

@@ -49,3 +49,22 @@ pub fn mask(number: &str) -> String {
         format!("****{tail}")
     }
 }
+
+/// Masks every number within a text: each run of seven or more digits. Hotline codes, seat numbers,
+/// ports and addresses are shorter.
+pub fn mask_within(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|char: char| char.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        let (run, behind) = from.split_at(from.find(|char: char| !char.is_ascii_digit()).unwrap_or(from.len()));
+        out.push_str(before);
+        if run.len() >= 7 {
+            out.push_str(&mask(run))
+        } else {
+            out.push_str(run)
+        }
+        rest = behind;
+    }
+    out + rest
+}

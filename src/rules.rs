@@ -1,6 +1,9 @@
-//! The regulation as functions: which number is meant, how long a recording is kept.
+//! The regulation as functions: which number is meant, what a ticket is about, how
+//! long a recording is kept.
 //! This folder uses nobody and knows no today; every date is an argument.
 
 pub mod callback;
+pub mod dialling;
 pub mod numbers;
 pub mod retention;
+pub mod ticket;

@@ -33,6 +33,7 @@ pub mod sdp;
 mod servers;
 pub mod session;
 pub mod sources;
+pub mod targets;
 pub mod timers;
 pub mod transactions;
 mod uri;

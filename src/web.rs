@@ -1,1 +1,137 @@
-//! To come.
+//! The JSON API, health and metrics, on the one address `http` of `server.toml`.
+//!
+//! Everything below `/api` wants the bearer token (`login`). Lists show masked numbers, one ticket
+//! the full one (R101); audio wants a purpose and leaves an access row (R99). Reads go to the store
+//! or look at the exchange from inside its loop; what changes goes through the journal or the loop.
+
+mod alarms;
+mod asked;
+mod audio;
+mod calls;
+mod door;
+mod error;
+mod health;
+mod login;
+pub mod metrics;
+mod missed;
+pub mod range;
+mod recordings;
+mod reload;
+mod seats;
+mod tickets;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::app::Office;
+use crate::exchange::Exchange;
+use crate::time::Now;
+
+use door::{Door, Peer};
+use error::ApiError;
+
+/// A ticket's text and what surrounds it.
+const BODY_LIMIT: usize = 64 << 10;
+/// The signalling loop answers within milliseconds; where it does not, a page must not hang with it.
+const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+/// A download that is under way when the server stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// The file in the data folder that tells the commands where the API listens.
+pub const ADDRESS_FILE: &str = "http.addr";
+
+/// Binds the address and writes it down for the commands. Err names the address.
+pub async fn bind(address: SocketAddr, data: &Path) -> io::Result<TcpListener> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on http {address}: {error}"));
+    let listener = TcpListener::bind(address).await.map_err(named)?;
+    let bound = listener.local_addr().map_err(named)?;
+    std::fs::write(data.join(ADDRESS_FILE), format!("{bound}\n"))?;
+    Ok(listener)
+}
+
+/// The running API.
+pub struct Web {
+    task: JoinHandle<()>,
+    end: oneshot::Sender<()>,
+    address_file: PathBuf,
+}
+
+/// Serves until `Web::stop`.
+pub fn serve(office: Office, listener: TcpListener) -> Web {
+    let (end, ended) = oneshot::channel::<()>();
+    let address_file = office.options.data.join(ADDRESS_FILE);
+    let pages = router(office).into_make_service_with_connect_info::<Peer>();
+    let task = tokio::spawn(async move {
+        let until = async move { drop(ended.await) };
+        if let Err(error) = axum::serve(Door::new(listener), pages).with_graceful_shutdown(until).await {
+            tracing::error!(%error, "API");
+        }
+    });
+    Web { task, end, address_file }
+}
+
+impl Web {
+    /// Takes no further request, and waits a little for those under way.
+    pub async fn stop(self) {
+        // Commands then say that no server runs; a file that stays only makes them say it otherwise.
+        let _ = std::fs::remove_file(self.address_file);
+        let _ = self.end.send(());
+        let abort = self.task.abort_handle();
+        if tokio::time::timeout(LAST_REQUESTS, self.task).await.is_err() {
+            abort.abort();
+        }
+    }
+}
+
+fn router(office: Office) -> Router {
+    let api = Router::new()
+        .route("/calls", get(calls::list))
+        .route("/seats", get(seats::list))
+        .route("/seats/{no}/ask", post(seats::ask))
+        .route("/tickets", get(tickets::list))
+        .route("/tickets/{number}", get(tickets::one).patch(tickets::change))
+        .route("/missed", get(missed::list))
+        .route("/callbacks", get(missed::callbacks))
+        .route("/recordings", get(recordings::list))
+        .route("/recordings/{call}", get(recordings::one))
+        .route("/recordings/{call}/audio", get(audio::download))
+        .route("/alarms", get(alarms::list))
+        .route("/reload", post(reload::reload))
+        .fallback(error::no_page)
+        .method_not_allowed_fallback(error::no_method)
+        .layer(from_fn_with_state(office.clone(), login::check));
+    Router::new()
+        .nest("/api", api)
+        .route("/healthz", get(health::lives))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::page))
+        .fallback(error::no_page)
+        .method_not_allowed_fallback(error::no_method)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(office)
+}
+
+/// A look at the exchange, or an error for whoever asked.
+async fn look<T: Send + 'static>(
+    office: &Office,
+    look: impl FnOnce(Now, &Exchange) -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let seen = tokio::time::timeout(LOOK_PATIENCE, office.look(look)).await;
+    seen.ok().flatten().ok_or_else(|| ApiError::unavailable("ending", "the server is ending or overloaded"))
+}
+
+/// File work, on a thread that may wait for the disk.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ApiError::unavailable("ending", "the server is ending").because(error))
+}

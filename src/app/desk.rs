@@ -9,14 +9,16 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use tokio::sync::mpsc::Sender;
 
 use crate::archive::{Order, RecordingMeta};
-use crate::call::{OpenTicket, Output as Wish};
+use crate::call::{CallBack, LegId, OpenTicket, Output as Wish, SeatNo};
 use crate::exchange::{Input, Output};
 use crate::media;
 use crate::net::driver::Event;
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
-use crate::store::entry::{Entry, Leg, MarkedInvalid, SeatChange};
+use crate::store::Store;
+use crate::store::entry::{CalledBack, Entry, Leg, MarkedInvalid, SeatChange};
 use crate::store::journal::Journal;
+use crate::store::sqlite::Sqlite;
 use crate::time::Now;
 
 use super::alarms::Alarms;
@@ -31,6 +33,9 @@ pub struct Desk {
     pub figures: Arc<Figures>,
     pub trace: TraceBook,
     pub inbox: Sender<Event>,
+    pub store: Arc<Sqlite>,
+    /// Where look-ups run that the loop does not wait for.
+    pub runtime: tokio::runtime::Handle,
     /// Orders that found the recorder's queue full. None may be lost: an unsealed recording would
     /// wait for the next start.
     pub held_back: VecDeque<Order>,
@@ -93,6 +98,10 @@ impl Desk {
                 self.write(Entry::Invalid(MarkedInvalid { call, at: now.wall, reason }));
             }
             Wish::Missed(missed) => {
+                // A call that was refused never had a leg to be placed.
+                if missed.stage == "refused" {
+                    self.trace.placed(missed.call, LegId(0), &missed.sip_call_id);
+                }
                 self.figures.call_missed(&missed);
                 self.write(Entry::Missed(missed));
             }
@@ -100,6 +109,10 @@ impl Desk {
                 self.write(Entry::Seat(SeatChange { seat, state, reason, at }));
             }
             Wish::Alarm { name, subject, active } => self.alarms.set(now.wall, name, &subject, active, None),
+            Wish::WantCallback { seat } => self.find_callback(now, seat),
+            Wish::CalledBack { task, at, reached } => {
+                self.write(Entry::CalledBack(CalledBack { task, at, reached }));
+            }
             Wish::Note { call, text } => self.trace.note(now.wall, call, text),
             // The exchange carries these out itself.
             Wish::Dial { .. }
@@ -122,6 +135,21 @@ impl Desk {
             let number = receipt.ok().and_then(|receipt| receipt.number);
             // On the journal's thread; the loop is gone only when the server ends.
             let _ = inbox.blocking_send(Event::Input(Input::TicketOpened { call, number }));
+        });
+    }
+
+    /// The task that waits longest goes to this seat; where there is none, nothing happens.
+    fn find_callback(&self, now: Now, seat: SeatNo) {
+        let (store, inbox) = (Arc::clone(&self.store), self.inbox.clone());
+        self.runtime.spawn(async move {
+            let due = match store.callbacks(now.wall).await {
+                Ok(due) => due,
+                Err(error) => return tracing::warn!(%error, "callbacks"),
+            };
+            let Some(task) = due.into_iter().next() else { return };
+            let wish = CallBack { seat, task: task.task, number: task.caller, code: task.code };
+            // Fails only once the loop has ended.
+            let _ = inbox.send(Event::Input(Input::CallBack(Box::new(wish)))).await;
         });
     }
 

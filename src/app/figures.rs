@@ -11,6 +11,8 @@ pub const WAIT_BOUNDS: [u64; 8] = [2, 5, 10, 15, 20, 30, 60, 120];
 
 #[derive(Debug, Default)]
 pub struct Figures {
+    /// Calls to a known code that were answered or have ended; rules.md §9.7.
+    pub offered: AtomicU64,
     pub answered: AtomicU64,
     pub abandoned: AtomicU64,
     pub refused: AtomicU64,
@@ -29,12 +31,15 @@ pub struct Figures {
     pub recorder_overflow: AtomicU64,
     pub recordings_failed: AtomicU64,
     pub recordings_degraded: AtomicU64,
+    /// Of sealed recordings.
+    pub recorded_bytes: AtomicU64,
     /// Jitter of the legs that ended last, milliseconds.
     jitter: Mutex<Option<f32>>,
 }
 
 impl Figures {
     pub fn call_answered(&self, ticket: &OpenTicket) {
+        add(&self.offered, 1);
         add(&self.answered, 1);
         add(&self.within_15s, u64::from(ticket.within_15s));
         add(&self.wait_ms, ticket.wait_ms);
@@ -44,6 +49,7 @@ impl Figures {
     }
 
     pub fn call_missed(&self, missed: &MissedCall) {
+        add(&self.offered, u64::from(missed.original_code.is_some()));
         add(if missed.stage == "refused" { &self.refused } else { &self.abandoned }, 1);
     }
 

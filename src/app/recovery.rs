@@ -1,14 +1,16 @@
 //! What a crash left behind: every leg that still stood gets its BYE, every answered call is closed
-//! with the reason `restart`, and counted.
+//! with the reason `restart`, and counted; a recording that was sealed and not yet told of is linked.
 
 use tokio::sync::mpsc::Sender;
 
-use crate::call::{By, CallRecord};
+use crate::archive::shelf::Shelf;
+use crate::call::{By, CallId, CallRecord};
 use crate::exchange::Input;
 use crate::net::clock::Clock;
 use crate::net::driver::Event;
 use crate::store::entry::{Entry, LegGone};
 use crate::store::journal::{Journal, OpenCall};
+use crate::time::Wall;
 
 use super::desk::Farewell;
 
@@ -43,5 +45,15 @@ pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbo
     }
     if !open.is_empty() {
         tracing::warn!(calls = open.len(), "calls of an earlier run were closed with reason=restart");
+    }
+}
+
+/// The crash came after the seal and before the journal knew of it. What was not sealed either is
+/// found by the archive's sweep.
+pub(super) fn link_sealed(unsealed: &[(CallId, Wall)], shelf: &Shelf, journal: &Journal) {
+    for (call, answered) in unsealed {
+        if let Some(sealed) = shelf.find(*call, Some(*answered)) {
+            journal.append(Entry::Sealed(Box::new(sealed)), |_| {});
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The checked configuration, in the words of the exchange and of the switchboard.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::call::settings::{
     AfterWrapUp, Night, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
@@ -10,14 +10,16 @@ use crate::call::{SeatAsk, SeatKind};
 use crate::config::{self, Config, PortRange, Require};
 use crate::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
 use crate::net::driver::Listen;
+use crate::net::resolve::Wanted;
 use crate::sip::flow::{Flow, ListenerId};
 use crate::sip::registrar::RegistrarLimits;
 use crate::sip::session::Reliable;
+use crate::sip::targets::Host;
 
 use super::secrets::Secrets;
 
 /// Feature codes of a seat's phone. `*` and two digits can be typed on every phone.
-pub const FEATURES: [(&str, &str); 7] = [
+pub const FEATURES: [(&str, &str); 8] = [
     ("*11", "sign in"),
     ("*10", "sign out"),
     ("*20", "free (also ends wrap-up)"),
@@ -25,6 +27,7 @@ pub const FEATURES: [(&str, &str); 7] = [
     ("*22", "break"),
     ("*30", "the last call was a bad call"),
     ("*31", "the last call was silent"),
+    ("*40", "call the longest waiting missed caller back"),
 ];
 
 pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
@@ -33,6 +36,7 @@ pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
         pools: pools(config).into_iter().map(|(_, range)| (range.first, range.last)).collect(),
         trunks: config.trunks.iter().map(|row| trunk(config, row)).collect(),
         seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
+        area: config.server.area_code.to_string(),
         realm: config.server.realm.clone(),
         user_agent: config.server.user_agent.clone(),
         registrar: RegistrarLimits { algorithms: config.server.digest.clone(), ..RegistrarLimits::default() },
@@ -49,6 +53,13 @@ pub fn listens(config: &Config) -> Vec<Listen> {
         bind: row.bind,
     };
     config.listens.iter().enumerate().map(listen).collect()
+}
+
+/// Where each listener is reached, for the trace; a wildcard says nothing, so what is advertised
+/// stands for it.
+pub fn own_addresses(config: &Config) -> Vec<SocketAddr> {
+    let address = |row: &config::Listen| if row.bind.ip().is_unspecified() { row.sip_address } else { row.bind };
+    config.listens.iter().map(address).collect()
 }
 
 pub fn board_settings(config: &Config) -> BoardSettings {
@@ -121,7 +132,14 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         credentials: row.username.clone().zip(row.password.as_ref().map(|secret| secret.reveal().to_string())),
         register: row.register,
         options_interval: row.options_interval,
+        failover_after: row.failover_after,
         channels: row.channels,
+        reserved_channels: row.reserved_channels,
+        shown: shown(config, row),
+        asserted_identity: row.identity.asserted_identity,
+        number_form: row.identity.number_form,
+        add_prefix: row.add_prefix.clone(),
+        user_phone: row.user_phone,
         platform: row.platform.clone(),
         queue_answer: row.queue_answer,
         ring_with_180: row.ring_with_180,
@@ -138,16 +156,33 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
     }
 }
 
-/// `192.0.2.1`, `192.0.2.1:5080`, `[2001:db8::1]:5060`: a host that needs no look-up.
-fn literal(host: &str) -> Option<SocketAddr> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.parse().ok().or_else(|| bare.parse().ok().map(|ip| SocketAddr::new(ip, 5060)))
+/// Whom the called party sees: the trunk's first pilot, else its default code, else the hotline itself.
+fn shown(config: &Config, row: &config::Trunk) -> String {
+    let pilot = row.pilots.first().or(row.default_code.as_ref());
+    pilot.unwrap_or(&config.server.name).clone()
 }
 
-/// The trunk hosts that are names: `(trunk, hosts)`.
-pub fn names_to_resolve(config: &Config) -> Vec<(String, Vec<String>)> {
+/// A host that needs no look-up.
+fn literal(host: &str) -> Option<SocketAddr> {
+    match Host::parse(host)? {
+        Host::Address(address) => Some(address),
+        Host::Name { .. } => None,
+    }
+}
+
+/// The trunks with a host that is a name.
+pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
     let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| literal(host).is_none());
-    config.trunks.iter().filter(needs).map(|row| (row.name.clone(), row.hosts.clone())).collect()
+    let wanted = |row: &config::Trunk| {
+        let listen = config.listens.iter().find(|listen| listen.name == row.listen);
+        Wanted {
+            trunk: row.name.clone(),
+            hosts: row.hosts.clone(),
+            transport: row.transport,
+            ipv4: listen.is_none_or(|listen| listen.bind.is_ipv4()),
+        }
+    };
+    config.trunks.iter().filter(needs).map(wanted).collect()
 }
 
 fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> SeatLine {
@@ -168,6 +203,7 @@ fn features() -> BTreeMap<String, SeatAsk> {
         "*21" => SeatAsk::Busy,
         "*22" => SeatAsk::Break("by phone".to_string()),
         "*30" => SeatAsk::BadCall("harassing".to_string()),
+        "*40" => SeatAsk::CallBack,
         _ => SeatAsk::BadCall("silent".to_string()),
     };
     FEATURES.iter().map(|(code, _)| ((*code).to_string(), ask(code))).collect()
@@ -207,10 +243,4 @@ fn codes(row: &config::Trunk) -> TrunkCodes {
         default_code: row.default_code.clone(),
         strip_prefix: row.strip_prefix.clone(),
     }
-}
-
-/// The system's own look-up, for a machine whose hosts file knows what DNS does not.
-pub fn look_up(host: &str) -> Vec<SocketAddr> {
-    let with_port = if host.contains(':') { host.to_string() } else { format!("{host}:5060") };
-    with_port.to_socket_addrs().map(Iterator::collect).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Looks at the parts once a second and raises or clears their alarms: journal, database, recorder, disk.
+//! Looks at the parts once a second and raises or clears their alarms: journal, database, recorder,
+//! disk, and the connect rate.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,9 +12,16 @@ use crate::store::journal::Journal;
 
 use super::alarms::Alarms;
 use super::figures::Figures;
+use super::rate::{Rate, connect_rate};
 
 /// With less room than this the operator must act, bytes; with less than a tenth of it, at once.
 const LOW: u64 = 10 << 30;
+/// R91.
+const CONNECT_RATE: f64 = 0.95;
+/// With fewer calls in 24 hours the rate says nothing.
+const FEW_CALLS: u64 = 20;
+/// Seconds between two looks at the rate.
+const RATE_EVERY: u32 = 60;
 
 pub struct Watch {
     pub journal: Journal,
@@ -21,6 +29,7 @@ pub struct Watch {
     pub archive: Arc<archive::Figures>,
     pub figures: Arc<Figures>,
     pub alarms: Arc<Alarms>,
+    pub rate: Arc<Rate>,
     pub recordings: PathBuf,
 }
 
@@ -28,7 +37,7 @@ impl Watch {
     pub async fn run(self) {
         let mut every = tokio::time::interval(Duration::from_secs(1));
         let (mut errors, mut overflow) = (0, 0);
-        loop {
+        for second in (0..RATE_EVERY).cycle() {
             every.tick().await;
             let journal = self.journal.health().failing;
             self.alarms.now("journal", "", journal.is_some(), journal);
@@ -47,7 +56,18 @@ impl Watch {
                 self.alarms.now("disk_full", "recordings", free < LOW / 10, detail.clone());
                 self.alarms.now("disk_low", "recordings", free < LOW, detail);
             }
+            if second == 0 {
+                self.watch_rate().await;
+            }
         }
+    }
+
+    /// R91: an alarm while less than 95 % of the callers of the last 24 hours got through.
+    async fn watch_rate(&self) {
+        let Some(counts) = self.rate.last_day().await else { return };
+        let low = connect_rate(counts).filter(|rate| *rate < CONNECT_RATE && counts.offered >= FEW_CALLS);
+        let detail = low.map(|rate| format!("{:.2} % of {} calls in 24 h", rate * 100.0, counts.offered));
+        self.alarms.now("connect_rate", "", low.is_some(), detail);
     }
 }
 

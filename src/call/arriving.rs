@@ -54,6 +54,7 @@ impl Switchboard {
             invited,
             route,
             arrived: now,
+            called_back: false,
             connected,
             audible,
             citizen_holds: false,

@@ -33,6 +33,8 @@ pub enum AskRefused {
     UnknownSeat,
     #[error("the seat is not signed in")]
     SignedOut,
+    #[error("the seat is in a call")]
+    InCall,
     #[error("the seat has had no call")]
     NoCall,
 }
@@ -44,6 +46,7 @@ enum Deed {
     AfterCall(Option<Wish>),
     MarkPresent(CallId, String),
     MarkLast(CallId, String),
+    CallBack,
 }
 
 impl Switchboard {
@@ -57,7 +60,7 @@ impl Switchboard {
         match ask {
             SeatAsk::SignIn | SeatAsk::Free => self.desk.update(no, |seat| seat.signed_out_by_hand = false),
             SeatAsk::SignOut => self.desk.update(no, |seat| seat.signed_out_by_hand = true),
-            SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::BadCall(_) => {}
+            SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::BadCall(_) | SeatAsk::CallBack => {}
         }
         match deed {
             Deed::Nothing => {}
@@ -71,6 +74,7 @@ impl Switchboard {
                     call.bad = Some(reason);
                 }
             }
+            Deed::CallBack => self.out.push(Output::WantCallback { seat: no.clone() }),
             Deed::MarkLast(call, reason) => self.out.push(Output::MarkInvalid { call, reason }),
         }
         Ok(())
@@ -109,18 +113,19 @@ impl Switchboard {
             return;
         };
         if std::mem::replace(&mut feature.hung_up, true) {
-            self.feature_gone(leg);
+            self.feature_gone(now, leg);
         } else {
             self.out.push(Output::HangUp { leg });
             self.timers.set(Timer::Feature(leg), now.mono + HANGING_UP);
         }
     }
 
-    pub(super) fn feature_gone(&mut self, leg: LegId) {
+    pub(super) fn feature_gone(&mut self, now: Now, leg: LegId) {
         self.timers.clear(Timer::Feature(leg));
         self.legs.remove(&leg);
         if let Some(feature) = self.features.remove(&leg) {
             self.desk.update(&feature.seat, |seat| seat.feature_legs = seat.feature_legs.saturating_sub(1));
+            self.call_back_held(now, &feature.seat);
         }
     }
 
@@ -222,6 +227,10 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
         (Reserved | Ringing | Talking | Held, SeatAsk::SignOut) => in_call(Some(Wish::SignedOut)),
         (Reserved | Ringing | Talking | Held, SeatAsk::Busy) => in_call(Some(Wish::Busy)),
         (Reserved | Ringing | Talking | Held, SeatAsk::Break(reason)) => in_call(Some(Wish::Break(reason.clone()))),
+
+        (SignedOut, SeatAsk::CallBack) => Err(AskRefused::SignedOut),
+        (Idle | WrapUp | Busy | Break, SeatAsk::CallBack) => Ok(Deed::CallBack),
+        (Reserved | Ringing | Talking | Held, SeatAsk::CallBack) => Err(AskRefused::InCall),
 
         (Talking | Held, SeatAsk::BadCall(reason)) => {
             let call = seat.call.ok_or(AskRefused::NoCall)?;

@@ -107,10 +107,14 @@ impl Switchboard {
         for id in calls {
             self.end(now, id, Cause::Shutdown);
         }
+        let callbacks: Vec<CallId> = self.callbacks.keys().copied().collect();
+        for id in callbacks {
+            self.callback_over(now, id, None);
+        }
         let features: Vec<LegId> = self.features.keys().copied().collect();
         for leg in features {
             self.feature_over(now, leg);
-            self.feature_gone(leg);
+            self.feature_gone(now, leg);
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::time::Now;
 pub(super) enum Role {
     Citizen(CallId),
     Seat(CallId),
+    /// The seat that calls a missed caller back, and that caller, until they talk.
+    CallbackSeat(CallId),
+    CallbackCitizen(CallId),
     /// A seat's phone that dialled a feature code.
     Feature,
 }
@@ -31,8 +34,10 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.citizen_event(now, call, event),
             Some(Role::Seat(call)) => self.seat_event(now, call, event),
+            Some(Role::CallbackSeat(call)) => self.callback_seat_event(now, call, event),
+            Some(Role::CallbackCitizen(call)) => self.callback_citizen_event(now, call, event),
             Some(Role::Feature) => match event {
-                LegEvent::Failed(_) | LegEvent::HungUp => self.feature_gone(leg),
+                LegEvent::Failed(_) | LegEvent::HungUp => self.feature_gone(now, leg),
                 LegEvent::Lost(_) => self.feature_over(now, leg),
                 LegEvent::Ringing | LegEvent::Answered | LegEvent::Held | LegEvent::Resumed => {}
             },
@@ -44,7 +49,7 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.heard(call, token),
             Some(Role::Feature) => self.feature_told(now, leg, token),
-            Some(Role::Seat(_)) | None => {}
+            Some(Role::Seat(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_)) | None => {}
         }
     }
 

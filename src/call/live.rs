@@ -16,6 +16,8 @@ pub(super) struct Call {
     pub centre: String,
     pub priority: u8,
     pub arrived: Now,
+    /// We called the citizen, who had been missed (R18).
+    pub called_back: bool,
     /// Our 200 has gone to the citizen.
     pub connected: bool,
     /// Prompts reach the citizen: early media, or connected.

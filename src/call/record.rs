@@ -29,7 +29,7 @@ pub(super) fn open_ticket(
         prefix,
         centre: call.centre.clone(),
         sip_call_id: call.invited.sip_call_id.clone(),
-        kind: if source.is_some() { "linked_in" } else { "public_in" }.into(),
+        kind: kind(call).into(),
         source,
         caller: call.invited.caller.clone(),
         dialed_raw: dialed_raw(&call.invited.dialled),
@@ -49,6 +49,15 @@ pub(super) fn open_ticket(
         seat_name: seat.map(|seat| seat.name.clone()).unwrap_or_default(),
         seat_kind: seat.map(|seat| seat.kind.as_str().to_owned()).unwrap_or_default(),
         notice_played: call.ear.notice,
+    }
+}
+
+/// rules.md §6.1.
+fn kind(call: &Call) -> &'static str {
+    match &call.invited.caller.platform {
+        Some(_) => "linked_in",
+        None if call.called_back => "missed_out",
+        None => "public_in",
     }
 }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use super::alarms::Alarms;
 use super::ask::FeatureLeg;
+use super::callback::Pending;
 use super::leg::{LegEvent, Role};
 use super::live::Call;
 use super::queue::Queue;
 use super::seat::Desk;
 use super::settings::Settings;
 use super::timers::{Timer, Timers};
-use super::{CallId, Input, LegId, Output};
+use super::{CallBack, CallId, Input, LegId, Output, SeatNo};
 use crate::rules::numbers::NumberPlan;
 use crate::time::{Mono, Now};
 
@@ -24,6 +25,9 @@ pub struct Switchboard {
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) legs: BTreeMap<LegId, Role>,
     pub(super) features: BTreeMap<LegId, FeatureLeg>,
+    pub(super) callbacks: BTreeMap<CallId, Pending>,
+    /// Callbacks that wait until the seat's phone has hung up from the feature code.
+    pub(super) callbacks_held: BTreeMap<SeatNo, CallBack>,
     pub(super) desk: Desk,
     pub(super) queue: Queue,
     pub(super) timers: Timers,
@@ -50,6 +54,8 @@ impl Switchboard {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             features: BTreeMap::new(),
+            callbacks: BTreeMap::new(),
+            callbacks_held: BTreeMap::new(),
             desk,
             queue: Queue::default(),
             timers: Timers::default(),
@@ -72,6 +78,7 @@ impl Switchboard {
                 // The API asks `may` first; a seat that has changed in between is left as it is.
                 let _ = self.ask(now, &seat, &ask);
             }
+            Input::CallBack(wish) => self.call_back(now, *wish),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
             Input::Answered { leg } => self.leg_event(now, leg, LegEvent::Answered),
             Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),
@@ -113,6 +120,7 @@ impl Switchboard {
             Timer::Announce(call) => self.announce(now, call),
             Timer::Connect(call) => self.connect_waiting(now, call),
             Timer::Overflow(call) => self.overflow(now, call),
+            Timer::CallBack(call) => self.callback_rang_out(now, call),
             Timer::Journal(call) => self.journal_silent(now, call),
             Timer::LongCall(call) => self.alarms.raise(super::alarms::LONG_CALL, &call.to_string(), &mut self.out),
             Timer::WrapUp(seat) => self.wrapped_up(now, &seat),

@@ -15,6 +15,8 @@ pub(super) enum Timer {
     Overflow(CallId),
     Journal(CallId),
     LongCall(CallId),
+    /// The seat, then the citizen, of a callback has been rung long enough.
+    CallBack(CallId),
     WrapUp(SeatNo),
     /// A feature-code leg is over, whatever its phone says.
     Feature(LegId),

@@ -113,7 +113,9 @@ impl Switchboard {
     /// The call that a leg belongs to, while it lives.
     pub fn call_of(&self, leg: LegId) -> Option<CallId> {
         match self.legs.get(&leg)? {
-            Role::Citizen(call) | Role::Seat(call) => Some(*call),
+            Role::Citizen(call) | Role::Seat(call) | Role::CallbackSeat(call) | Role::CallbackCitizen(call) => {
+                Some(*call)
+            }
             Role::Feature => None,
         }
     }

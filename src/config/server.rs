@@ -58,6 +58,9 @@ pub struct ServerSettings {
     pub greeting: bool,
     pub notice: bool,
     pub recording_format: RecordingFormat,
+    /// What `hotline trace` can look back on, MiB on disk; 0 keeps none.
+    #[serde(deserialize_with = "values::bounded::<0, 1_048_576, _>")]
+    pub trace_mib: u64,
 }
 
 impl Default for ServerSettings {
@@ -81,6 +84,7 @@ impl Default for ServerSettings {
             greeting: true,
             notice: true,
             recording_format: RecordingFormat::Alaw,
+            trace_mib: 256,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::source::Source;
 use super::values::{self, Secret};
 use crate::audio::g711::Law;
 use crate::call::QueueAnswer;
+pub use crate::rules::dialling::NumberForm;
 use crate::rules::numbers::TrunkNumbers;
 use crate::sip::flow::Transport;
 
@@ -81,16 +82,6 @@ pub struct Identity {
     pub from: FromForm,
     pub asserted_identity: bool,
     pub diversion: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NumberForm {
-    /// `0798…`
-    National,
-    /// `+86798…`
-    E164,
-    Local,
 }
 
 /// Whose number stands in From.

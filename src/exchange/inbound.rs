@@ -2,7 +2,7 @@
 
 use crate::call::{self, CallId, Invited, LegId, SeatNo};
 use crate::sip::flow::{Flow, ListenerId};
-use crate::sip::message::{Name, Request, Uri};
+use crate::sip::message::{Request, Uri};
 use crate::sip::negotiation::OwnMedia;
 use crate::sip::registrar::Verdict;
 use crate::sip::session::{Reliable, Session, Settings as LegSettings};
@@ -11,7 +11,8 @@ use crate::time::Now;
 
 use super::legs::{Leg, LegKey};
 use super::origin::Origin;
-use super::settings::Trunk;
+use super::ports::Port;
+use super::settings::{Listener, Trunk};
 use super::{Exchange, Output, identity};
 
 impl Exchange {
@@ -19,25 +20,19 @@ impl Exchange {
         match origin {
             Origin::Trunk(trunk) => self.on_trunk_invite(now, tx, flow, invite, trunk),
             Origin::Seat(seat) => self.on_seat_invite(now, tx, flow, invite, seat),
-            Origin::Registering | Origin::Unknown => {
-                self.transactions.respond(now.mono, tx, invite.respond(403));
-            }
+            Origin::Registering | Origin::Unknown => self.answer(now, tx, &invite, 403),
         }
     }
 
     fn on_trunk_invite(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, index: usize) {
         let Some(trunk) = self.settings.trunks.get(index).cloned() else { return };
-        let busy = self.legs.values().filter(|leg| leg.trunk == Some(index) && !leg.is_over()).count();
-        let full = u32::try_from(busy).map_or(true, |busy| busy >= trunk.channels);
-        let port = if full { None } else { self.take_port(flow.listener) };
-        let Some(port) = port else {
-            self.counters.no_port += u64::from(!full);
-            self.carry_out(now, call::Output::Alarm { name: "overload", subject: trunk.name.clone(), active: true });
-            let mut response = invite.respond(trunk.overload_status);
-            if let Some(seconds) = trunk.overload_retry_after {
-                response.headers.push(Name::RetryAfter, seconds.to_string());
-            }
-            return self.transactions.respond(now.mono, tx, response);
+        let busy = self.busy.get(index).copied().unwrap_or(0);
+        if u32::try_from(busy).map_or(true, |busy| busy >= trunk.channels) {
+            return self.answer_overload(now, tx, &invite, index);
+        }
+        let Some(port) = self.take_port_of_call(flow.listener) else {
+            self.counters.no_port += 1;
+            return self.answer_overload(now, tx, &invite, index);
         };
         let invited = Invited {
             leg: LegId(0),
@@ -49,25 +44,23 @@ impl Exchange {
             early_media: !invite.body.is_empty(),
             ring_with_180: trunk.ring_with_180,
         };
-        let settings = self.leg_settings(flow.listener, port, Some(&trunk));
+        let settings = self.leg_settings(flow.listener, port.number, Some(&trunk));
         let Some(leg) = self.admit(now, tx, flow, invite, settings, port, Some(index)) else { return };
         let wishes = self.board.handle(now, call::Input::Invited(Box::new(Invited { leg, ..invited })));
         if let Some(call) = self.board.call_of(leg) {
             self.join_call(now, leg, call);
         }
-        for wish in wishes {
-            self.carry_out(now, wish);
-        }
+        self.carry_out_all(now, wishes);
     }
 
     /// A seat's phone dials feature codes only; who it is must be proved, unless it has no password
     /// to prove it with (a phone of fixed address).
     fn on_seat_invite(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, seat: SeatNo) {
-        let fixed = self.settings.fixed_seat_at(flow).as_ref() == Some(&seat);
+        let fixed = self.lines.phones.fixed_at(flow) == Some(&seat);
         if !fixed {
             match self.registrar.authenticate(now.mono, flow, &invite) {
                 Verdict::Ok(user) if user == seat.0 => {}
-                Verdict::Ok(_) => return self.transactions.respond(now.mono, tx, invite.respond(403)),
+                Verdict::Ok(_) => return self.answer(now, tx, &invite, 403),
                 Verdict::Challenge(response) | Verdict::Locked(response) | Verdict::Bad(response) => {
                     return self.transactions.respond(now.mono, tx, response);
                 }
@@ -75,13 +68,13 @@ impl Exchange {
         }
         let dialled = Uri::parse(&invite.uri).ok().and_then(|uri| uri.unescaped_user()).unwrap_or_default();
         let Some(ask) = self.settings.features.get(&dialled).cloned() else {
-            return self.transactions.respond(now.mono, tx, invite.respond(404));
+            return self.answer(now, tx, &invite, 404);
         };
-        let Some(port) = self.take_port(flow.listener) else {
+        let Some(port) = self.take_port_of_feature(flow.listener) else {
             self.counters.no_port += 1;
-            return self.transactions.respond(now.mono, tx, invite.respond(503));
+            return self.answer(now, tx, &invite, 503);
         };
-        let settings = self.leg_settings(flow.listener, port, None);
+        let settings = self.leg_settings(flow.listener, port.number, None);
         let Some(leg) = self.admit(now, tx, flow, invite, settings, port, None) else { return };
         // A feature code is no call; its leg alone keeps its media together.
         self.join_call(now, leg, CallId(leg.0));
@@ -97,24 +90,29 @@ impl Exchange {
         flow: Flow,
         invite: Request,
         settings: LegSettings,
-        port: u16,
+        port: Port,
         trunk: Option<usize>,
     ) -> Option<LegId> {
         let tag = self.tokens.next();
         let Some(session) =
             Session::incoming(now.mono, &mut self.transactions, tx, flow, invite, settings, tag.clone())
         else {
-            self.give_port_back(flow.listener, port);
+            self.give_port_back(port);
             return None;
         };
         self.next_leg += 1;
         let id = LegId(self.next_leg);
-        let mut leg = Leg::new(CallId(0), flow.listener, port, trunk, false);
+        let mut leg = Leg::calling(flow.listener, port.number, trunk);
         leg.branches.push(session);
         leg.server_tx = Some(tx);
         self.legs.insert(id, leg);
         self.by_tag.insert(tag, LegKey { leg: id, branch: 0 });
         self.by_server_tx.insert(tx, id);
+        self.taken.insert(id, port);
+        self.note_stream(id, flow);
+        if let Some(busy) = trunk.and_then(|trunk| self.busy.get_mut(trunk)) {
+            *busy += 1;
+        }
         Some(id)
     }
 
@@ -135,39 +133,18 @@ impl Exchange {
         self.settle(now, LegKey { leg: id, branch: 0 });
     }
 
-    pub(super) fn take_port(&mut self, listener: ListenerId) -> Option<u16> {
-        let pool = self.settings.listener(listener)?.pool;
-        self.ports.get_mut(pool)?.take()
-    }
-
-    pub(super) fn give_port_back(&mut self, listener: ListenerId, port: u16) {
-        let Some(pool) = self.settings.listener(listener).map(|listener| listener.pool) else { return };
-        if let Some(pool) = self.ports.get_mut(pool) {
-            pool.give_back(port);
-        }
-    }
-
     /// How a leg on this listener speaks of itself; a seat's phone gets plain defaults.
     pub(super) fn leg_settings(&mut self, listener: ListenerId, port: u16, trunk: Option<&Trunk>) -> LegSettings {
         use crate::audio::g711::Law;
         let id = self.tokens.number() >> 2;
-        let (sip_address, media_address, transport) = self.settings.listener(listener).map_or_else(
-            || {
-                let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 5060));
-                (nowhere, nowhere.ip(), crate::sip::flow::Transport::Udp)
-            },
-            |listener| (listener.sip_address, listener.media_address, listener.transport),
-        );
-        let suffix = match transport {
-            crate::sip::flow::Transport::Udp => "",
-            crate::sip::flow::Transport::Tcp => ";transport=tcp",
-        };
+        let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 5060));
+        let listener = self.settings.listener(listener);
         LegSettings {
-            sent_by: sip_address.to_string(),
-            contact: format!("{}{suffix}", Uri::sip(Some("hotline"), sip_address)),
+            sent_by: listener.map_or(nowhere, |listener| listener.sip_address).to_string(),
+            contact: listener.map_or_else(|| format!("sip:hotline@{nowhere}"), Listener::contact),
             user_agent: self.settings.user_agent.clone(),
             media: OwnMedia {
-                address: media_address,
+                address: listener.map_or(nowhere.ip(), |listener| listener.media_address),
                 port,
                 laws: trunk.map_or_else(|| vec![Law::A, Law::Mu], |trunk| trunk.laws.clone()),
                 ptime: trunk.map_or(20, |trunk| trunk.ptime),

@@ -11,6 +11,8 @@ use crate::sip::session::{Event, Lost, Session};
 use crate::sip::transactions::{ClientTx, ServerTx, Transactions};
 use crate::time::{Mono, Now};
 
+use super::outbound::Ring;
+use super::quest::Quest;
 use super::{Exchange, Output, Owner};
 
 /// An ended leg that we dialled is remembered this long, to acknowledge repeated answers of its peer
@@ -19,6 +21,12 @@ const LINGER: Duration = Duration::from_secs(35);
 
 /// One that called us has no such duty; stray requests of its dialog get a moment all the same.
 const SHORT_LINGER: Duration = Duration::from_secs(5);
+
+/// A leg that stays silent and answers is asked again after this time.
+const PROBE_AGAIN: Duration = Duration::from_secs(20);
+
+/// So many transactions of one leg are kept before those that are over are looked for.
+const MANY: usize = 8;
 
 /// One dialog of one leg. A seat with several phones is one leg with a branch each; a leg that
 /// called us has the branch 0 alone.
@@ -32,58 +40,103 @@ pub(super) struct LegKey {
 pub(super) struct Leg {
     pub(super) call: CallId,
     pub(super) listener: ListenerId,
+    /// Of its RTP; 0 until it is rung.
     pub(super) port: u16,
     pub(super) branches: Vec<Session>,
     /// The branch that answered (or called).
     pub(super) chosen: Option<usize>,
     /// Index of the trunk it came from.
     pub(super) trunk: Option<usize>,
-    /// We dialled it.
-    pub(super) dialled: bool,
+    /// We ring a seat.
+    pub(super) ring: Option<Box<Ring>>,
+    /// We call a number through a trunk.
+    pub(super) quest: Option<Box<Quest>>,
     rang: bool,
     /// The best reason so far why a branch failed.
     failure: Option<Failure>,
     media_open: bool,
+    /// Its connection broke, and nothing has been heard of its peer since.
+    cut_off: bool,
     over: bool,
     transactions: Vec<ClientTx>,
     pub(super) server_tx: Option<ServerTx>,
+    /// Neither RTP nor RTCP comes from it.
+    silent: bool,
+    probe_at: Option<Mono>,
     alarm: Option<Mono>,
     forget_at: Option<Mono>,
 }
 
 impl Leg {
-    pub(super) fn new(call: CallId, listener: ListenerId, port: u16, trunk: Option<usize>, dialled: bool) -> Self {
+    /// One that called us.
+    pub(super) fn calling(listener: ListenerId, port: u16, trunk: Option<usize>) -> Self {
         Self {
-            call,
+            call: CallId(0),
             listener,
             port,
             branches: Vec::new(),
-            chosen: (!dialled).then_some(0),
+            chosen: Some(0),
             trunk,
-            dialled,
+            ring: None,
+            quest: None,
             rang: false,
             failure: None,
             media_open: false,
+            cut_off: false,
             over: false,
             transactions: Vec::new(),
             server_tx: None,
+            silent: false,
+            probe_at: None,
             alarm: None,
             forget_at: None,
         }
+    }
+
+    /// One that we are to ring.
+    pub(super) fn dialled(call: CallId, ring: Ring) -> Self {
+        let ring = Some(Box::new(ring));
+        Self { call, chosen: None, ring, ..Self::calling(ListenerId::default(), 0, None) }
+    }
+
+    /// One with which we call a number.
+    pub(super) fn calling_out(call: CallId, listener: ListenerId, port: u16, quest: Quest) -> Self {
+        let quest = Some(Box::new(quest));
+        Self { call, chosen: None, quest, ..Self::calling(listener, port, None) }
     }
 
     pub(super) const fn is_over(&self) -> bool {
         self.over
     }
 
-    pub(super) fn on_transport_failed(&mut self, flow: Flow) {
+    /// Its media could not be opened.
+    pub(super) const fn close_media(&mut self) {
+        self.media_open = false;
+    }
+
+    /// Its next request tries another way. True: a seat talks over this connection, and must be asked whether it is still there. A carrier
+    /// closes connections as it likes, and opens another for its next request.
+    pub(super) fn on_transport_failed(&mut self, flow: Flow) -> bool {
+        let talks = |session: &Session| session.is_confirmed() && session.flow() == flow;
+        let chosen = self.chosen.and_then(|branch| self.branches.get(branch));
+        let asks = self.ring.is_some() && !self.over && flow.transport.is_reliable() && chosen.is_some_and(talks);
+        self.cut_off |= asks;
         for session in &mut self.branches {
             session.on_transport_failed(flow);
         }
+        asks
+    }
+
+    /// Whether every request of ours to its phones has been answered.
+    pub(super) fn is_quiet(&self, transactions: &Transactions) -> bool {
+        !self.transactions.iter().any(|tx| transactions.is_awaiting(*tx))
     }
 
     fn wants_waking(&self) -> Option<Mono> {
-        self.branches.iter().filter_map(Session::next_timeout).chain(self.forget_at).min()
+        let sessions = self.branches.iter().filter_map(Session::next_timeout);
+        let held = self.ring.as_ref().and_then(|ring| ring.held_until);
+        let quest = self.quest.as_ref().and_then(|quest| quest.until);
+        sessions.chain(self.forget_at).chain(self.probe_at).chain(held).chain(quest).min()
     }
 }
 
@@ -118,6 +171,12 @@ impl Exchange {
         while let Some(leg) = self.legs.get_mut(&key.leg) {
             let Some(session) = leg.branches.get_mut(key.branch) else { break };
             if let Some(tx) = session.poll_transaction() {
+                if leg.transactions.len() >= MANY {
+                    let owners = &mut self.owners;
+                    let transactions = &self.transactions;
+                    leg.transactions
+                        .retain(|tx| transactions.client_state(*tx).is_some() || owners.remove(tx).is_none());
+                }
                 leg.transactions.push(tx);
                 self.owners.insert(tx, Owner::Leg(key));
             } else if let Some(event) = session.poll() {
@@ -147,9 +206,20 @@ impl Exchange {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.alarm = None;
         if leg.forget_at.is_some_and(|at| at <= now.mono) {
-            return self.forget(id);
+            // An answer whose ACK has not come is repeated, and a BYE waits for it.
+            if !leg.branches.iter().any(|session| session.next_timeout().is_some()) {
+                return self.forget(id);
+            }
+            leg.forget_at = Some(now.mono + SHORT_LINGER);
         }
-        for branch in 0..leg.branches.len() {
+        if leg.probe_at.is_some_and(|at| at <= now.mono) {
+            self.probe(now, id);
+        }
+        if self.held.contains(&id) {
+            self.ring_if_free(now, id);
+        }
+        self.on_quest_time(now, id);
+        for branch in 0..self.legs.get(&id).map_or(0, |leg| leg.branches.len()) {
             self.with_session(now, LegKey { leg: id, branch }, |session, transactions| {
                 if session.next_timeout().is_some_and(|at| at <= now.mono) {
                     session.handle_timeout(now.mono, transactions);
@@ -160,11 +230,12 @@ impl Exchange {
     }
 
     fn on_session_event(&mut self, now: Now, key: LegKey, event: Event) {
+        let held = self.held.contains(&key.leg);
         let Some(leg) = self.legs.get_mut(&key.leg) else { return };
         let id = key.leg;
         match event {
             Event::Ringing => {
-                if !leg.over && leg.chosen.is_none() && !std::mem::replace(&mut leg.rang, true) {
+                if !leg.over && !held && leg.chosen.is_none() && !std::mem::replace(&mut leg.rang, true) {
                     self.tell(now, call::Input::Ringing { leg: id });
                 }
             }
@@ -182,9 +253,16 @@ impl Exchange {
                 self.end_leg(now, id);
                 self.tell(now, call::Input::HungUp { leg: id });
             }
-            Event::Failed { status } => self.on_branch_failed(now, key, failure_of(status)),
-            // No seat's phone may challenge us, and trunks are not dialled yet.
-            Event::Challenged { .. } => {
+            Event::Failed { status } => {
+                if !self.failed_over(now, key, status) {
+                    self.on_branch_failed(now, key, failure_of(status));
+                }
+            }
+            // A carrier may challenge us, a seat's phone may not.
+            Event::Challenged { response } => {
+                if self.answer_challenge(now, key, &response) {
+                    return;
+                }
                 self.with_session(now, key, |session, transactions| session.hang_up(now.mono, transactions));
                 self.on_branch_failed(now, key, Failure::Refused);
             }
@@ -196,8 +274,14 @@ impl Exchange {
                 };
                 self.tell(now, call::Input::Lost { leg: id, why });
             }
-            Event::Probed { alive: false } => self.lose(now, id, Loss::Media),
-            Event::Probed { alive: true } => {}
+            Event::Probed { alive: false } => {
+                let why = if leg.cut_off { Loss::Transport } else { Loss::Media };
+                self.lose(now, id, why);
+            }
+            Event::Probed { alive: true } => {
+                leg.cut_off = false;
+                leg.probe_at = leg.silent.then(|| now.mono + PROBE_AGAIN);
+            }
         }
     }
 
@@ -216,7 +300,7 @@ impl Exchange {
     /// A phone turned the call away; the seat has, once all its phones have.
     fn on_branch_failed(&mut self, now: Now, key: LegKey, why: Failure) {
         let Some(leg) = self.legs.get_mut(&key.leg) else { return };
-        if leg.over || leg.chosen.is_some() {
+        if leg.over || leg.chosen.is_some() || self.held.contains(&key.leg) {
             return;
         }
         leg.failure = Some(leg.failure.map_or(why, |known| known.min_by_weight(why)));
@@ -261,8 +345,25 @@ impl Exchange {
         if std::mem::replace(&mut leg.over, true) {
             return;
         }
-        leg.forget_at = Some(now.mono + if leg.dialled { LINGER } else { SHORT_LINGER });
-        if std::mem::take(&mut leg.media_open) {
+        let linger = match (&leg.ring, &leg.quest) {
+            (Some(_), _) if leg.branches.is_empty() => Duration::ZERO,
+            (Some(_), _) | (None, Some(_)) => LINGER,
+            (None, None) => SHORT_LINGER,
+        };
+        leg.quest = None;
+        leg.forget_at = Some(now.mono + linger);
+        leg.probe_at = None;
+        if let Some(ring) = &mut leg.ring {
+            ring.held_until = None;
+            self.leaving.entry(ring.seat.clone()).or_default().push(id);
+        }
+        if let Some(busy) = leg.trunk.and_then(|trunk| self.busy.get_mut(trunk)) {
+            *busy = busy.saturating_sub(1);
+        }
+        let open = std::mem::take(&mut leg.media_open);
+        self.held.remove(&id);
+        self.seat_left(id);
+        if open {
             self.outputs.push_back(Output::Media(media::Command::Close { leg: id }));
         } else {
             self.free_port(id);
@@ -270,12 +371,24 @@ impl Exchange {
         self.arm(id);
     }
 
-    /// Called when the socket is closed (or was never open), so that no two calls share a port.
-    pub(super) fn free_port(&mut self, id: LegId) {
+    /// Media heard nothing of this leg for a while. Silence may be a phone's silence suppression or
+    /// a hold: only a peer that no longer answers is lost.
+    pub(super) fn on_silence(&mut self, now: Now, id: LegId, silent: bool) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let port = std::mem::take(&mut leg.port);
-        let listener = leg.listener;
-        self.give_port_back(listener, port);
+        leg.silent = silent;
+        leg.probe_at = None;
+        if silent {
+            self.probe(now, id);
+        }
+        self.arm(id);
+    }
+
+    fn probe(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.over) else { return };
+        let talks = leg.chosen.and_then(|branch| leg.branches.get(branch)).is_some_and(Session::is_confirmed);
+        // Before the answer there is nobody to ask.
+        leg.probe_at = (!talks).then(|| now.mono + PROBE_AGAIN);
+        self.with_leg(now, id, |session, transactions| session.probe(now.mono, transactions));
     }
 
     fn forget(&mut self, id: LegId) {
@@ -289,13 +402,26 @@ impl Exchange {
         if let Some(tx) = leg.server_tx {
             self.by_server_tx.remove(&tx);
         }
+        if let Some(at) = leg.alarm {
+            self.alarms.remove(&(at, id));
+        }
+        if let Some(ring) = leg.ring
+            && let Some(leaving) = self.leaving.get_mut(&ring.seat)
+        {
+            leaving.retain(|leg| *leg != id);
+            if leaving.is_empty() {
+                self.leaving.remove(&ring.seat);
+            }
+        }
+        self.streams.remove(&id);
     }
 
     /// Hands the journal the BYE that would end this leg after a crash. Its CSeq leaves room for what
     /// the dialog may still send before.
     pub(super) fn journal_leg(&mut self, id: LegId) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let Some(session) = leg.chosen.and_then(|branch| leg.branches.get(branch)) else { return };
+        let session = leg.chosen.and_then(|branch| leg.branches.get(branch));
+        let Some(session) = session.filter(|session| session.is_confirmed()) else { return };
         let Some(mut dialog) = session.dialog().cloned() else { return };
         let cseq = dialog.local_cseq.saturating_add(10_000);
         let mut bye = dialog.request(Method::Bye, Some(cseq));

@@ -45,8 +45,8 @@ impl Exchange {
     }
 
     /// Whether traffic from here is free of the budget for strangers.
-    pub(super) fn is_known(&self, now: Mono, flow: Flow) -> bool {
-        self.settings.trunk_at(flow).is_some() || self.seat_at(now, flow).is_some()
+    pub(super) fn is_known(&self, flow: Flow) -> bool {
+        self.lines.phones.has(flow) || self.settings.trunk_at(flow).is_some()
     }
 
     /// False: beyond the budget, to be dropped unanswered.
@@ -67,8 +67,13 @@ impl Exchange {
         if let Some(user) = self.registrar.user_at(now, flow) {
             return Some(SeatNo(user.to_string()));
         }
-        self.settings.fixed_seat_at(flow)
+        self.lines.phones.fixed_at(flow).cloned()
     }
+}
+
+/// The same flow with its peer's address in its shortest form.
+pub(super) fn canonical(flow: Flow) -> Flow {
+    Flow { remote: SocketAddr::new(flow.remote.ip().to_canonical(), flow.remote.port()), ..flow }
 }
 
 /// Addresses that differ only in being IPv4 or IPv4-mapped IPv6 are the same.

@@ -1,13 +1,21 @@
-//! RTP ports: an even one for RTP, the next for RTCP, each in use once. (RFC 3550 §11)
+//! RTP ports: an even one for RTP, the next for RTCP, each in use once (RFC 3550 §11). A call is let
+//! in only where its seat will have a port too, so that no seat is ever rung in vain.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::call::LegId;
+use crate::sip::flow::ListenerId;
+
+use super::Exchange;
 
 /// The free ports of one range. A port returns to the end of the line, so that late packets of the
 /// last call do not meet the next one.
 #[derive(Debug)]
 pub struct PortPool {
-    free: std::collections::VecDeque<u16>,
+    free: VecDeque<u16>,
     used: BTreeSet<u16>,
+    /// Legs of seats, not yet over, that have one of them.
+    seats: usize,
 }
 
 impl PortPool {
@@ -15,7 +23,7 @@ impl PortPool {
     pub fn new(first: u16, last: u16) -> Self {
         let even = first.saturating_add(first % 2);
         let free = (even..last).step_by(2).collect();
-        Self { free, used: BTreeSet::new() }
+        Self { free, used: BTreeSet::new(), seats: 0 }
     }
 
     /// None: every port carries a call.
@@ -33,5 +41,88 @@ impl PortPool {
 
     pub fn in_use(&self) -> usize {
         self.used.len()
+    }
+
+    /// Of these, by legs of seats that are not over.
+    pub const fn of_seats(&self) -> usize {
+        self.seats
+    }
+
+    /// Whether `more` ports can be taken and each of `calls` still finds one for its seat.
+    fn has_room(&self, more: usize, calls: usize) -> bool {
+        self.free.len() >= calls.saturating_sub(self.seats).saturating_add(more)
+    }
+}
+
+/// A port that a leg has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Port {
+    pool: usize,
+    pub(super) number: u16,
+    of_seat: bool,
+}
+
+impl Exchange {
+    /// A port for a citizen's leg. Nobody knows yet which seat will answer: every pool that seats
+    /// take from keeps one for it.
+    pub(super) fn take_port_of_call(&mut self, listener: ListenerId) -> Option<Port> {
+        let own = self.settings.listener(listener)?.pool;
+        let calls = self.calls().saturating_add(1);
+        let fits = |(index, pool): (usize, &PortPool)| {
+            pool.has_room(usize::from(index == own), if self.serves_seats(index) { calls } else { 0 })
+        };
+        let fits = self.ports.iter().enumerate().all(fits);
+        let number = self.ports.get_mut(own).filter(|_| fits)?.take()?;
+        Some(Port { pool: own, number, of_seat: false })
+    }
+
+    /// A port for a feature code, which takes none that a call may need.
+    pub(super) fn take_port_of_feature(&mut self, listener: ListenerId) -> Option<Port> {
+        let calls = self.calls();
+        let own = self.settings.listener(listener)?.pool;
+        let number = self.ports.get_mut(own).filter(|pool| pool.has_room(1, calls))?.take()?;
+        Some(Port { pool: own, number, of_seat: false })
+    }
+
+    /// A port that was kept for a seat when its call came in.
+    pub(super) fn take_port_of_seat(&mut self, listener: ListenerId) -> Option<Port> {
+        let own = self.settings.listener(listener)?.pool;
+        let pool = self.ports.get_mut(own)?;
+        let number = pool.take()?;
+        pool.seats += 1;
+        Some(Port { pool: own, number, of_seat: true })
+    }
+
+    /// The leg is over: its call may need a port for the next seat. Its own is still in use.
+    pub(super) fn seat_left(&mut self, id: LegId) {
+        let Some(port) = self.taken.get_mut(&id) else { return };
+        if std::mem::take(&mut port.of_seat)
+            && let Some(pool) = self.ports.get_mut(port.pool)
+        {
+            pool.seats = pool.seats.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn give_port_back(&mut self, port: Port) {
+        if let Some(pool) = self.ports.get_mut(port.pool) {
+            pool.seats = pool.seats.saturating_sub(usize::from(port.of_seat));
+            pool.give_back(port.number);
+        }
+    }
+
+    /// Called when the socket is closed (or was never open), so that no two calls share a port.
+    pub(super) fn free_port(&mut self, id: LegId) {
+        if let Some(port) = self.taken.remove(&id) {
+            self.give_port_back(port);
+        }
+    }
+
+    /// Live calls of all trunks.
+    fn calls(&self) -> usize {
+        self.busy.iter().sum()
+    }
+
+    fn serves_seats(&self, pool: usize) -> bool {
+        self.settings.listeners.iter().any(|listener| listener.pool == pool && listener.serves_seats)
     }
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use crate::audio::g711::Law;
 use crate::call::settings::Settings as BoardSettings;
 use crate::call::{QueueAnswer, SeatNo};
+use crate::rules::dialling::NumberForm;
 use crate::rules::numbers::NumberPlan;
 use crate::sip::flow::{Flow, ListenerId, Transport};
+use crate::sip::message::Uri;
 use crate::sip::registrar::{Account, RegistrarLimits};
 use crate::sip::session::Reliable;
 
@@ -29,6 +31,22 @@ pub struct Listener {
     pub serves_seats: bool,
     /// Which of the settings' port ranges its legs take from.
     pub pool: usize,
+}
+
+impl Listener {
+    /// Our Contact on this listener.
+    pub(super) fn contact(&self) -> String {
+        let address = Uri::sip(Some("hotline"), self.sip_address);
+        match self.transport {
+            Transport::Udp => address.raw,
+            Transport::Tcp => format!("{};transport=tcp", address.raw),
+        }
+    }
+
+    /// Whether its socket can send there.
+    fn reaches(&self, remote: SocketAddr) -> bool {
+        self.sip_address.is_ipv4() == remote.is_ipv4()
+    }
 }
 
 /// An address range a trunk calls from; without a port, any.
@@ -65,7 +83,17 @@ pub struct Trunk {
     pub credentials: Option<(String, String)>,
     pub register: bool,
     pub options_interval: Option<Duration>,
+    /// How long a host may be silent before the next is tried.
+    pub failover_after: Duration,
     pub channels: u32,
+    /// Of these, kept for emergencies (R31): other calls out do not take them.
+    pub reserved_channels: u32,
+    /// The number that we show to whom we call.
+    pub shown: String,
+    pub asserted_identity: bool,
+    pub number_form: NumberForm,
+    pub add_prefix: Option<String>,
+    pub user_phone: bool,
     pub platform: Option<String>,
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
@@ -96,6 +124,8 @@ pub struct Settings {
     pub pools: Vec<(u16, u16)>,
     pub trunks: Vec<Trunk>,
     pub seats: Vec<SeatLine>,
+    /// Own area code, `0798`.
+    pub area: String,
     /// Digest realm.
     pub realm: String,
     pub user_agent: String,
@@ -116,6 +146,12 @@ impl Settings {
         self.listeners.iter().find(|listener| listener.id == id)
     }
 
+    /// Whether phones of both listeners reach the same RTP sockets.
+    pub(super) fn shares_media(&self, one: ListenerId, other: ListenerId) -> bool {
+        let place = |id| self.listener(id).map(|listener| (listener.media_bind, listener.media_address, listener.pool));
+        one == other || (place(one).is_some() && place(one) == place(other))
+    }
+
     pub(super) fn serves_seats(&self, id: ListenerId) -> bool {
         self.listener(id).is_some_and(|listener| listener.serves_seats)
     }
@@ -132,19 +168,16 @@ impl Settings {
         })
     }
 
-    pub(super) fn fixed_seat_at(&self, flow: Flow) -> Option<SeatNo> {
-        let here = |line: &&SeatLine| {
-            line.fixed.is_some_and(|fixed| fixed.listener == flow.listener && same_address(fixed.remote, flow.remote))
-        };
-        self.seats.iter().find(here).map(|line| line.seat.clone())
-    }
-
     pub(super) fn line(&self, seat: &SeatNo) -> Option<&SeatLine> {
         self.seats.iter().find(|line| line.seat == *seat)
     }
 
-    pub(super) fn resolve(&mut self, trunk: &str, addresses: Vec<SocketAddr>) {
-        if let Some(trunk) = self.trunks.iter_mut().find(|known| known.name == trunk) {
+    /// Takes over the addresses that a trunk's hosts stand for, those that its listener reaches.
+    pub(super) fn resolve(&mut self, trunk: &str, mut addresses: Vec<SocketAddr>) {
+        let Some(trunk) = self.trunks.iter_mut().find(|known| known.name == trunk) else { return };
+        let listener = self.listeners.iter().find(|listener| listener.id == trunk.listener);
+        addresses.retain(|address| listener.is_some_and(|listener| listener.reaches(*address)));
+        if !addresses.is_empty() {
             trunk.addresses = addresses;
         }
     }

@@ -8,6 +8,28 @@ use crate::time::Now;
 use super::{Exchange, Output};
 
 impl Exchange {
+    /// Gives the switchboard an input and carries out what it wants. What is found out meanwhile (a
+    /// seat that cannot be rung) waits until the rest has been carried out.
+    pub(super) fn tell(&mut self, now: Now, input: call::Input) {
+        self.told.push_back(input);
+        if !self.is_carrying_out {
+            self.carry_out_all(now, Vec::new());
+        }
+    }
+
+    pub(super) fn carry_out_all(&mut self, now: Now, wishes: Vec<Wish>) {
+        self.is_carrying_out = true;
+        for wish in wishes {
+            self.carry_out(now, wish);
+        }
+        while let Some(input) = self.told.pop_front() {
+            for wish in self.board.handle(now, input) {
+                self.carry_out(now, wish);
+            }
+        }
+        self.is_carrying_out = false;
+    }
+
     pub(super) fn carry_out(&mut self, now: Now, wish: Wish) {
         match &wish {
             Wish::OpenRecording { call, .. } => {
@@ -19,7 +41,7 @@ impl Exchange {
             _ => {}
         }
         match wish {
-            Wish::Dial { call, leg, target, caller, label } => self.dial(now, call, leg, &target, &caller, &label),
+            Wish::Dial { call, leg, target, caller, label } => self.dial(now, call, leg, &target, caller, label),
             Wish::Progress { leg, media } => {
                 let ring_with_180 = self.trunk_of(leg).is_none_or(|trunk| trunk.ring_with_180);
                 let status = if media || !ring_with_180 { 183 } else { 180 };
@@ -50,6 +72,8 @@ impl Exchange {
             | Wish::MarkInvalid { .. }
             | Wish::Missed(_)
             | Wish::SeatChanged { .. }
+            | Wish::WantCallback { .. }
+            | Wish::CalledBack { .. }
             | Wish::Alarm { .. }
             | Wish::Note { .. }) => self.outputs.push_back(Output::Call(wish)),
         }
@@ -59,19 +83,19 @@ impl Exchange {
         match report {
             Report::NotOpened { leg, .. } => {
                 self.counters.no_port += 1;
-                self.free_port(leg);
-                self.lose(now, leg, Loss::Media);
+                if !self.ring_elsewhere(now, leg) {
+                    self.free_port(leg);
+                    self.lose(now, leg, Loss::Media);
+                }
             }
             Report::Played { leg, token } => self.tell(now, call::Input::Played { leg, token }),
-            // Silence may be a phone's silence suppression: only a peer that no longer answers is lost.
-            Report::Silent { leg, .. } => {
-                self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
-            }
+            Report::Silent { leg, .. } => self.on_silence(now, leg, true),
+            Report::Back { leg } => self.on_silence(now, leg, false),
             Report::Closed { leg, figures } => {
                 self.free_port(leg);
                 self.outputs.push_back(Output::Figures { leg, figures });
             }
-            Report::Digit { .. } | Report::Back { .. } | Report::SourceMoved { .. } => {}
+            Report::Digit { .. } | Report::SourceMoved { .. } => {}
         }
     }
 

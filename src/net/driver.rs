@@ -16,7 +16,8 @@ use crate::sip::flow::{Flow, ListenerId, Transport};
 use crate::time::{Now, Wall};
 
 use super::clock::Clock;
-use super::tcp::{self, Connections};
+use super::connection::Connection;
+use super::tcp::Connections;
 use super::udp;
 
 /// What may wait for the loop before its senders have to.
@@ -24,15 +25,18 @@ pub const INBOX: usize = 8_192;
 /// Events handled in one go before what they caused is carried out.
 const BATCH: usize = 64;
 
+/// Reads from the exchange at one instant.
+pub type Look = Box<dyn FnOnce(Now, &Exchange) + Send>;
+
 /// What reaches the loop.
 pub enum Event {
     Input(Input),
     /// A look at the exchange for the API, from inside the loop.
-    Look(Box<dyn FnOnce(Now, &Exchange) + Send>),
-    /// A peer opened a TCP connection; what is to go to it goes into the queue.
+    Look(Look),
+    /// A peer opened a TCP connection.
     Accepted {
         flow: Flow,
-        queue: Sender<Vec<u8>>,
+        connection: Connection,
     },
     /// A TCP connection ended.
     Closed {
@@ -71,7 +75,7 @@ impl Sockets {
                 Transport::Udp => udp::listen(listen.id, listen.bind, inbox.clone()).map(|socket| {
                     sockets.udp.insert(listen.id, socket);
                 }),
-                Transport::Tcp => tcp::listen(listen.id, listen.bind, inbox.clone()),
+                Transport::Tcp => sockets.tcp.listen(listen.id, listen.bind, inbox.clone()),
             };
             opened.map_err(|error| {
                 let name = listen.transport.param_name();
@@ -87,10 +91,7 @@ impl Sockets {
             Transport::Udp => {
                 self.udp.get(&flow.listener).is_some_and(|socket| udp::send(socket, &bytes, flow.remote).is_ok())
             }
-            Transport::Tcp => {
-                self.tcp.send(flow, bytes, inbox);
-                true
-            }
+            Transport::Tcp => self.tcp.send(flow, bytes, inbox),
         }
     }
 }
@@ -132,19 +133,32 @@ impl<T: Trace, C: FnMut(Now, Output)> Driver<T, C> {
     fn handle(&mut self, event: Event) {
         let now = self.clock.now();
         match event {
-            Event::Input(input) => {
-                if let Input::Received { flow, bytes } = &input {
-                    self.trace.received(now.wall, *flow, bytes);
-                }
-                self.exchange.handle(now, input);
-            }
+            Event::Input(Input::Received { flow, bytes }) => self.on_received(now, flow, bytes),
+            Event::Input(input) => self.exchange.handle(now, input),
             Event::Look(look) => look(now, &self.exchange),
-            Event::Accepted { flow, queue } => self.sockets.tcp.accepted(flow, queue),
+            Event::Accepted { flow, connection } => {
+                self.sockets.tcp.accepted(flow, connection, |flow| self.exchange.knows(flow));
+            }
             Event::Closed { flow } => {
-                self.sockets.tcp.closed(flow);
-                self.exchange.handle(now, Input::TransportFailed { flow });
+                if self.sockets.tcp.closed(flow) {
+                    self.exchange.handle(now, Input::TransportFailed { flow });
+                }
             }
             Event::Stop => {}
+        }
+    }
+
+    /// What a stranger sends beyond its budget is not even traced: a flood would wash everything
+    /// else out.
+    fn on_received(&mut self, now: Now, flow: Flow, bytes: Vec<u8>) {
+        if self.exchange.knows(flow) {
+            self.trace.received(now.wall, flow, &bytes);
+            return self.exchange.handle(now, Input::Received { flow, bytes });
+        }
+        let dropped = self.exchange.counters().unknown_dropped;
+        self.exchange.handle(now, Input::Received { flow, bytes: bytes.clone() });
+        if self.exchange.counters().unknown_dropped == dropped {
+            self.trace.received(now.wall, flow, &bytes);
         }
     }
 

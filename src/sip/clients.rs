@@ -128,6 +128,7 @@ impl Transactions {
         };
         self.clients_by_key.insert(key.clone(), tx);
         let retransmit_after = Duration::ZERO;
+        self.note_flow(flow, Owner::Client(tx));
         self.clients.insert(tx, Client { state, key, flow, bytes, invite, retransmit_after, inside });
         self.run_client(now, tx, acts, None);
         tx
@@ -218,6 +219,7 @@ impl Transactions {
         self.clock.stop_all(Owner::Client(tx));
         if let Some(client) = self.clients.remove(&tx) {
             self.clients_by_key.remove(&client.key);
+            self.forget_flow(client.flow, Owner::Client(tx));
         }
     }
 }

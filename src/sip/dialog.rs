@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use super::flow::Transport;
 use super::message::{CSeq, Fault, Method, Name, NameAddr, Request, Response, Uri};
 
 /// Call-ID, tags, sequence numbers, route set and remote target of one dialog.
@@ -42,8 +43,9 @@ impl Dialog {
         })
     }
 
-    /// The dialog that a response with a To tag makes of our own INVITE (§12.1.2). A response
-    /// without Contact (some gateways' 18x) keeps the INVITE's Request-URI as target.
+    /// The dialog that a response makes of our own INVITE (§12.1.2). A response without Contact (some
+    /// gateways' 18x) keeps the INVITE's Request-URI as target; a Record-Route that cannot be read is
+    /// passed over, since an answer must be acknowledged by any means.
     pub fn from_response(invite: &Request, response: &Response) -> Result<Self, Fault> {
         let to = response.headers.to()?;
         let from = invite.headers.from()?;
@@ -51,7 +53,7 @@ impl Dialog {
             Some(Ok(contact)) => contact.uri,
             Some(Err(_)) | None => Uri::parse(&invite.uri)?,
         };
-        let mut route_set = response.headers.routes(&Name::RecordRoute)?;
+        let mut route_set = response.headers.addrs(&Name::RecordRoute);
         route_set.reverse();
         Ok(Self {
             call_id: invite.headers.call_id()?.to_string(),
@@ -66,6 +68,16 @@ impl Dialog {
         })
     }
 
+    /// The 2xx's dialog goes on from the early one: its numbers and, where the 2xx names no Contact,
+    /// its target. The route set is the 2xx's (§13.2.2.4).
+    pub fn follow(&mut self, early: Self, response: &Response) {
+        self.local_cseq = early.local_cseq;
+        self.remote_cseq = early.remote_cseq;
+        if response.headers.contact().is_none() {
+            self.remote_target = early.remote_target;
+        }
+    }
+
     /// A new request inside the dialog (§12.2.1.1). ACK and CANCEL keep the number of their INVITE:
     /// give it as `cseq`.
     pub fn request(&mut self, method: Method, cseq: Option<u32>) -> Request {
@@ -77,8 +89,8 @@ impl Dialog {
         // target as the last route (§12.2.1.1).
         let strict = self.route_set.first().is_some_and(|first| first.uri.params.get("lr").is_none());
         let uri = match self.route_set.first() {
-            Some(first) if strict => first.uri.raw.clone(),
-            Some(_) | None => self.remote_target.raw.clone(),
+            Some(first) if strict => request_uri(&first.uri),
+            Some(_) | None => request_uri(&self.remote_target),
         };
         let mut request = Request::new(method.clone(), uri);
         for route in self.route_set.iter().skip(usize::from(strict)) {
@@ -95,9 +107,13 @@ impl Dialog {
         request
     }
 
-    /// Where the next request goes, if its host is an address: first route, else remote target.
-    pub fn next_hop(&self) -> Option<SocketAddr> {
-        self.route_set.first().map_or(&self.remote_target, |first| &first.uri).socket_addr()
+    /// Where the next request goes over `transport`: first route, else remote target. None where that
+    /// is no address (RFC 3263 is not for the middle of a call), or wants another transport.
+    pub fn next_hop(&self, transport: Transport) -> Option<SocketAddr> {
+        let uri = self.route_set.first().map_or(&self.remote_target, |first| &first.uri);
+        let fits =
+            uri.params.value("transport").is_none_or(|wanted| wanted.eq_ignore_ascii_case(transport.param_name()));
+        uri.socket_addr().filter(|hop| fits && !hop.ip().is_unspecified())
     }
 
     /// Checks the order of the peer's requests (§12.2.2): false where the number went back.
@@ -120,6 +136,18 @@ impl Dialog {
     /// matches any (RFC 2543).
     pub fn matches(&self, remote_tag: Option<&str>) -> bool {
         self.remote_tag.is_empty() || remote_tag == Some(self.remote_tag.as_str())
+    }
+}
+
+/// A Request-URI has neither headers nor a method (RFC 3261 §19.1.1, table 1).
+fn request_uri(uri: &Uri) -> String {
+    let bare = match uri.headers() {
+        Some(headers) => uri.raw.strip_suffix(headers).and_then(|rest| rest.strip_suffix('?')).unwrap_or(&uri.raw),
+        None => &uri.raw,
+    };
+    match uri.params.value("method") {
+        Some(method) => bare.replacen(&format!(";method={method}"), "", 1),
+        None => bare.to_owned(),
     }
 }
 

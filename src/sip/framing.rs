@@ -35,9 +35,9 @@ impl Framer {
         Framer::default()
     }
 
-    /// Whether no part of a message is waiting for its rest.
+    /// Whether no part of a message is waiting for its rest; half a keep-alive is none.
     pub fn is_empty(&self) -> bool {
-        self.start >= self.buffer.len()
+        self.rest().iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
     /// Adds what was read from the stream.

@@ -91,11 +91,6 @@ impl Negotiation {
         self.generation
     }
 
-    /// A new remote tag may sit at another place although its description looks the same.
-    pub const fn reopen(&mut self) {
-        self.generation += 1;
-    }
-
     fn agree(&mut self, agreed: Agreed) {
         if self.agreed.as_ref() != Some(&agreed) {
             self.generation += 1;

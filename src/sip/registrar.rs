@@ -139,6 +139,11 @@ impl Registrar {
         self.bindings.of(user).filter(|binding| binding.expires_at > now && !binding.lost).cloned().collect()
     }
 
+    /// All of a user's unexpired bindings, the lost ones included.
+    pub fn bindings_of(&self, now: Mono, user: &str) -> impl Iterator<Item = &Binding> {
+        self.bindings.of(user).filter(move |binding| binding.expires_at > now)
+    }
+
     /// Every unexpired binding, the lost ones included: whom to send keep-alive OPTIONS.
     pub fn all_bindings(&self, now: Mono) -> impl Iterator<Item = (&str, &Binding)> {
         let users = self.bindings.users();

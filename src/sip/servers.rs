@@ -199,6 +199,7 @@ impl Transactions {
         }
         let retransmit_after = Duration::ZERO;
         let server = Server { state, key, merge, back, last_response, to_tag: None, retransmit_after, inside };
+        self.note_flow(back, Owner::Server(tx));
         self.servers.insert(tx, server);
         self.run_server(now, tx, acts, Given::Nothing);
         tx
@@ -284,6 +285,7 @@ impl Transactions {
         self.clock.stop_all(Owner::Server(tx));
         if let Some(server) = self.servers.remove(&tx) {
             self.servers_by_key.remove(&server.key);
+            self.forget_flow(server.back, Owner::Server(tx));
             if let Some(merge) = &server.merge {
                 self.servers_by_merge.remove(merge);
             }

@@ -1,30 +1,36 @@
 //! One INVITE session: from the first INVITE to the last BYE, whoever called.
 //!
-//! `incoming` is the call that comes to us, `outgoing` the one we make, `within` what the peer asks
-//! inside the dialog, `refresh` the session timer (RFC 4028), `reliable` PRACK (RFC 3262). A session
-//! answers every offer by itself and tells its user what was agreed.
+//! `incoming` is the call that comes to us, `answered` our 2xx until its ACK, `reliable` PRACK (RFC 3262);
+//! `outgoing` is the call we make, `forks` what its phones say; `within` is what the peer asks inside the
+//! dialog, `refresh` the session timer (RFC 4028); `messages` and `body` say what stands in the messages.
+//! A session answers every offer by itself and tells its user what was agreed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::time::Mono;
 
-use super::dialog::{Dialog, with_tag};
+use super::dialog::Dialog;
 use super::flow::Flow;
-use super::message::{Method, Name, Request, Response};
+use super::message::{Method, Request, Response};
 use super::negotiation::{Negotiation, OwnMedia};
 use super::sdp::Agreed;
-use super::transactions::{ClientTx, ServerTx, Transactions};
+use super::transactions::{ClientTx, Transactions};
 
+mod answered;
+mod body;
+mod forks;
 mod incoming;
+mod messages;
 mod outgoing;
 mod refresh;
 mod reliable;
 mod within;
 
+use answered::Unacknowledged;
 use incoming::Incoming;
 pub use outgoing::Place;
-use outgoing::{Outgoing, Placed};
+use outgoing::{Calling, Placed};
 use refresh::Refresh;
 
 /// Methods that are answered inside and outside of dialogs; the text of every Allow header.
@@ -71,7 +77,7 @@ pub struct Settings {
 /// Why a session is over without a BYE or CANCEL of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// Our 200 was never acknowledged.
+    /// Our 200 was never acknowledged, or its ACK did not answer the offer in it.
     NoAck,
     /// The session timer ran out, or a refresh was answered 408 or 481.
     Expired,
@@ -113,7 +119,7 @@ pub enum Event {
 #[derive(Debug)]
 enum State {
     Incoming(Box<Incoming>),
-    Outgoing(Box<Outgoing>),
+    Outgoing(Calling),
     Confirmed,
     Ended,
 }
@@ -127,16 +133,6 @@ enum Asked {
     Probe,
 }
 
-/// Our 2xx, repeated until the ACK comes (RFC 3261 §13.3.1.4).
-#[derive(Debug)]
-struct Unacknowledged {
-    tx: ServerTx,
-    response: Response,
-    wait: Duration,
-    again: Mono,
-    give_up: Mono,
-}
-
 #[derive(Debug)]
 pub struct Session {
     flow: Flow,
@@ -146,10 +142,10 @@ pub struct Session {
     dialog: Option<Dialog>,
     media: Negotiation,
     unacknowledged: Option<Unacknowledged>,
-    /// The ACK of our INVITE or re-INVITE, sent again for each repeated 2xx.
-    ack: Option<Request>,
     /// The INVITE that we sent, where we made the call.
     placed: Option<Placed>,
+    /// Our last re-INVITE that was answered, and its ACK: sent again for each repeated 2xx.
+    reinvited: Option<(ClientTx, Flow, Request)>,
     asked: BTreeMap<ClientTx, Asked>,
     /// Transactions begun since the user last asked.
     begun: Vec<ClientTx>,
@@ -169,11 +165,11 @@ impl Session {
             state,
             dialog: None,
             unacknowledged: None,
-            ack: None,
             placed: None,
+            reinvited: None,
             asked: BTreeMap::new(),
             begun: Vec::new(),
-            refresh: Refresh::default(),
+            refresh: Refresh::new(),
             on_hold: false,
             told_generation: None,
             events: VecDeque::new(),
@@ -209,19 +205,18 @@ impl Session {
         matches!(self.state, State::Confirmed)
     }
 
-    /// Ends the session in whatever way its state asks for: a final failure, CANCEL, or BYE.
+    /// Ends the session in whatever way its state asks for: a final failure, CANCEL, or BYE. A call that
+    /// we made and that is not answered yet still tells its end by `Failed`; nothing else comes after this.
     pub fn hang_up(&mut self, now: Mono, transactions: &mut Transactions) {
-        match &mut self.state {
+        match &self.state {
             State::Incoming(_) => self.reject(now, transactions, 480, None),
-            State::Outgoing(outgoing) => {
-                outgoing.cancelled = true;
-                if let Some(placed) = &self.placed {
-                    transactions.cancel(now, placed.tx);
-                }
-            }
+            State::Outgoing(calling) => self.cancel(now, transactions, *calling),
             State::Confirmed => {
-                self.bye(now, transactions);
                 self.state = State::Ended;
+                // §15: who was called says BYE when the ACK has come, or can no longer come.
+                if self.unacknowledged.as_ref().is_none_or(|answer| !answer.first) {
+                    self.bye(now, transactions);
+                }
             }
             State::Ended => {}
         }
@@ -229,18 +224,20 @@ impl Session {
 
     /// OPTIONS inside the dialog: does the peer still know us? `Probed` tells.
     pub fn probe(&mut self, now: Mono, transactions: &mut Transactions) {
-        if self.is_confirmed() {
+        if self.is_confirmed() && !self.asked.values().any(|asked| *asked == Asked::Probe) {
             self.ask(now, transactions, Method::Options, Asked::Probe, None);
         }
     }
 
+    /// When to call `handle_timeout`; an ended session has one as long as its dialog needs it.
     pub fn next_timeout(&self) -> Option<Mono> {
-        let own = self.unacknowledged.as_ref().map(|wait| wait.again.min(wait.give_up));
-        let incoming = match &self.state {
+        let own = self.unacknowledged.as_ref().map(Unacknowledged::next_timeout);
+        let of_state = match &self.state {
             State::Incoming(incoming) => incoming.next_timeout(),
-            State::Outgoing(_) | State::Confirmed | State::Ended => None,
+            State::Confirmed => self.refresh.next_timeout(),
+            State::Outgoing(_) | State::Ended => None,
         };
-        [own, incoming, self.refresh.next_timeout()].into_iter().flatten().min()
+        [own, of_state].into_iter().flatten().min()
     }
 
     pub fn handle_timeout(&mut self, now: Mono, transactions: &mut Transactions) {
@@ -254,19 +251,28 @@ impl Session {
 
     /// A response to a request that this session sent.
     pub fn on_response(&mut self, now: Mono, transactions: &mut Transactions, tx: ClientTx, response: Response) {
-        if self.invite_tx() == Some(tx) {
-            return self.on_invite_response(now, transactions, response);
+        if let Some(placed) = self.placed.as_ref().filter(|placed| placed.tx == tx || placed.earlier.contains(&tx)) {
+            return match (placed.tx == tx, response.status) {
+                (true, ..200) => self.on_progress(now, transactions, &response),
+                (true, 200..300) => self.on_answer(now, transactions, &response),
+                (true, 300..) => self.on_refusal(now, transactions, response),
+                (false, 200..300) => self.on_late_answer(now, transactions, &response),
+                (false, _) => {}
+            };
+        }
+        if let Some((_, flow, ack)) =
+            self.reinvited.as_ref().filter(|(known, ..)| *known == tx && response.is_success())
+        {
+            return transactions.send_ack(now, *flow, &self.settings.sent_by, ack.clone());
         }
         let Some(asked) = self.asked.get(&tx).copied() else { return };
-        // A re-INVITE's 2xx may be repeated: it stays known until the next refresh.
-        if response.is_final() && asked != (Asked::Refresh { with_offer: true }) {
+        if response.is_final() {
             self.asked.remove(&tx);
         }
         match asked {
-            Asked::Refresh { with_offer } => self.on_refresh_response(now, transactions, tx, response, with_offer),
+            Asked::Refresh { with_offer } => self.on_refresh_response(now, transactions, tx, &response, with_offer),
             Asked::Probe if response.is_final() => {
-                let alive = response.status != 481 && response.status != 408;
-                self.events.push_back(Event::Probed { alive });
+                self.tell_probed(response.status != 481 && response.status != 408);
             }
             Asked::Prack | Asked::Bye | Asked::Probe => {}
         }
@@ -275,146 +281,50 @@ impl Session {
     /// A request of ours got no answer, or could not be sent.
     pub fn on_no_response(&mut self, now: Mono, transactions: &mut Transactions, tx: ClientTx) {
         if self.invite_tx() == Some(tx) {
-            return self.on_invite_failed(408);
+            return self.on_invite_silent();
         }
         let Some(asked) = self.asked.remove(&tx) else { return };
         match asked {
-            Asked::Refresh { .. } => self.lose(now, transactions, Lost::Expired),
-            Asked::Probe => self.events.push_back(Event::Probed { alive: false }),
+            Asked::Refresh { with_offer } => {
+                if with_offer {
+                    self.media.withdraw();
+                }
+                self.lose(now, transactions, Lost::Expired);
+            }
+            Asked::Probe => self.tell_probed(false),
             Asked::Prack | Asked::Bye => {}
         }
     }
 
-    /// The ACK of a 2xx of ours.
-    pub fn on_ack(&mut self, ack: &Request) {
-        let Some(unacknowledged) = self.unacknowledged.take() else { return };
-        if ack.headers.cseq().map(|seq| seq.number) != unacknowledged.response.headers.cseq().map(|seq| seq.number) {
-            self.unacknowledged = Some(unacknowledged);
-            return;
-        }
-        if self.media.is_pending() {
-            // Our offer went out in the 200; an ACK without a usable answer leaves what was agreed.
-            if ack.body.is_empty() || self.media.take_answer(&ack.body).is_err() {
-                self.media.withdraw();
-            }
-            self.tell_agreed();
-        }
-        self.events.push_back(Event::Acknowledged);
-    }
-
-    /// The transport under this session failed: its next request tries the peer's contact.
+    /// The connection under this session broke: its next request opens one to the peer's contact. A
+    /// datagram that could not be delivered says nothing of the next one.
     pub fn on_transport_failed(&mut self, flow: Flow) {
         if self.flow == flow
-            && let Some(hop) = self.dialog.as_ref().and_then(Dialog::next_hop)
+            && flow.transport.is_reliable()
+            && let Some(hop) = self.dialog.as_ref().and_then(|dialog| dialog.next_hop(flow.transport))
         {
             self.flow.remote = hop;
         }
     }
 
-    fn repeat_answer(&mut self, now: Mono, transactions: &mut Transactions) {
-        let Some(waiting) = &mut self.unacknowledged else { return };
-        if now >= waiting.give_up {
-            self.unacknowledged = None;
-            self.lose(now, transactions, Lost::NoAck);
-        } else if now >= waiting.again {
-            transactions.respond(now, waiting.tx, waiting.response.clone());
-            waiting.wait = (waiting.wait * 2).min(T2);
-            waiting.again = now + waiting.wait;
-        }
-    }
-
-    /// Keeps a 2xx to repeat until its ACK, over every transport (RFC 3261 §13.3.1.4).
-    fn expect_ack(&mut self, now: Mono, tx: ServerTx, response: Response) {
-        self.unacknowledged = Some(Unacknowledged { tx, response, wait: T1, again: now + T1, give_up: now + PATIENCE });
-    }
-
     /// The peer is gone: BYE all the same, so that it can clear up if it is not.
     fn lose(&mut self, now: Mono, transactions: &mut Transactions, why: Lost) {
         if self.is_confirmed() {
-            self.bye(now, transactions);
             self.state = State::Ended;
+            self.bye(now, transactions);
             self.events.push_back(Event::Lost(why));
         }
     }
 
     fn bye(&mut self, now: Mono, transactions: &mut Transactions) {
         self.unacknowledged = None;
-        self.refresh = Refresh::default();
         self.ask(now, transactions, Method::Bye, Asked::Bye, None);
     }
 
-    /// Sends a request inside the dialog.
-    fn ask(
-        &mut self,
-        now: Mono,
-        transactions: &mut Transactions,
-        method: Method,
-        asked: Asked,
-        body: Option<Vec<u8>>,
-    ) -> Option<ClientTx> {
-        let target_refresh = matches!(method, Method::Invite | Method::Update);
-        let flow = self.hop();
-        let mut request = self.dialog.as_mut()?.request(method, None);
-        self.sign(&mut request, target_refresh);
-        if let Some(body) = body {
-            request.headers.push(Name::ContentType, "application/sdp");
-            request.body = body;
+    fn tell_probed(&mut self, alive: bool) {
+        if self.is_confirmed() {
+            self.events.push_back(Event::Probed { alive });
         }
-        if let Asked::Refresh { .. } = asked {
-            self.asked.retain(|_, earlier| !matches!(earlier, Asked::Refresh { .. }));
-            self.refresh.write(&mut request);
-        }
-        let tx = transactions.request(now, flow, &self.settings.sent_by, request);
-        self.expect(tx, asked);
-        Some(tx)
-    }
-
-    fn expect(&mut self, tx: ClientTx, asked: Asked) {
-        self.asked.insert(tx, asked);
-        self.begun.push(tx);
-    }
-
-    /// The flow of the next request inside the dialog.
-    fn hop(&self) -> Flow {
-        self.hop_of(self.dialog.as_ref())
-    }
-
-    fn hop_of(&self, dialog: Option<&Dialog>) -> Flow {
-        match dialog.and_then(Dialog::next_hop) {
-            Some(remote) if self.settings.follow_contact && !self.flow.transport.is_reliable() => {
-                Flow { remote, ..self.flow }
-            }
-            Some(_) | None => self.flow,
-        }
-    }
-
-    /// Contact (where the request may move it), Supported, Allow and User-Agent.
-    fn sign(&self, request: &mut Request, contact: bool) {
-        if contact {
-            request.headers.push(Name::Contact, format!("<{}>", self.settings.contact));
-            request.headers.push(Name::Supported, EXTENSIONS.join(", "));
-            request.headers.push(Name::Allow, ALLOW);
-        }
-        request.headers.push(Name::UserAgent, self.settings.user_agent.as_str());
-    }
-
-    /// A response with our tag and, in a dialog-forming one, our contact.
-    fn reply(&self, request: &Request, status: u16) -> Response {
-        let mut response = request.respond(status);
-        if status > 100 && request.headers.to().is_ok_and(|to| to.tag().is_none()) {
-            let to = with_tag(request.headers.get(&Name::To).unwrap_or_default(), &self.local_tag);
-            response.headers.set(Name::To, to);
-        }
-        if matches!(request.method, Method::Invite | Method::Update) && (101..300).contains(&status) {
-            response.headers.push(Name::Contact, format!("<{}>", self.settings.contact));
-            response.headers.push(Name::Allow, ALLOW);
-            response.headers.push(Name::Supported, EXTENSIONS.join(", "));
-            for route in request.headers.0.iter().filter(|header| header.name == Name::RecordRoute) {
-                response.headers.push(Name::RecordRoute, route.value.clone());
-            }
-        }
-        response.headers.push(Name::Server, self.settings.user_agent.as_str());
-        response
     }
 
     /// Tells the user what was agreed, and of hold and resume, once for each change.
@@ -431,18 +341,4 @@ impl Session {
             self.events.push_back(if held { Event::Held } else { Event::Resumed });
         }
     }
-}
-
-/// Puts a session description into a response or request.
-fn describe(response: &mut Response, body: Vec<u8>) {
-    response.headers.push(Name::ContentType, "application/sdp");
-    response.body = body;
-}
-
-/// Whether the message carries a session description: a body that is not said to be something else.
-fn has_description(headers: &super::message::Headers, body: &[u8]) -> bool {
-    !body.is_empty()
-        && headers
-            .text(&Name::ContentType)
-            .is_none_or(|kind| kind.trim().to_ascii_lowercase().starts_with("application/sdp"))
 }

@@ -4,7 +4,7 @@
 //! Retransmissions, 100 Trying, ACKs of failures, answers to CANCEL and to merged requests are
 //! done here; what is left for the user comes as an `Event`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use super::clients::ClientState;
 use super::clients::{self, Client};
@@ -92,6 +92,8 @@ pub struct Transactions {
     pub(super) servers_by_merge: BTreeMap<MergeKey, ServerTx>,
     pub(super) clients: BTreeMap<ClientTx, Client>,
     pub(super) clients_by_key: BTreeMap<ClientKey, ClientTx>,
+    /// Everything that waits for a peer, so that a connection that breaks costs no search.
+    by_flow: BTreeMap<Flow, BTreeSet<Owner>>,
     handles: u64,
 }
 
@@ -113,6 +115,7 @@ impl Transactions {
             servers_by_merge: BTreeMap::new(),
             clients: BTreeMap::new(),
             clients_by_key: BTreeMap::new(),
+            by_flow: BTreeMap::new(),
             handles: 0,
         }
     }
@@ -176,15 +179,24 @@ impl Transactions {
 
     /// A connection broke, or a port was unreachable: fails whatever waits for that peer.
     pub fn transport_failed(&mut self, now: Mono, flow: Flow) {
-        let clients = self.clients.iter().filter(|(_, client)| client.flow == flow);
-        let servers = self.servers.iter().filter(|(_, server)| server.back == flow);
-        let (clients, servers): (Vec<_>, Vec<_>) =
-            (clients.map(|(&tx, _)| tx).collect(), servers.map(|(&tx, _)| tx).collect());
-        for tx in clients {
-            self.drive_client(now, tx, clients::Input::TransportFailed, None);
+        for owner in self.by_flow.get(&flow).cloned().unwrap_or_default().into_iter().rev() {
+            match owner {
+                Owner::Client(tx) => self.drive_client(now, tx, clients::Input::TransportFailed, None),
+                Owner::Server(tx) => self.drive_server(now, tx, servers::Input::TransportFailed, Given::Nothing),
+            }
         }
-        for tx in servers {
-            self.drive_server(now, tx, servers::Input::TransportFailed, Given::Nothing);
+    }
+
+    pub(super) fn note_flow(&mut self, flow: Flow, owner: Owner) {
+        self.by_flow.entry(flow).or_default().insert(owner);
+    }
+
+    pub(super) fn forget_flow(&mut self, flow: Flow, owner: Owner) {
+        if let Some(owners) = self.by_flow.get_mut(&flow) {
+            owners.remove(&owner);
+            if owners.is_empty() {
+                self.by_flow.remove(&flow);
+            }
         }
     }
 
@@ -223,6 +235,38 @@ impl Transactions {
     /// `None` once the transaction is over.
     pub fn server_state(&self, tx: ServerTx) -> Option<ServerState> {
         self.servers.get(&tx).map(|server| server.state)
+    }
+
+    /// Whether the peer has answered this request with so much as a 100.
+    pub fn was_heard(&self, tx: ClientTx) -> bool {
+        use super::{invite_client, request_client};
+        !matches!(
+            self.client_state(tx),
+            Some(
+                ClientState::Invite(invite_client::State::Calling | invite_client::State::CancelHeld)
+                    | ClientState::Request(request_client::State::Trying)
+            )
+        )
+    }
+
+    /// Whether a request of ours still waits for its final response.
+    pub fn is_awaiting(&self, tx: ClientTx) -> bool {
+        use super::{invite_client, request_client};
+        self.client_state(tx).is_some_and(|state| match state {
+            ClientState::Invite(state) => match state {
+                invite_client::State::Calling
+                | invite_client::State::CancelHeld
+                | invite_client::State::Proceeding
+                | invite_client::State::Cancelled => true,
+                invite_client::State::Completed | invite_client::State::Accepted | invite_client::State::Terminated => {
+                    false
+                }
+            },
+            ClientState::Request(state) => match state {
+                request_client::State::Trying | request_client::State::Proceeding => true,
+                request_client::State::Completed | request_client::State::Terminated => false,
+            },
+        })
     }
 
     /// `None` once the transaction is over.

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use super::entry::{Entry, Record};
 use super::numbering::Number;
+use crate::call::CallId;
 use crate::time::Wall;
 
 pub use book::{LegDialog, OpenCall};
@@ -68,6 +69,9 @@ pub struct Recovered {
     /// Calls that were up when the process ended. Send BYE on each leg, then append `Closed` with
     /// reason `restart` for an answered one, `LegGone` for each leg of another.
     pub open: Vec<OpenCall>,
+    /// Answered calls, with their answer, of whose recording no `Sealed` has come: it is still to be
+    /// sealed, or it was just before the process ended.
+    pub unsealed: Vec<(CallId, Wall)>,
     /// The greatest ticket number per prefix and day.
     pub numbers: Vec<Number>,
     /// Places (segment, byte) of lines that cannot be read, save for a torn line at the very end.
@@ -125,6 +129,7 @@ impl Journal {
         let recovered = Recovered {
             last: book.seq,
             open: book.open_calls(),
+            unsealed: book.unsealed_calls(),
             numbers: book.numbering.greatest(),
             damaged: found.damaged,
             torn: found.torn,

@@ -289,7 +289,12 @@ impl Tables {
         match (open, state) {
             (Some(task), Some(state)) => task.state = state,
             (None, Some(state)) => {
-                self.callbacks.push(CallbackTask { task: missed.call, caller: caller.clone(), state });
+                self.callbacks.push(CallbackTask {
+                    task: missed.call,
+                    caller: caller.clone(),
+                    code: missed.original_code.clone().unwrap_or_default(),
+                    state,
+                });
             }
             (_, None) => {}
         }

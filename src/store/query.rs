@@ -256,6 +256,8 @@ pub struct CallbackTask {
     /// The first missed call; names the task.
     pub task: CallId,
     pub caller: Private<String>,
+    /// The hotline number that the caller had dialled.
+    pub code: String,
     pub state: Task,
 }
 

@@ -210,6 +210,9 @@ pub fn leg(leg: LegId) -> String {
 fn line(output: &Output) -> Option<String> {
     Some(match output {
         Output::Dial { leg: id, target: Target::Seat(seat), .. } => format!("Dial {} {}", leg(*id), seat.0),
+        Output::Dial { leg: id, target: Target::Number(number), .. } => {
+            format!("Dial {} {}", leg(*id), number.reveal())
+        }
         Output::Progress { leg: id, media } => {
             format!("Progress {}{}", leg(*id), if *media { " with media" } else { "" })
         }
@@ -232,6 +235,8 @@ fn line(output: &Output) -> Option<String> {
         Output::CloseCall(record) => format!("CloseCall {}", record.end_reason),
         Output::Missed(missed) => format!("Missed {} {}", missed.stage, missed.reason),
         Output::MarkInvalid { reason, .. } => format!("MarkInvalid {reason}"),
+        Output::WantCallback { seat } => format!("WantCallback {}", seat.0),
+        Output::CalledBack { reached, .. } => format!("CalledBack {reached}"),
         Output::SeatChanged { seat, state, reason, .. } => {
             let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             format!("{} {state:?}{reason}", seat.0)

@@ -269,6 +269,7 @@ impl World {
                 assert_eq!(audit.seat_leg.replace(*leg), None, "{call} has two seats");
                 self.standing.insert(*leg, (Some(*call), Some(seat.clone())));
             }
+            Output::Dial { target: Target::Number(_), .. } => panic!("nobody asked for a callback"),
             Output::Progress { leg, .. } | Output::StopPlay { leg } => assert!(self.standing.contains_key(leg)),
             Output::Play { leg, token, .. } => {
                 assert!(self.standing.contains_key(leg), "played to a leg that is gone");
@@ -332,6 +333,7 @@ impl World {
                 assert_eq!((audit.tickets, audit.recordings, audit.records), (0, 0, 1), "a missed call (I2)");
                 assert!(missed.t_arrive <= missed.t_end);
             }
+            Output::WantCallback { .. } | Output::CalledBack { .. } => panic!("nobody asked for a callback"),
             Output::MarkInvalid { call, .. } => assert_eq!(self.audits[call].tickets, 1),
             Output::SeatChanged { .. } | Output::Alarm { .. } | Output::Note { .. } => {}
         }

@@ -228,6 +228,27 @@ fn calls_that_were_up_come_back_with_their_legs() {
 }
 
 #[test]
+fn a_recording_that_was_never_told_to_be_sealed_is_looked_for_at_each_start() {
+    let folder = Folder::new("unsealed");
+    let (journal, recovered) = open(&folder.0);
+    assert!(recovered.unsealed.is_empty());
+    for entry in [answered(1), answered(2), closed(1), closed(2), sealed(2)] {
+        append(&journal, entry).unwrap();
+    }
+    journal.close();
+    for _ in 0..2 {
+        let (journal, recovered) = open(&folder.0);
+        let calls: Vec<_> = recovered.unsealed.iter().map(|(call, _)| call.0).collect();
+        assert_eq!(calls, [1]);
+        journal.close();
+    }
+    let (journal, _) = open(&folder.0);
+    append(&journal, sealed(1)).unwrap();
+    journal.close();
+    assert!(open(&folder.0).1.unsealed.is_empty());
+}
+
+#[test]
 fn those_who_wait_together_share_a_sync_and_are_told_in_order() {
     let folder = Folder::new("group");
     let (journal, _) = open(&folder.0);

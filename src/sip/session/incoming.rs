@@ -5,12 +5,14 @@ use std::time::Duration;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Name, Request};
-use crate::sip::sdp::SdpFault;
 use crate::sip::transactions::{ServerTx, Transactions};
 use crate::time::Mono;
 
+use super::body::{Body, describe};
+use super::messages::Refusal;
+use super::refresh::Terms;
 use super::reliable::Unproven;
-use super::{Event, MIN_SE, Reliable, Session, Settings, State, describe, has_description};
+use super::{Event, Reliable, Session, Settings, State};
 
 /// A proxy forgets an INVITE three minutes after the last provisional, and RFC 3261 §13.3.1.1 asks
 /// for one each minute. Fifty seconds leave room for a lost one.
@@ -20,12 +22,16 @@ const PROGRESS_REPEAT: Duration = Duration::from_secs(50);
 pub(super) struct Incoming {
     pub(super) tx: ServerTx,
     pub(super) invite: Request,
+    terms: Terms,
     /// The INVITE carried an offer; otherwise ours goes out in the first reliable response.
-    offered: bool,
+    pub(super) offered: bool,
     /// Our answer to it, the same text in 183 and 200.
     answer: Option<Vec<u8>>,
+    /// Offer and answer are exchanged and proved by a PRACK: no response of this INVITE may carry a
+    /// description any more (RFC 3261 §13.2.1).
+    pub(super) settled: bool,
     /// This session's provisionals are sent reliably.
-    pub(super) reliable: bool,
+    reliable: bool,
     pub(super) next_rseq: u32,
     pub(super) unproven: Option<Unproven>,
     /// Wanted while a reliable provisional was still unproven: sent after its PRACK.
@@ -53,65 +59,53 @@ impl Session {
         settings: Settings,
         local_tag: String,
     ) -> Option<Self> {
+        let mut session = Self::new(flow, settings, local_tag, State::Ended);
+        let (terms, answer) = match session.admit(&invite) {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                session.refuse(now, transactions, tx, &invite, refusal);
+                return None;
+            }
+        };
+        let wanted = session.settings.reliable != Reliable::Off;
         let can = invite.headers.has_token(&Name::Supported, "100rel");
         let must = invite.headers.has_token(&Name::Require, "100rel");
-        let wanted = settings.reliable;
-        let offered = has_description(&invite.headers, &invite.body);
-        let incoming = Incoming {
+        session.state = State::Incoming(Box::new(Incoming {
             tx,
             invite,
-            offered,
-            answer: None,
-            reliable: must || (can && wanted != Reliable::Off),
+            terms,
+            offered: answer.is_some(),
+            answer,
+            settled: false,
+            reliable: must || (can && wanted),
             next_rseq: 1,
             unproven: None,
             progress_wanted: None,
             answer_wanted: false,
             last_progress: None,
             repeat_at: None,
-        };
-        let mut session = Self::new(flow, settings, local_tag, State::Ended);
-        let (status, header) = match session.admit(&incoming, wanted == Reliable::Required && !can && !must) {
-            Ok(answer) => {
-                session.state = State::Incoming(Box::new(Incoming { answer, ..incoming }));
-                session.tell_agreed();
-                return Some(session);
-            }
-            Err(refusal) => refusal,
-        };
-        let mut response = session.reply(&incoming.invite, status);
-        if let Some((name, value)) = header {
-            response.headers.push(name, value);
-        }
-        transactions.respond(now, tx, response);
-        None
+        }));
+        session.tell_agreed();
+        Some(session)
     }
 
     /// What the INVITE must have before it becomes a call, and our answer to its offer.
-    #[allow(clippy::type_complexity)] // (status, one header that explains it)
-    fn admit(
-        &mut self,
-        incoming: &Incoming,
-        lacks_100rel: bool,
-    ) -> Result<Option<Vec<u8>>, (u16, Option<(Name, String)>)> {
-        let invite = &incoming.invite;
-        match Dialog::from_request(invite, &self.local_tag) {
-            Ok(dialog) => self.dialog = Some(dialog),
-            Err(fault) => return Err((400, Some((Name::Warning, warning(&fault.to_string()))))),
+    fn admit(&mut self, invite: &Request) -> Result<(Terms, Option<Vec<u8>>), Refusal> {
+        let dialog = Dialog::from_request(invite, &self.local_tag);
+        self.dialog = Some(dialog.map_err(|fault| Refusal::unreadable(&fault.to_string()))?);
+        let knows_100rel = [Name::Supported, Name::Require].iter().any(|name| invite.headers.has_token(name, "100rel"));
+        if self.settings.reliable == Reliable::Required && !knows_100rel {
+            return Err(Refusal::without_100rel());
         }
-        if lacks_100rel {
-            return Err((421, Some((Name::Require, "100rel".to_string()))));
+        let terms = self.refresh.read(invite, self.settings.session_expires).ok_or_else(Refusal::too_brief)?;
+        match Body::read(&invite.headers, &invite.body) {
+            Body::Absent => Ok((terms, None)),
+            Body::Foreign => Err(Refusal::foreign_body()),
+            Body::Description(offer) => {
+                let answer = self.media.answer(offer).map_err(|fault| Refusal::of_description(&fault))?;
+                Ok((terms, Some(answer)))
+            }
         }
-        if !invite.body.is_empty() && !incoming.offered {
-            return Err((415, Some((Name::Accept, "application/sdp".to_string()))));
-        }
-        if !self.refresh.admit(invite, self.settings.session_expires) {
-            return Err((422, Some((Name::MinSe, MIN_SE.as_secs().to_string()))));
-        }
-        if !incoming.offered {
-            return Ok(None);
-        }
-        self.media.answer(&invite.body).map(Some).map_err(|fault| refusal(&fault))
     }
 
     /// 180 or 183; with our description where `media`. Reliably where the peer can and we want it.
@@ -123,19 +117,15 @@ impl Session {
         }
         incoming.last_progress = Some((status, media));
         incoming.repeat_at = Some(now + PROGRESS_REPEAT);
-        // An offer of ours may only travel in a reliable response (RFC 3262 §5).
-        let body = match &incoming.answer {
-            Some(answer) if media => Some(answer.clone()),
-            None if media && incoming.reliable && !incoming.offered => {
-                let offer = self.media.offer();
-                incoming.answer = Some(offer.clone());
-                Some(offer)
-            }
-            Some(_) | None => None,
-        };
         let (tx, reliable) = (incoming.tx, incoming.reliable);
-        let invite = incoming.invite.clone();
-        let mut response = self.reply(&invite, status);
+        let body = match (&incoming.answer, incoming.offered) {
+            _ if incoming.settled => None,
+            (answer, true) => answer.clone().filter(|_| media),
+            // An offer of ours travels in the first reliable response, and in no other (RFC 3262 §5).
+            (_, false) => reliable.then(|| self.media.offer()),
+        };
+        let State::Incoming(incoming) = &self.state else { return };
+        let mut response = self.reply(&incoming.invite, status);
         if let Some(body) = body {
             describe(&mut response, body);
         }
@@ -153,21 +143,20 @@ impl Session {
             incoming.answer_wanted = true;
             return;
         }
-        let (tx, invite) = (incoming.tx, incoming.invite.clone());
-        let body = match incoming.answer.clone() {
-            Some(answer) if incoming.offered => Some(answer),
-            // Our offer was sent and answered in provisional and PRACK already.
-            Some(_) => None,
+        let (tx, terms) = (incoming.tx, incoming.terms);
+        let body = match incoming.answer.take() {
+            _ if incoming.settled => None,
+            Some(answer) => Some(answer),
             None => Some(self.media.offer()),
         };
-        let mut response = self.reply(&invite, 200);
+        let State::Incoming(incoming) = &self.state else { return };
+        let mut response = self.reply(&incoming.invite, 200);
         if let Some(body) = body {
             describe(&mut response, body);
         }
-        self.refresh.grant(now, &mut response);
         self.state = State::Confirmed;
-        transactions.respond(now, tx, response.clone());
-        self.expect_ack(now, tx, response);
+        self.refresh.grant(now, terms, &mut response);
+        self.send_answer(now, transactions, tx, response, true);
     }
 
     /// A final failure, with one more header where the status asks for one (Retry-After).
@@ -183,38 +172,29 @@ impl Session {
 
     /// CANCEL from the caller; the transaction layer has answered the CANCEL itself.
     pub fn on_cancel(&mut self, now: Mono, transactions: &mut Transactions) {
-        if matches!(self.state, State::Incoming(_)) {
-            self.reject(now, transactions, 487, None);
-            self.events.push_back(Event::HungUp);
-        }
+        self.caller_left(now, transactions, 487);
     }
 
-    /// The INVITE's transaction is gone before it was answered (transport failed).
-    pub fn on_server_failed(&mut self) {
+    /// A response to the INVITE could not be sent. An unanswered one is over for us, and gets its final
+    /// response all the same, which frees its transaction (RFC 6026 §7.1).
+    pub fn on_server_failed(&mut self, now: Mono, transactions: &mut Transactions) {
+        self.caller_left(now, transactions, 480);
+    }
+
+    pub(super) fn caller_left(&mut self, now: Mono, transactions: &mut Transactions, status: u16) {
         if matches!(self.state, State::Incoming(_)) {
-            self.state = State::Ended;
+            self.reject(now, transactions, status, None);
             self.events.push_back(Event::HungUp);
         }
     }
 
     pub(super) fn incoming_timeout(&mut self, now: Mono, transactions: &mut Transactions) {
         self.reliable_timeout(now, transactions);
-        let State::Incoming(incoming) = &mut self.state else { return };
+        let State::Incoming(incoming) = &self.state else { return };
         if incoming.repeat_at.is_some_and(|at| now >= at)
             && let Some((status, media)) = incoming.last_progress
         {
             self.progress(now, transactions, status, media);
         }
     }
-}
-
-/// The status for a description that we cannot take.
-pub(super) fn refusal(fault: &SdpFault) -> (u16, Option<(Name, String)>) {
-    let status = if matches!(fault, SdpFault::Syntax(_)) { 400 } else { 488 };
-    (status, Some((Name::Warning, warning(&fault.to_string()))))
-}
-
-/// `Warning: 399 hotline "reason"` (RFC 3261 §20.43).
-fn warning(reason: &str) -> String {
-    format!("399 hotline \"{}\"", reason.replace(['"', '\\'], "'"))
 }

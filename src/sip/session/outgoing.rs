@@ -1,15 +1,21 @@
-//! A call that we make: progress, the answer, forks, CANCEL. (RFC 3261 §13.2)
+//! A call that we make: the INVITE, its refusals and credentials, CANCEL. (RFC 3261 §13.2)
+//!
+//! What its forks say, early and in the end, is in `forks`.
 
 use std::collections::BTreeMap;
 
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::with_tag;
 use crate::sip::flow::Flow;
 use crate::sip::message::{CSeq, Method, Name, Request, Response};
 use crate::sip::transactions::{ClientTx, Transactions};
 use crate::time::Mono;
 
-use super::reliable::rseq;
-use super::{Asked, Event, Session, Settings, State, has_description};
+use super::forks::Early;
+use super::{Event, Session, Settings, State};
+
+/// The first INVITE, and how often it may be sent again with credentials or a longer session
+/// interval. A peer that is never content must not keep us busy.
+const ATTEMPTS: u32 = 5;
 
 /// What the first INVITE of a session says beside the leg's settings.
 #[derive(Clone, Debug)]
@@ -29,22 +35,24 @@ pub struct Place {
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) tx: ClientTx,
-    invite: Request,
-}
-
-#[derive(Debug)]
-pub(super) struct Outgoing {
+    pub(super) invite: Request,
+    /// Its forerunners, which were challenged: an answer to one of them is released.
+    pub(super) earlier: Vec<ClientTx>,
     /// One early dialog per To tag: a forked INVITE rings at several phones.
-    early: BTreeMap<String, Early>,
-    pub(super) cancelled: bool,
+    pub(super) early: BTreeMap<String, Early>,
+    /// The ACK of each To tag that answered, sent again for each repeated 2xx.
+    pub(super) acks: BTreeMap<String, (Flow, Request)>,
 }
 
-#[derive(Debug)]
-struct Early {
-    dialog: Dialog,
-    last_rseq: Option<u32>,
-    /// The answer that came in a reliable provisional: the 200 need not repeat it.
-    description: Option<Vec<u8>>,
+/// What became of our INVITE so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Calling {
+    /// No final response yet.
+    Waiting,
+    /// We no longer want an answer.
+    Cancelled,
+    /// Refused with this status until there are credentials.
+    Challenged(u16),
 }
 
 impl Session {
@@ -56,19 +64,18 @@ impl Session {
         place: Place,
         settings: Settings,
     ) -> (Self, ClientTx) {
-        let state = State::Outgoing(Box::new(Outgoing { early: BTreeMap::new(), cancelled: false }));
-        let mut session = Self::new(flow, settings, place.local_tag, state);
+        let mut session = Self::new(flow, settings, place.local_tag, State::Outgoing(Calling::Waiting));
         session.refresh.propose(session.settings.session_expires);
         let mut invite = Request::new(Method::Invite, place.target);
         invite.headers.push(Name::MaxForwards, "70");
-        invite.headers.push(Name::From, super::with_tag(&place.from, &session.local_tag));
+        invite.headers.push(Name::From, with_tag(&place.from, &session.local_tag));
         invite.headers.push(Name::To, place.to);
         invite.headers.push(Name::CallId, place.call_id);
         invite.headers.push(Name::CSeq, "1 INVITE");
         for (name, value) in place.extra {
             invite.headers.push(name, value);
         }
-        session.sign(&mut invite, true);
+        session.settings.sign(&mut invite);
         session.refresh.write(&mut invite);
         invite.headers.push(Name::ContentType, "application/sdp");
         invite.body = session.media.offer();
@@ -77,15 +84,20 @@ impl Session {
     }
 
     /// Repeats a challenged INVITE with credentials (RFC 3261 §22.2): a new transaction, the next CSeq.
+    /// None where no challenge is open.
     pub fn authorize(
         &mut self,
         now: Mono,
         transactions: &mut Transactions,
-        credentials: (Name, String),
+        credentials: (Name, impl Into<Vec<u8>>),
     ) -> Option<ClientTx> {
-        let mut invite = self.placed.as_ref().filter(|_| matches!(self.state, State::Outgoing(_)))?.invite.clone();
-        invite.headers.set(credentials.0, credentials.1);
-        Some(self.send_next_invite(now, transactions, invite))
+        if !matches!(self.state, State::Outgoing(Calling::Challenged(_))) {
+            return None;
+        }
+        let placed = self.placed.as_mut()?;
+        placed.invite.headers.set(credentials.0, credentials.1);
+        self.state = State::Outgoing(Calling::Waiting);
+        self.send_invite_again(now, transactions)
     }
 
     /// The INVITE's Request-URI, which a digest response signs.
@@ -98,173 +110,78 @@ impl Session {
         self.placed.as_ref().map(|placed| placed.tx)
     }
 
-    fn send_next_invite(&mut self, now: Mono, transactions: &mut Transactions, mut invite: Request) -> ClientTx {
-        let number = invite.headers.cseq().map_or(1, |seq| seq.number).wrapping_add(1);
-        invite.headers.set(Name::CSeq, CSeq { number, method: Method::Invite }.to_string());
-        self.send_invite(now, transactions, invite)
-    }
-
-    fn send_invite(&mut self, now: Mono, transactions: &mut Transactions, invite: Request) -> ClientTx {
-        let tx = transactions.request(now, self.flow, &self.settings.sent_by, invite.clone());
-        self.placed = Some(Placed { tx, invite });
-        self.begun.push(tx);
-        tx
-    }
-
-    pub(super) fn on_invite_response(&mut self, now: Mono, transactions: &mut Transactions, response: Response) {
-        if response.is_provisional() {
-            self.on_progress(now, transactions, &response);
-        } else if response.is_success() {
-            self.on_answer(now, transactions, &response);
-        } else {
-            self.on_refusal(now, transactions, response);
+    /// Gives up a call that is not answered. The end comes as `Failed`: with the next final response,
+    /// or at once where the INVITE is over and only credentials were missing.
+    pub(super) fn cancel(&mut self, now: Mono, transactions: &mut Transactions, calling: Calling) {
+        match calling {
+            Calling::Waiting => {
+                self.state = State::Outgoing(Calling::Cancelled);
+                if let Some(placed) = &self.placed {
+                    transactions.cancel(now, placed.tx);
+                }
+            }
+            Calling::Challenged(status) => self.fail(status),
+            Calling::Cancelled => {}
         }
     }
 
-    pub(super) fn on_invite_failed(&mut self, status: u16) {
+    pub(super) fn fail(&mut self, status: u16) {
         if matches!(self.state, State::Outgoing(_)) {
             self.state = State::Ended;
             self.events.push_back(Event::Failed { status });
         }
     }
 
-    fn on_progress(&mut self, now: Mono, transactions: &mut Transactions, response: &Response) {
-        let State::Outgoing(outgoing) = &mut self.state else { return };
-        if response.status == 100 {
-            return;
+    /// The INVITE got no final response, or could not be sent.
+    pub(super) fn on_invite_silent(&mut self) {
+        match self.state {
+            State::Outgoing(Calling::Waiting) => self.fail(408),
+            State::Outgoing(Calling::Cancelled) => self.fail(487),
+            // Its end has been told; the ACK could not be sent, which is nobody's concern.
+            State::Outgoing(Calling::Challenged(_)) => {}
+            State::Incoming(_) | State::Confirmed | State::Ended => {}
         }
-        let tag = response.headers.to().ok().and_then(|to| to.tag().map(str::to_string));
-        if let (Some(tag), Some(placed)) = (tag, &self.placed) {
-            let mut early = match outgoing.early.remove(&tag) {
-                Some(early) => early,
-                None => match Dialog::from_response(&placed.invite, response) {
-                    Ok(dialog) => Early { dialog, last_rseq: None, description: None },
-                    Err(_) => return,
-                },
-            };
-            // §4: in order and once; a repeated or overtaking one is not acknowledged.
-            let number = rseq(response);
-            let fresh = number.is_some_and(|number| early.last_rseq.is_none_or(|last| number == last.wrapping_add(1)));
-            if fresh {
-                early.last_rseq = number;
-                if has_description(&response.headers, &response.body) && early.description.is_none() {
-                    early.description = Some(response.body.clone());
-                }
-                self.send_prack(now, transactions, &mut early.dialog, response);
-            }
-            if let State::Outgoing(outgoing) = &mut self.state {
-                outgoing.early.insert(tag, early);
-            }
-        }
-        self.events.push_back(Event::Ringing);
     }
 
-    fn on_answer(&mut self, now: Mono, transactions: &mut Transactions, response: &Response) {
-        let tag = response.headers.to().ok().and_then(|to| to.tag().map(str::to_string)).unwrap_or_default();
-        let cancelled = match &mut self.state {
-            State::Outgoing(outgoing) => outgoing.cancelled,
-            State::Confirmed | State::Ended => {
-                return if self.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag == tag) {
-                    self.acknowledge_again(now, transactions);
-                } else {
-                    self.release_fork(now, transactions, response);
-                };
-            }
-            State::Incoming(_) => return,
-        };
-        if cancelled {
-            self.state = State::Ended;
-            self.release_fork(now, transactions, response);
-            self.events.push_back(Event::Failed { status: 487 });
-            return;
-        }
-        let Some(mut dialog) =
-            self.placed.as_ref().and_then(|placed| Dialog::from_response(&placed.invite, response).ok())
-        else {
-            return self.on_invite_failed(500);
-        };
-        let early = match &mut self.state {
-            State::Outgoing(outgoing) => outgoing.early.remove(&tag),
-            State::Incoming(_) | State::Confirmed | State::Ended => None,
-        };
-        if let Some(early) = &early {
-            dialog.local_cseq = early.dialog.local_cseq;
-        }
-        self.dialog = Some(dialog);
-        self.state = State::Confirmed;
-        self.acknowledge(now, transactions, response);
-        let description = if has_description(&response.headers, &response.body) {
-            Some(response.body.clone())
-        } else {
-            early.and_then(|early| early.description)
-        };
-        let agreed = description.is_some_and(|body| self.media.take_answer(&body).is_ok());
-        if !agreed {
-            // §13.2.2.4: acknowledge, then end what cannot be talked over.
-            self.bye(now, transactions);
-            self.state = State::Ended;
-            self.events.push_back(Event::Failed { status: 488 });
-            return;
-        }
-        self.refresh.accept(now, response);
-        self.tell_agreed();
-        self.events.push_back(Event::Answered);
-    }
-
-    fn on_refusal(&mut self, now: Mono, transactions: &mut Transactions, response: Response) {
-        let State::Outgoing(outgoing) = &self.state else { return };
-        match response.status {
-            401 | 407 if !outgoing.cancelled => {
+    pub(super) fn on_refusal(&mut self, now: Mono, transactions: &mut Transactions, response: Response) {
+        let State::Outgoing(calling) = self.state else { return };
+        let attempts = self.placed.as_ref().and_then(|placed| placed.invite.headers.cseq().ok());
+        let may_repeat = attempts.is_some_and(|cseq| cseq.number < ATTEMPTS);
+        match (calling, response.status) {
+            (Calling::Cancelled, 401 | 407 | 422) => self.fail(487),
+            (Calling::Waiting, status @ (401 | 407)) if may_repeat => {
+                self.state = State::Outgoing(Calling::Challenged(status));
                 self.events.push_back(Event::Challenged { response: Box::new(response) });
             }
-            422 if !outgoing.cancelled => {
-                self.refresh.raise(&response);
-                if let Some(mut invite) = self.placed.as_ref().map(|placed| placed.invite.clone()) {
-                    invite.headers.remove(&Name::SessionExpires);
-                    invite.headers.remove(&Name::MinSe);
-                    self.refresh.write(&mut invite);
-                    self.send_next_invite(now, transactions, invite);
+            (Calling::Waiting, 422) if may_repeat && self.refresh.raise(&response) => {
+                if let Some(placed) = &mut self.placed {
+                    self.refresh.write(&mut placed.invite);
                 }
+                self.send_invite_again(now, transactions);
             }
-            status => self.on_invite_failed(status),
+            (Calling::Waiting | Calling::Cancelled, status) => self.fail(status),
+            (Calling::Challenged(_), _) => {}
         }
     }
 
-    /// ACK for a 2xx of our INVITE or re-INVITE, kept to be sent again.
-    pub(super) fn acknowledge(&mut self, now: Mono, transactions: &mut Transactions, response: &Response) {
-        let Ok(cseq) = response.headers.cseq() else { return };
-        let flow = self.hop();
-        let Some(dialog) = &mut self.dialog else { return };
-        let mut ack = dialog.request(Method::Ack, Some(cseq.number));
-        for name in [Name::Authorization, Name::ProxyAuthorization] {
-            // §22.1: an ACK carries the credentials of its INVITE.
-            if let Some(value) = self.placed.as_ref().and_then(|placed| placed.invite.headers.get(&name)) {
-                ack.headers.push(name, value.to_vec());
-            }
+    /// Early dialogs of the refused INVITE are gone with it.
+    fn send_invite_again(&mut self, now: Mono, transactions: &mut Transactions) -> Option<ClientTx> {
+        let Placed { tx, mut invite, mut earlier, acks, early: _ } = self.placed.take()?;
+        earlier.push(tx);
+        let number = invite.headers.cseq().map_or(1, |seq| seq.number).wrapping_add(1);
+        invite.headers.set(Name::CSeq, CSeq { number, method: Method::Invite }.to_string());
+        let tx = self.send_invite(now, transactions, invite);
+        if let Some(placed) = &mut self.placed {
+            (placed.earlier, placed.acks) = (earlier, acks);
         }
-        self.ack = Some(ack.clone());
-        transactions.send_ack(now, flow, &self.settings.sent_by, ack);
+        Some(tx)
     }
 
-    fn acknowledge_again(&mut self, now: Mono, transactions: &mut Transactions) {
-        if let Some(ack) = self.ack.clone() {
-            transactions.send_ack(now, self.hop(), &self.settings.sent_by, ack);
-        }
-    }
-
-    /// Another phone of a forked INVITE answered too, or answered after our CANCEL: ACK and BYE.
-    fn release_fork(&mut self, now: Mono, transactions: &mut Transactions, response: &Response) {
-        let Some(mut fork) =
-            self.placed.as_ref().and_then(|placed| Dialog::from_response(&placed.invite, response).ok())
-        else {
-            return;
-        };
-        let Ok(cseq) = response.headers.cseq() else { return };
-        let flow = self.hop_of(Some(&fork));
-        let ack = fork.request(Method::Ack, Some(cseq.number));
-        transactions.send_ack(now, flow, &self.settings.sent_by, ack);
-        let bye = fork.request(Method::Bye, None);
-        let tx = transactions.request(now, flow, &self.settings.sent_by, bye);
-        self.expect(tx, Asked::Bye);
+    fn send_invite(&mut self, now: Mono, transactions: &mut Transactions, invite: Request) -> ClientTx {
+        let tx = transactions.request(now, self.flow, &self.settings.sent_by, invite.clone());
+        let (earlier, early, acks) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        self.placed = Some(Placed { tx, invite, earlier, early, acks });
+        self.begun.push(tx);
+        tx
     }
 }

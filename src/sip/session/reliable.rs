@@ -1,13 +1,15 @@
-//! Reliable provisional responses and PRACK. (RFC 3262)
+//! Reliable provisional responses of ours, and their PRACK. (RFC 3262 §3)
 
 use std::time::Duration;
 
-use crate::sip::dialog::Dialog;
-use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::message::{Name, Request, Response};
 use crate::sip::transactions::{ServerTx, Transactions};
 use crate::time::Mono;
 
-use super::{Asked, Event, PATIENCE, Session, State, T1, describe, has_description};
+use super::body::{Body, describe};
+use super::incoming::Incoming;
+use super::messages::Refusal;
+use super::{Event, PATIENCE, Session, State, T1};
 
 /// A reliable provisional that no PRACK has acknowledged yet.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ impl Unproven {
 }
 
 impl Session {
-    /// Numbers the provisional and repeats it until its PRACK comes (§3).
+    /// Numbers the provisional and repeats it until its PRACK comes.
     pub(super) fn send_reliably(&mut self, now: Mono, transactions: &mut Transactions, mut response: Response) {
         let State::Incoming(incoming) = &mut self.state else { return };
         let rseq = incoming.next_rseq;
@@ -41,7 +43,7 @@ impl Session {
         let State::Incoming(incoming) = &mut self.state else { return };
         let Some(unproven) = &mut incoming.unproven else { return };
         if now >= unproven.give_up {
-            // §3: a provisional never acknowledged ends the INVITE with a 5xx.
+            // A provisional never acknowledged ends the INVITE with a 5xx.
             self.reject(now, transactions, 504, None);
             self.events.push_back(Event::HungUp);
         } else if now >= unproven.again {
@@ -51,39 +53,28 @@ impl Session {
         }
     }
 
-    /// PRACK from the caller: 200 where it names our provisional, 481 otherwise (§3).
+    /// PRACK from the caller: 481 unless it names our provisional. Whatever waited for it goes out then.
     pub(super) fn on_prack(&mut self, now: Mono, transactions: &mut Transactions, tx: ServerTx, prack: &Request) {
-        let named = rack(prack);
         let State::Incoming(incoming) = &mut self.state else {
-            let response = self.reply(prack, 481);
-            return transactions.respond(now, tx, response);
+            return self.refuse(now, transactions, tx, prack, 481);
         };
-        let invite_seq = incoming.invite.headers.cseq().map(|seq| seq.number).ok();
-        let matches = incoming.unproven.as_ref().is_some_and(|unproven| {
-            named.is_some_and(|(rseq, cseq)| rseq == unproven.rseq && Some(cseq) == invite_seq)
-        });
-        if !matches {
-            let response = self.reply(prack, 481);
-            return transactions.respond(now, tx, response);
-        }
-        incoming.unproven = None;
+        let Some(proven) = incoming.unproven.take_if(|unproven| names(prack, &incoming.invite, unproven.rseq)) else {
+            return self.refuse(now, transactions, tx, prack, 481);
+        };
         let progress = incoming.progress_wanted.take();
         let answer = std::mem::take(&mut incoming.answer_wanted);
-        let mut response = self.reply(prack, 200);
-        if has_description(&prack.headers, &prack.body) {
-            if self.media.is_pending() {
-                if self.media.take_answer(&prack.body).is_err() {
-                    self.media.withdraw();
+        let response = match self.take_description(prack, !proven.response.body.is_empty()) {
+            Ok(answer) => {
+                let mut response = self.reply(prack, 200);
+                if let Some(answer) = answer {
+                    describe(&mut response, answer);
                 }
-            } else {
-                match self.media.answer(&prack.body) {
-                    Ok(body) => describe(&mut response, body),
-                    Err(_) => response = self.reply(prack, 488),
-                }
+                response
             }
-            self.tell_agreed();
-        }
+            Err(refusal) => self.refusal(prack, refusal),
+        };
         transactions.respond(now, tx, response);
+        self.tell_agreed();
         if answer {
             self.answer(now, transactions);
         } else if let Some((status, media)) = progress {
@@ -91,29 +82,36 @@ impl Session {
         }
     }
 
-    /// Acknowledges the peer's reliable provisional in its early dialog (§4).
-    pub(super) fn send_prack(
-        &mut self,
-        now: Mono,
-        transactions: &mut Transactions,
-        early: &mut Dialog,
-        response: &Response,
-    ) {
-        let (Ok(cseq), Some(rseq)) = (response.headers.cseq(), rseq(response)) else { return };
-        let mut prack = early.request(Method::Prack, None);
-        prack.headers.push(Name::RAck, format!("{rseq} {} {}", cseq.number, cseq.method.as_str()));
-        self.sign(&mut prack, false);
-        let flow = self.hop_of(Some(early));
-        let tx = transactions.request(now, flow, &self.settings.sent_by, prack);
-        self.expect(tx, Asked::Prack);
+    /// The PRACK's description: the answer to the offer in our provisional, or a new offer, which gets its
+    /// answer. `described`: our provisional carried a description (RFC 3262 §5).
+    fn take_description(&mut self, prack: &Request, described: bool) -> Result<Option<Vec<u8>>, Refusal> {
+        let State::Incoming(incoming) = &mut self.state else { return Ok(None) };
+        let Incoming { offered, settled, .. } = &mut **incoming;
+        let body = Body::read(&prack.headers, &prack.body);
+        if described && !*offered {
+            // Without a usable answer our offer goes out again in the 200, and the ACK may bring one.
+            *settled = body.description().is_some_and(|answer| self.media.take_answer(answer).is_ok());
+            return Ok(None);
+        }
+        *settled |= described;
+        match body {
+            Body::Absent => Ok(None),
+            Body::Foreign => Err(Refusal::foreign_body()),
+            Body::Description(_) if !*settled => Err(Refusal::not_now()),
+            Body::Description(offer) => {
+                self.media.answer(offer).map(Some).map_err(|fault| Refusal::of_description(&fault))
+            }
+        }
     }
 }
 
-/// `RAck: rseq cseq method` → (rseq, cseq).
-fn rack(prack: &Request) -> Option<(u32, u32)> {
-    let text = prack.headers.text(&Name::RAck)?;
-    let mut words = text.split_ascii_whitespace();
-    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+/// Whether `RAck: rseq cseq method` is about this provisional of this INVITE.
+fn names(prack: &Request, invite: &Request, rseq: u32) -> bool {
+    let Some(rack) = prack.headers.text(&Name::RAck) else { return false };
+    let words: Vec<&str> = rack.split_ascii_whitespace().collect();
+    let [number, cseq, method] = words[..] else { return false };
+    number.parse() == Ok(rseq)
+        && invite.headers.cseq().is_ok_and(|known| cseq.parse() == Ok(known.number) && method == known.method.as_str())
 }
 
 /// The RSeq of a provisional that its sender wants acknowledged.

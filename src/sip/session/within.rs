@@ -1,12 +1,15 @@
 //! What the peer asks inside the dialog: BYE, re-INVITE, UPDATE, PRACK, INFO, OPTIONS. (RFC 3261 §12.2.2)
 
+use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request};
+use crate::sip::negotiation::Negotiation;
 use crate::sip::transactions::{ServerTx, Transactions};
 use crate::time::Mono;
 
-use super::incoming::refusal;
-use super::{ALLOW, Event, MIN_SE, Session, State, describe, has_description};
+use super::body::{ACCEPT, Body, describe};
+use super::messages::Refusal;
+use super::{ALLOW, EXTENSIONS, Event, Session, State};
 
 impl Session {
     /// A request whose tags are this dialog's. Every one is answered here.
@@ -18,25 +21,34 @@ impl Session {
         flow: Flow,
         request: &Request,
     ) {
-        let in_order = match (request.headers.cseq(), &mut self.dialog) {
-            (Ok(cseq), Some(dialog)) => dialog.accept(cseq.number),
-            (Ok(_), None) => true,
-            (Err(_), _) => false,
+        let Ok(cseq) = request.headers.cseq() else {
+            return self.refuse(now, transactions, tx, request, 400);
         };
-        if !in_order {
-            return self.refuse(now, transactions, tx, request, 500);
+        // §12.2.2: a number that goes back is out of order.
+        if self.talk(request).is_some_and(|(dialog, _)| !dialog.accept(cseq.number)) {
+            return self.refuse(now, transactions, tx, request, Refusal::not_now());
         }
-        if !self.settings.follow_contact {
+        // Through a NAT, and over a connection that was opened anew, the peer is where it speaks from.
+        if flow.listener == self.flow.listener && (flow.transport.is_reliable() || !self.settings.follow_contact) {
             self.flow = flow;
+        }
+        if self.is_ended() && request.method != Method::Bye {
+            return self.refuse(now, transactions, tx, request, 481);
         }
         match &request.method {
             Method::Bye => self.on_bye(now, transactions, tx, request),
             Method::Invite => self.on_reinvite(now, transactions, tx, request),
             Method::Update => self.on_update(now, transactions, tx, request),
             Method::Prack => self.on_prack(now, transactions, tx, request),
-            Method::Info | Method::Options => {
+            Method::Info => {
+                let response = self.reply(request, 200);
+                transactions.respond(now, tx, response);
+            }
+            Method::Options => {
                 let mut response = self.reply(request, 200);
                 response.headers.push(Name::Allow, ALLOW);
+                response.headers.push(Name::Accept, ACCEPT);
+                response.headers.push(Name::Supported, EXTENSIONS.join(", "));
                 transactions.respond(now, tx, response);
             }
             Method::Ack | Method::Cancel => {}
@@ -46,68 +58,80 @@ impl Session {
             | Method::Subscribe
             | Method::Message
             | Method::Publish
-            | Method::Other(_) => {
-                let mut response = self.reply(request, 405);
-                response.headers.push(Name::Allow, ALLOW);
-                transactions.respond(now, tx, response);
-            }
+            | Method::Other(_) => self.refuse(now, transactions, tx, request, Refusal::method()),
         }
+    }
+
+    /// Whether a request with this Call-ID and From tag belongs here: to the dialog, or to an early one
+    /// of the call that we are making.
+    pub fn knows(&self, call_id: &str, remote_tag: Option<&str>) -> bool {
+        match &self.dialog {
+            Some(dialog) => dialog.call_id == call_id && dialog.matches(remote_tag),
+            None => self.placed.as_ref().is_some_and(|placed| {
+                remote_tag.and_then(|tag| placed.early.get(tag)).is_some_and(|early| early.dialog.call_id == call_id)
+            }),
+        }
+    }
+
+    /// The dialog that a request is part of, and the offers and answers in it.
+    fn talk(&mut self, request: &Request) -> Option<(&mut Dialog, &mut Negotiation)> {
+        if let Some(dialog) = &mut self.dialog {
+            return Some((dialog, &mut self.media));
+        }
+        let from = request.headers.from().ok()?;
+        let early = self.placed.as_mut()?.early.get_mut(from.tag()?)?;
+        Some((&mut early.dialog, &mut early.media))
     }
 
     fn on_bye(&mut self, now: Mono, transactions: &mut Transactions, tx: ServerTx, bye: &Request) {
         let response = self.reply(bye, 200);
         transactions.respond(now, tx, response);
         match &self.state {
-            State::Incoming(_) => {
-                // §15.1.2: a BYE before the answer ends the INVITE as CANCEL would.
-                self.reject(now, transactions, 487, None);
-                self.events.push_back(Event::HungUp);
-            }
+            // §15.1.2: a BYE before the answer ends the INVITE as CANCEL would.
+            State::Incoming(_) => self.caller_left(now, transactions, 487),
             State::Confirmed => {
-                self.unacknowledged = None;
                 self.state = State::Ended;
+                self.unacknowledged = None;
                 self.events.push_back(Event::HungUp);
             }
-            State::Outgoing(_) | State::Ended => {}
+            // A phone that was called may not end so what it has not answered (§15); its INVITE tells its end.
+            State::Outgoing(_) => {}
+            State::Ended => self.unacknowledged = None,
         }
     }
 
     fn on_reinvite(&mut self, now: Mono, transactions: &mut Transactions, tx: ServerTx, invite: &Request) {
         match &self.state {
+            // §14.2: a second INVITE while the first has no final answer …
+            State::Incoming(_) => return self.refuse(now, transactions, tx, invite, Refusal::not_now()),
+            // … or while our own has none.
+            State::Outgoing(_) => return self.refuse(now, transactions, tx, invite, 491),
             State::Confirmed => {}
-            // §14.2: a second INVITE while the first has no final answer.
-            State::Incoming(_) | State::Outgoing(_) => return self.refuse(now, transactions, tx, invite, 500),
             State::Ended => return self.refuse(now, transactions, tx, invite, 481),
         }
         if self.media.is_pending() {
             return self.refuse(now, transactions, tx, invite, 491);
         }
-        if !self.admit_refresh(now, transactions, tx, invite) {
-            return;
-        }
-        let body = if has_description(&invite.headers, &invite.body) {
-            match self.media.answer(&invite.body) {
-                Ok(body) => body,
+        let Some(terms) = self.refresh.read(invite, self.settings.session_expires) else {
+            return self.refuse(now, transactions, tx, invite, Refusal::too_brief());
+        };
+        let body = match Body::read(&invite.headers, &invite.body) {
+            Body::Absent => self.media.offer(),
+            Body::Foreign => return self.refuse(now, transactions, tx, invite, Refusal::foreign_body()),
+            Body::Description(offer) => match self.media.answer(offer) {
+                Ok(answer) => answer,
                 Err(fault) => {
-                    let (status, header) = refusal(&fault);
-                    let mut response = self.reply(invite, status);
-                    if let Some((name, value)) = header {
-                        response.headers.push(name, value);
-                    }
-                    return transactions.respond(now, tx, response);
+                    return self.refuse(now, transactions, tx, invite, Refusal::of_description(&fault));
                 }
-            }
-        } else {
-            self.media.offer()
+            },
         };
         if let Some(dialog) = &mut self.dialog {
             dialog.refresh_target(invite.headers.contact());
         }
         let mut response = self.reply(invite, 200);
         describe(&mut response, body);
-        self.refresh.grant(now, &mut response);
-        transactions.respond(now, tx, response.clone());
-        self.expect_ack(now, tx, response);
+        self.refresh.grant(now, terms, &mut response);
+        self.send_answer(now, transactions, tx, response, false);
         if !self.media.is_pending() {
             self.tell_agreed();
         }
@@ -115,48 +139,40 @@ impl Session {
 
     /// RFC 3311 §5.2.
     fn on_update(&mut self, now: Mono, transactions: &mut Transactions, tx: ServerTx, update: &Request) {
-        if self.is_ended() {
+        let terms = self.refresh.read(update, self.settings.session_expires);
+        let terms = match (terms, self.is_confirmed()) {
+            (None, true) => return self.refuse(now, transactions, tx, update, Refusal::too_brief()),
+            (terms, confirmed) => terms.filter(|_| confirmed),
+        };
+        let unsettled = match &self.state {
+            State::Incoming(incoming) => incoming.offered && !incoming.settled,
+            State::Outgoing(_) | State::Confirmed | State::Ended => false,
+        };
+        let Some((dialog, media)) = self.talk(update) else {
             return self.refuse(now, transactions, tx, update, 481);
-        }
-        let offers = has_description(&update.headers, &update.body);
-        if offers && self.media.is_pending() {
-            return self.refuse(now, transactions, tx, update, 491);
-        }
-        if !self.admit_refresh(now, transactions, tx, update) {
-            return;
-        }
+        };
+        let answer = match Body::read(&update.headers, &update.body) {
+            Body::Absent => Ok(None),
+            Body::Foreign => Err(Refusal::foreign_body()),
+            Body::Description(_) if media.is_pending() => Err(Refusal::from(491)),
+            // The offer of the INVITE has had no answer yet that counts.
+            Body::Description(_) if unsettled => Err(Refusal::not_now()),
+            Body::Description(offer) => media.answer(offer).map(Some).map_err(|fault| Refusal::of_description(&fault)),
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(refusal) => return self.refuse(now, transactions, tx, update, refusal),
+        };
+        dialog.refresh_target(update.headers.contact());
         let mut response = self.reply(update, 200);
-        if offers {
-            match self.media.answer(&update.body) {
-                Ok(body) => describe(&mut response, body),
-                Err(fault) => return self.refuse(now, transactions, tx, update, refusal(&fault).0),
-            }
+        if let Some(answer) = answer {
+            describe(&mut response, answer);
         }
-        if let Some(dialog) = &mut self.dialog {
-            dialog.refresh_target(update.headers.contact());
+        // Before the answer no session timer runs.
+        if let Some(terms) = terms {
+            self.refresh.grant(now, terms, &mut response);
         }
-        self.refresh.grant(now, &mut response);
         transactions.respond(now, tx, response);
         self.tell_agreed();
-    }
-
-    /// Reads the session interval of a re-INVITE or UPDATE; answers 422 where it is too small.
-    fn admit_refresh(&mut self, now: Mono, transactions: &mut Transactions, tx: ServerTx, request: &Request) -> bool {
-        let ours = self.settings.session_expires;
-        if self.refresh.admit(request, ours) {
-            return true;
-        }
-        let mut response = self.reply(request, 422);
-        response.headers.push(Name::MinSe, MIN_SE.as_secs().to_string());
-        transactions.respond(now, tx, response);
-        false
-    }
-
-    fn refuse(&self, now: Mono, transactions: &mut Transactions, tx: ServerTx, request: &Request, status: u16) {
-        let mut response = self.reply(request, status);
-        if status == 500 {
-            response.headers.push(Name::RetryAfter, "3");
-        }
-        transactions.respond(now, tx, response);
     }
 }

@@ -46,12 +46,15 @@ pub(super) struct Book {
     pub seq: u64,
     pub numbering: Numbering,
     open: BTreeMap<String, OpenCall>,
+    /// Answered calls, with their answer, whose recording has not been told to be sealed.
+    #[serde(default)]
+    unsealed: BTreeMap<String, Wall>,
     /// Numbers of calls that were answered not long ago, for an `Answered` that comes twice.
     #[serde(skip)]
     numbers: BTreeMap<CallId, String>,
 }
 
-/// Calls whose number is remembered after their end.
+/// Calls whose number, or whose missing seal, is remembered after their end.
 const REMEMBERED: usize = 65_536;
 
 impl Book {
@@ -63,6 +66,7 @@ impl Book {
             seq: 0,
             numbering: Numbering::default(),
             open: BTreeMap::new(),
+            unsealed: BTreeMap::new(),
             numbers: BTreeMap::new(),
         }
     }
@@ -77,6 +81,10 @@ impl Book {
         self.open.values().cloned().collect()
     }
 
+    pub fn unsealed_calls(&self) -> Vec<(CallId, Wall)> {
+        self.unsealed.iter().filter_map(|(call, at)| Some((call.parse().ok()?, *at))).collect()
+    }
+
     pub fn fold(&mut self, record: &Record) {
         self.seq = self.seq.max(record.seq);
         if let Some(number) = record.number.as_ref().and_then(|text| text.parse::<Number>().ok()) {
@@ -86,6 +94,13 @@ impl Book {
             (Entry::Answered(opened), Some(number)) => {
                 self.remember(opened.call, number);
                 self.call(opened.call).answered = Some((number.clone(), (**opened).clone()));
+                self.unsealed.insert(opened.call.to_string(), opened.t_answer);
+                if self.unsealed.len() > REMEMBERED {
+                    self.unsealed.pop_first();
+                }
+            }
+            (Entry::Sealed(sealed), _) => {
+                self.unsealed.remove(&sealed.call.to_string());
             }
             (Entry::Closed(ended), number) => {
                 if let Some(number) = number {
@@ -112,8 +127,7 @@ impl Book {
             }
             (Entry::Answered(_), None)
             | (
-                Entry::Sealed(_)
-                | Entry::Invalid(_)
+                Entry::Invalid(_)
                 | Entry::RecordingFailed(_)
                 | Entry::Seat(_)
                 | Entry::Alarm(_)

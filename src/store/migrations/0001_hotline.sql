@@ -77,6 +77,7 @@ CREATE INDEX missed_caller ON missed_call (caller, t_arrive);
 CREATE TABLE callback_task (
     task TEXT PRIMARY KEY,
     caller TEXT NOT NULL,
+    code TEXT NOT NULL,
     first_missed INTEGER NOT NULL,
     last_missed INTEGER NOT NULL,
     misses INTEGER NOT NULL,

@@ -123,7 +123,8 @@ pub(super) fn task(row: &SqliteRow) -> Option<CallbackTask> {
         closed,
     };
     let task = row.try_get::<&str, _>("task").ok()?.parse().ok()?;
-    Some(CallbackTask { task, caller: Private::new(row.try_get("caller").ok()?), state })
+    let (caller, code) = (Private::new(row.try_get("caller").ok()?), row.try_get("code").ok()?);
+    Some(CallbackTask { task, caller, code, state })
 }
 
 pub(super) async fn accesses(readers: &SqlitePool, of: CallId) -> Result<Vec<Access>, StoreError> {

@@ -245,9 +245,14 @@ async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), 
         .fetch_one(&mut *change)
         .await?;
     let open = open_task(change, caller).await?;
-    let task = open.as_ref().map_or(call.call, |open| open.task);
+    let (task, code) = match &open {
+        Some(open) => (open.task, open.code.clone()),
+        None => (call.call, call.original_code.clone().unwrap_or_default()),
+    };
     match callback::missed(open.map(|open| open.state), last_answered.map(Wall), call.t_end) {
-        Some(state) => save_task(change, &CallbackTask { task, caller: Private::new(caller.clone()), state }).await,
+        Some(state) => {
+            save_task(change, &CallbackTask { task, caller: Private::new(caller.clone()), code, state }).await
+        }
         None => Ok(()),
     }
 }
@@ -278,14 +283,15 @@ async fn save_task(change: &mut SqliteConnection, task: &CallbackTask) -> Result
     let state = &task.state;
     sqlx::query(
         "INSERT INTO callback_task \
-         (task, caller, first_missed, last_missed, misses, attempts, last_attempt, closed, why) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task) DO UPDATE SET \
+         (task, caller, code, first_missed, last_missed, misses, attempts, last_attempt, closed, why) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task) DO UPDATE SET \
          first_missed = excluded.first_missed, last_missed = excluded.last_missed, misses = excluded.misses, \
          attempts = excluded.attempts, last_attempt = excluded.last_attempt, closed = excluded.closed, \
          why = excluded.why",
     )
     .bind(task.task.to_string())
     .bind(task.caller.reveal())
+    .bind(&task.code)
     .bind(state.first_missed.0)
     .bind(state.last_missed.0)
     .bind(state.misses)

@@ -1,0 +1,185 @@
+//! Calling back whoever got no seat (漏接电话回拨), R18: first the seat is rung, then the citizen. The
+//! citizen who answers is in a call like any other, with a ticket of the kind `missed_out`.
+
+use std::time::Duration;
+
+use super::leg::{LegEvent, Role};
+use super::live::{Call, Meter, Offer, Stage};
+use super::settings::local;
+use super::switchboard::Switchboard;
+use super::timers::Timer;
+use super::waiting::Ear;
+use super::{CallBack, CallId, Caller, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target};
+use crate::rules::numbers::{Dialled, Route, TrunkNumbers};
+use crate::time::Now;
+
+/// How long the citizen's phone rings (T_third, rules.md §6.2).
+const CITIZEN_RINGS: Duration = Duration::from_secs(30);
+
+/// A call back whose citizen has not answered yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    wish: CallBack,
+    route: Route,
+    began: Now,
+    seat_leg: LegId,
+    /// Dialled once the seat has answered.
+    citizen: Option<LegId>,
+}
+
+impl Switchboard {
+    /// Rings the seat for this callback; at once, or when its phone has hung up from the feature code.
+    /// A seat that is in a call, or not signed in, is left alone.
+    pub(super) fn call_back(&mut self, now: Now, wish: CallBack) {
+        let Some(seat) = self.desk.get(&wish.seat) else { return };
+        let at_rest = matches!(seat.state, SeatState::Idle | SeatState::WrapUp | SeatState::Busy | SeatState::Break);
+        if !at_rest || seat.call.is_some() || self.draining {
+            return;
+        }
+        if seat.feature_legs > 0 {
+            self.callbacks_held.insert(wish.seat.clone(), wish);
+            return;
+        }
+        let dialled = Dialled { request_uri: format!("sip:{}@hotline", wish.code), ..Dialled::default() };
+        let Ok(route) = self.plan.route(&dialled, &TrunkNumbers::default(), local(now.wall).date()) else { return };
+        let (id, leg) = (self.new_call_id(now), self.new_dialled_leg());
+        self.note(id, format!("seat {} calls a missed caller back", wish.seat.0));
+        self.legs.insert(leg, Role::CallbackSeat(id));
+        self.timers.clear(Timer::WrapUp(wish.seat.clone()));
+        self.timers.set(Timer::CallBack(id), now.mono + self.settings.ring_time);
+        self.out.push(Output::Dial {
+            call: id,
+            leg,
+            target: Target::Seat(wish.seat.clone()),
+            caller: Caller { number: Some(wish.number.clone()), ..Caller::default() },
+            label: format!("回拨 {}", route.label),
+        });
+        self.desk.update(&wish.seat, |seat| seat.call = Some(id));
+        self.desk.turn(now, &wish.seat, SeatState::Reserved, None, &mut self.out);
+        self.callbacks.insert(id, Pending { wish, route, began: now, seat_leg: leg, citizen: None });
+    }
+
+    /// The seat's phone has hung up from the feature code: a callback may have waited for that.
+    pub(super) fn call_back_held(&mut self, now: Now, seat: &SeatNo) {
+        if let Some(wish) = self.callbacks_held.remove(seat) {
+            self.call_back(now, wish);
+        }
+    }
+
+    pub(super) fn callback_seat_event(&mut self, now: Now, id: CallId, event: LegEvent) {
+        let Some(pending) = self.callbacks.get(&id) else { return };
+        let told = pending.seat_leg;
+        match event {
+            LegEvent::Ringing => {
+                self.desk.turn(now, &pending.wish.seat.clone(), SeatState::Ringing, None, &mut self.out);
+            }
+            LegEvent::Answered if pending.citizen.is_none() => {
+                let number = pending.wish.number.clone();
+                let (seat_leg, label) = (pending.seat_leg, pending.route.label.clone());
+                let citizen = self.new_dialled_leg();
+                if let Some(pending) = self.callbacks.get_mut(&id) {
+                    pending.citizen = Some(citizen);
+                }
+                self.legs.insert(citizen, Role::CallbackCitizen(id));
+                self.timers.set(Timer::CallBack(id), now.mono + CITIZEN_RINGS);
+                let token = self.new_token();
+                self.out.push(Output::Play { leg: seat_leg, prompts: vec![Prompt::Music], repeat: true, token });
+                self.out.push(Output::Dial {
+                    call: id,
+                    leg: citizen,
+                    target: Target::Number(number),
+                    caller: Caller::default(),
+                    label,
+                });
+            }
+            LegEvent::Failed(_) | LegEvent::HungUp => self.callback_over(now, id, Some(told)),
+            LegEvent::Lost(_) => self.callback_over(now, id, None),
+            LegEvent::Answered | LegEvent::Held | LegEvent::Resumed => {}
+        }
+    }
+
+    pub(super) fn callback_citizen_event(&mut self, now: Now, id: CallId, event: LegEvent) {
+        let citizen = self.callbacks.get(&id).and_then(|pending| pending.citizen);
+        match event {
+            LegEvent::Answered => self.callback_answered(now, id),
+            LegEvent::Failed(_) | LegEvent::HungUp => {
+                self.called_back(now, id, false);
+                self.callback_over(now, id, citizen);
+            }
+            LegEvent::Lost(_) => self.callback_over(now, id, None),
+            LegEvent::Ringing | LegEvent::Held | LegEvent::Resumed => {}
+        }
+    }
+
+    /// The seat, or the citizen, did not pick up in time.
+    pub(super) fn callback_rang_out(&mut self, now: Now, id: CallId) {
+        if self.callbacks.get(&id).is_some_and(|pending| pending.citizen.is_some()) {
+            self.called_back(now, id, false);
+        }
+        self.callback_over(now, id, None);
+    }
+
+    /// From here on it is a call like any other: the citizen answered, so recorder and ticket are
+    /// opened before the two hear each other.
+    fn callback_answered(&mut self, now: Now, id: CallId) {
+        self.called_back(now, id, true);
+        let Some(pending) = self.callbacks.remove(&id) else { return };
+        let Some(citizen) = pending.citizen else { return };
+        self.timers.clear(Timer::CallBack(id));
+        self.timers.set(Timer::LongCall(id), now.mono + self.settings.long_call);
+        self.out.push(Output::StopPlay { leg: pending.seat_leg });
+        self.legs.insert(citizen, Role::Citizen(id));
+        self.legs.insert(pending.seat_leg, Role::Seat(id));
+        let offer = Offer { seat: pending.wish.seat, leg: pending.seat_leg, dialled: pending.began.mono, rang: None };
+        let call = Call {
+            id,
+            centre: self.settings.centre_of(&pending.route.skill).to_owned(),
+            priority: self.settings.priority_of(&pending.route.skill),
+            invited: Invited {
+                leg: citizen,
+                trunk: String::new(),
+                sip_call_id: String::new(),
+                dialled: Dialled { request_uri: pending.wish.code, ..Dialled::default() },
+                caller: Caller { number: Some(pending.wish.number), ..Caller::default() },
+                queue_answer: QueueAnswer::Connect,
+                early_media: true,
+                ring_with_180: false,
+            },
+            route: pending.route,
+            arrived: pending.began,
+            called_back: true,
+            connected: true,
+            audible: true,
+            citizen_holds: false,
+            stage: Stage::Offered(offer),
+            returned: false,
+            unanswered: 0,
+            ear: Ear::default(),
+            answer: None,
+            meter: Meter::default(),
+            participants: Vec::new(),
+            bad: None,
+        };
+        self.calls.insert(id, call);
+        self.seat_answers(now, id);
+    }
+
+    fn called_back(&mut self, now: Now, id: CallId, reached: bool) {
+        if let Some(pending) = self.callbacks.get(&id) {
+            self.out.push(Output::CalledBack { task: pending.wish.task, at: now.wall, reached });
+        }
+    }
+
+    /// Releases what is left of it, but for the leg whose end was told to us.
+    pub(super) fn callback_over(&mut self, now: Now, id: CallId, told: Option<LegId>) {
+        let Some(pending) = self.callbacks.remove(&id) else { return };
+        self.timers.clear(Timer::CallBack(id));
+        for leg in [Some(pending.seat_leg), pending.citizen].into_iter().flatten() {
+            self.legs.remove(&leg);
+            if told != Some(leg) {
+                self.out.push(Output::HangUp { leg });
+            }
+        }
+        self.free_seat(now, &pending.wish.seat, SeatState::Idle, None);
+    }
+}

@@ -1,0 +1,137 @@
+//! `hotline recordings`: a list, the side-car of one, or its audio as a file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::client::{Client, ClientError, Server, finish, segment};
+use super::table::{card, cell, duration, list, time};
+
+/// Shows recordings. With a call: that one; with --out its audio is written to a file, which needs a purpose.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Id of one call
+    #[arg(value_name = "CALL")]
+    pub call: Option<String>,
+    /// Write the audio into this new file
+    #[arg(long, value_name = "FILE", requires = "call", requires = "purpose")]
+    pub out: Option<PathBuf>,
+    /// What the audio is for; written down with your name
+    #[arg(long, requires = "out")]
+    pub purpose: Option<String>,
+    /// Which part, of a recording that outgrew one file
+    #[arg(long, requires = "out", default_value_t = 1)]
+    pub part: usize,
+    /// Those begun on this day, such as 2026-11-24
+    #[arg(long, conflicts_with = "call")]
+    pub day: Option<String>,
+    /// That of this ticket
+    #[arg(long, value_name = "NUMBER", conflicts_with = "call")]
+    pub ticket: Option<String>,
+    /// So many at most
+    #[arg(long, conflicts_with = "call")]
+    pub limit: Option<u32>,
+    /// The page after one that ended with this cursor
+    #[arg(long, conflicts_with = "call")]
+    pub cursor: Option<String>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+pub fn run(args: &Args) -> ExitCode {
+    finish(args.server.json, answer(args), as_text)
+}
+
+pub fn answer(args: &Args) -> Result<Value, ClientError> {
+    let client = Client::open(&args.server)?;
+    let Some(call) = &args.call else {
+        let limit = args.limit.map(|limit| limit.to_string());
+        return client.get(
+            "/api/recordings",
+            &[
+                ("day", args.day.as_deref()),
+                ("ticket", args.ticket.as_deref()),
+                ("limit", limit.as_deref()),
+                ("cursor", args.cursor.as_deref()),
+            ],
+        );
+    };
+    let path = format!("/api/recordings/{}", segment(call));
+    let side_car = client.get(&path, &[])?;
+    match &args.out {
+        None => Ok(side_car),
+        Some(out) => fetch(&client, args, &format!("{path}/audio"), out, &side_car),
+    }
+}
+
+/// Into a file that did not exist and that its owner alone may read; compared with the seal (R68).
+fn fetch(client: &Client, args: &Args, path: &str, out: &Path, side_car: &Value) -> Result<Value, ClientError> {
+    let part = args.part.to_string();
+    let mut answer = client.open_page(path, &[("purpose", args.purpose.as_deref()), ("part", Some(&part))])?;
+    let failed = |source| ClientError::File { path: out.to_path_buf(), source };
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(failed)?;
+    let copied = copy(answer.body_mut().as_reader(), file);
+    let (bytes, sha256) = copied.inspect_err(|_| drop(fs::remove_file(out))).map_err(failed)?;
+    let sealed = side_car.pointer(&format!("/seal/parts/{}/sha256", args.part.saturating_sub(1)));
+    if sealed.and_then(Value::as_str) != Some(&sha256) {
+        return Err(ClientError::Wrong(format!("{} is not what was sealed", out.display())));
+    }
+    Ok(json!({ "file": out, "bytes": bytes, "sha256": sha256 }))
+}
+
+fn copy(mut from: impl Read, mut to: File) -> io::Result<(u64, String)> {
+    let (mut sum, mut bytes, mut piece) = (Sha256::new(), 0, vec![0; 64 << 10]);
+    loop {
+        let read = from.read(&mut piece)?;
+        let Some(read) = piece.get(..read).filter(|read| !read.is_empty()) else { break };
+        to.write_all(read)?;
+        sum.update(read);
+        bytes += read.len() as u64;
+    }
+    let digest = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((bytes, digest))
+}
+
+pub fn as_text(answer: &Value) -> String {
+    if answer.get("file").is_some() {
+        return format!("wrote {}, {} bytes, as it was sealed", cell(answer, "/file"), cell(answer, "/bytes"));
+    }
+    if answer.get("rows").is_none() {
+        return one(answer);
+    }
+    let head = ["CALL", "STARTED", "LENGTH", "BYTES", "VERDICT", "GAPS", "KEEP UNTIL", "FILE"];
+    list(answer, "no recordings", &head, |recording| {
+        vec![
+            cell(recording, "/call"),
+            time(recording, "/started"),
+            duration(recording, "/duration_ms"),
+            cell(recording, "/bytes"),
+            cell(recording, "/verdict"),
+            cell(recording, "/gaps"),
+            cell(recording, "/keep_until"),
+            cell(recording, "/path"),
+        ]
+    })
+}
+
+fn one(side_car: &Value) -> String {
+    card(&[
+        ("call", cell(side_car, "/call")),
+        ("started", time(side_car, "/started")),
+        ("length", duration(side_car, "/seal/duration_ms")),
+        ("hotline", cell(side_car, "/meta/hotline")),
+        ("seat", cell(side_car, "/meta/seat")),
+        ("trunk", cell(side_car, "/meta/trunk")),
+        ("format", cell(side_car, "/format")),
+        ("verdict", cell(side_car, "/seal/verdict")),
+        ("gaps", cell(side_car, "/gap_count")),
+        ("bytes", cell(side_car, "/seal/bytes")),
+        ("SHA-256", cell(side_car, "/seal/sha256")),
+        ("keep until", cell(side_car, "/seal/keep_until")),
+    ])
+}

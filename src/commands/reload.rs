@@ -1,0 +1,22 @@
+//! `hotline reload`: the running server reads its configuration again.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::client::{Client, ClientError, Server, finish};
+
+/// Makes the running server read its configuration again; a bad file changes nothing.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub server: Server,
+}
+
+pub fn run(args: &Args) -> ExitCode {
+    finish(args.server.json, answer(args), |_| "the configuration was read again".to_owned())
+}
+
+pub fn answer(args: &Args) -> Result<Value, ClientError> {
+    Client::open(&args.server)?.post("/api/reload", &json!({}))
+}

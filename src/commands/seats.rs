@@ -1,0 +1,90 @@
+//! `hotline seats`: the seats and their states. `hotline seats 1001 busy` changes one.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::client::{Client, ClientError, Server, finish, segment};
+use super::table::{cell, list, since};
+use crate::net::clock::Clock;
+use crate::time::Wall;
+
+/// Shows the seats, or changes the state of one.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The seat's number
+    #[arg(value_name = "SEAT", requires = "ask")]
+    pub seat: Option<String>,
+    /// What it shall do
+    #[arg(value_enum)]
+    pub ask: Option<Ask>,
+    /// Why; needed for bad-call
+    #[arg(long, requires = "ask")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Ask {
+    SignIn,
+    SignOut,
+    Busy,
+    Break,
+    /// Free, after wrap-up too
+    Free,
+    /// Call the longest waiting missed caller back
+    CallBack,
+    /// The present or last call is silent, harassing …
+    BadCall,
+}
+
+impl Ask {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::Busy => "busy",
+            Self::Break => "break",
+            Self::Free => "free",
+            Self::CallBack => "call_back",
+            Self::BadCall => "bad_call",
+        }
+    }
+}
+
+pub fn run(args: &Args) -> ExitCode {
+    finish(args.server.json, answer(args), |seats| as_text(seats, Clock::start().wall()))
+}
+
+/// A list of seats, or the one that was asked, as it is now.
+pub fn answer(args: &Args) -> Result<Value, ClientError> {
+    let client = Client::open(&args.server)?;
+    match (&args.seat, args.ask) {
+        (Some(seat), Some(ask)) => {
+            let wish = json!({ "ask": ask.word(), "reason": args.reason });
+            client.post(&format!("/api/seats/{}/ask", segment(seat)), &wish)
+        }
+        (None, _) | (_, None) => client.get("/api/seats", &[]),
+    }
+}
+
+pub fn as_text(seats: &Value, now: Wall) -> String {
+    let one = json!({ "rows": [seats] });
+    let seats = if seats.get("rows").is_some() { seats } else { &one };
+    let head = ["SEAT", "NAME", "KIND", "STATE", "FOR", "REASON", "PHONE", "CENTRE", "SKILLS"];
+    list(seats, "no seats", &head, |seat| {
+        let reachable = seat.pointer("/reachable").and_then(Value::as_bool) == Some(true);
+        vec![
+            cell(seat, "/seat"),
+            cell(seat, "/name"),
+            cell(seat, "/kind"),
+            cell(seat, "/state"),
+            since(seat, "/since", now),
+            cell(seat, "/reason"),
+            if reachable { "there" } else { "gone" }.to_owned(),
+            cell(seat, "/centre"),
+            cell(seat, "/skills"),
+        ]
+    })
+}

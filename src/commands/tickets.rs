@@ -1,0 +1,121 @@
+//! `hotline tickets`: a list, one of them, or a change to it.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::client::{Client, ClientError, Server, finish, segment};
+use super::table::{card, cell, duration, list, time};
+
+/// Shows tickets. With a number: that one, with the citizen's number; with --type, --place or --text it is changed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Number of one ticket
+    #[arg(value_name = "NUMBER")]
+    pub number: Option<String>,
+    /// Those answered on this day, such as 2026-11-24
+    #[arg(long, conflicts_with = "number")]
+    pub day: Option<String>,
+    /// Those of this caller
+    #[arg(long, value_name = "NUMBER", conflicts_with = "number")]
+    pub caller: Option<String>,
+    /// That of this call
+    #[arg(long, conflicts_with = "number")]
+    pub call: Option<String>,
+    /// Those of this seat
+    #[arg(long, conflicts_with = "number")]
+    pub seat: Option<String>,
+    /// So many at most
+    #[arg(long, conflicts_with = "number")]
+    pub limit: Option<u32>,
+    /// The page after one that ended with this cursor
+    #[arg(long, conflicts_with = "number")]
+    pub cursor: Option<String>,
+    /// New type: consult, help, complaint, report, opinion, suggestion, praise, other
+    #[arg(long = "type", requires = "number")]
+    pub kind: Option<String>,
+    /// New place
+    #[arg(long, requires = "number")]
+    pub place: Option<String>,
+    /// New text
+    #[arg(long, requires = "number")]
+    pub text: Option<String>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+pub fn run(args: &Args) -> ExitCode {
+    finish(args.server.json, answer(args), as_text)
+}
+
+/// One ticket where a number was given, else a list.
+pub fn answer(args: &Args) -> Result<Value, ClientError> {
+    let client = Client::open(&args.server)?;
+    let Some(number) = &args.number else {
+        let limit = args.limit.map(|limit| limit.to_string());
+        return client.get(
+            "/api/tickets",
+            &[
+                ("day", args.day.as_deref()),
+                ("caller", args.caller.as_deref()),
+                ("call", args.call.as_deref()),
+                ("seat", args.seat.as_deref()),
+                ("limit", limit.as_deref()),
+                ("cursor", args.cursor.as_deref()),
+            ],
+        );
+    };
+    let path = format!("/api/tickets/{}", segment(number));
+    let ticket = client.get(&path, &[])?;
+    if args.kind.is_none() && args.place.is_none() && args.text.is_none() {
+        return Ok(ticket);
+    }
+    let version = ticket.get("version");
+    client.patch(&path, &json!({ "version": version, "type": args.kind, "place": args.place, "text": args.text }))
+}
+
+pub fn as_text(answer: &Value) -> String {
+    if answer.get("rows").is_none() {
+        return one(answer);
+    }
+    let head = ["TICKET", "ANSWERED", "CODE", "CALLER", "SEAT", "WAIT", "TALK", "STATE", "TYPE", "RECORDING", "CALL"];
+    list(answer, "no tickets", &head, |ticket| {
+        vec![
+            cell(ticket, "/number"),
+            time(ticket, "/t_answer"),
+            cell(ticket, "/original_code"),
+            cell(ticket, "/caller"),
+            cell(ticket, "/seat"),
+            duration(ticket, "/wait_ms"),
+            duration(ticket, "/talk_ms"),
+            cell(ticket, "/state"),
+            cell(ticket, "/type"),
+            cell(ticket, "/recording"),
+            cell(ticket, "/call"),
+        ]
+    })
+}
+
+fn one(ticket: &Value) -> String {
+    card(&[
+        ("ticket", cell(ticket, "/number")),
+        ("call", cell(ticket, "/call")),
+        ("state", cell(ticket, "/state")),
+        ("version", cell(ticket, "/version")),
+        ("type", cell(ticket, "/type")),
+        ("place", cell(ticket, "/place")),
+        ("text", cell(ticket, "/text")),
+        ("caller", cell(ticket, "/opened/caller/number")),
+        (
+            "dialled",
+            format!("{} for {}", cell(ticket, "/opened/original_code"), cell(ticket, "/opened/hotline_primary")),
+        ),
+        ("seat", format!("{} {}", cell(ticket, "/opened/seat"), cell(ticket, "/opened/seat_name"))),
+        ("arrived", time(ticket, "/opened/t_arrive")),
+        ("answered", format!("{} after {}", time(ticket, "/opened/t_answer"), duration(ticket, "/opened/wait_ms"))),
+        ("ended", time(ticket, "/ended/t_end")),
+        ("talk", duration(ticket, "/ended/talk_ms")),
+        ("because", cell(ticket, "/ended/end_reason")),
+        ("recording", cell(ticket, "/recording")),
+    ])
+}

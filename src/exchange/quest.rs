@@ -1,0 +1,182 @@
+//! Calling a telephone number through a trunk: host after host and trunk after trunk, until one
+//! carries the call or the called party says no. (RFC 3263 §4.3)
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::call::{self, CallId, Failure, LegId};
+use crate::privacy::Private;
+use crate::rules::dialling::written_for;
+use crate::sip::digest::Answerer;
+use crate::sip::flow::{Flow, Transport};
+use crate::sip::message::{Method, Name, NameAddr, Response, Uri};
+use crate::sip::session::{Place, Session};
+use crate::time::{Mono, Now};
+
+use super::legs::{Leg, LegKey};
+use super::settings::Trunk;
+use super::{Exchange, Output};
+
+/// A number that is being called, and where it has not been tried yet.
+#[derive(Debug)]
+pub(super) struct Quest {
+    number: Private<String>,
+    /// Trunk, by its index, and host.
+    untried: VecDeque<(usize, SocketAddr)>,
+    /// A host that has not said a word by then is left for the next one.
+    pub(super) until: Option<Mono>,
+    credentials: Answerer,
+}
+
+impl Exchange {
+    /// Calls the number through the first trunk that is up and has a channel that ordinary calls may take.
+    pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, number: Private<String>) {
+        let untried = self.ways_out();
+        let first = untried.front().and_then(|(trunk, _)| self.settings.trunks.get(*trunk)).map(|trunk| trunk.listener);
+        let Some(listener) = first else {
+            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+        };
+        let Some(port) = self.take_port_of_feature(listener) else {
+            self.counters.no_port += 1;
+            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+        };
+        // One leg has one socket: trunks that could not reach it are left alone.
+        let shares = |(trunk, _): &(usize, SocketAddr)| {
+            let trunk = self.settings.trunks.get(*trunk);
+            trunk.is_some_and(|trunk| self.settings.shares_media(listener, trunk.listener))
+        };
+        let untried = untried.into_iter().filter(shares).collect();
+        let quest = Quest { number, untried, until: None, credentials: Answerer::default() };
+        self.legs.insert(leg, Leg::calling_out(call, listener, port.number, quest));
+        self.taken.insert(leg, port);
+        self.open_media(leg);
+        self.try_next_host(now, leg);
+    }
+
+    /// Every host of every trunk that could carry a call now, in the order of the configuration.
+    fn ways_out(&self) -> VecDeque<(usize, SocketAddr)> {
+        let has_channel = |index: usize, trunk: &Trunk| {
+            let busy = self.busy.get(index).copied().unwrap_or(0);
+            u32::try_from(busy).is_ok_and(|busy| busy < trunk.channels.saturating_sub(trunk.reserved_channels))
+        };
+        let up = self.lines.trunk_states(&self.settings);
+        let trunks = self.settings.trunks.iter().enumerate().zip(up);
+        trunks
+            .filter(|((index, trunk), (_, up))| *up && has_channel(*index, trunk))
+            .flat_map(|((index, trunk), _)| {
+                let name: Arc<str> = Arc::from(trunk.name.as_str());
+                let alive = move |address: &&SocketAddr| !self.lines.is_down(&name, **address);
+                trunk.addresses.iter().filter(alive).map(move |address| (index, *address))
+            })
+            .collect()
+    }
+
+    /// False: there is none left.
+    fn try_next_host(&mut self, now: Now, id: LegId) -> bool {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.is_over()) else { return false };
+        let Some(quest) = &mut leg.quest else { return false };
+        let Some((index, remote)) = quest.untried.pop_front() else { return false };
+        let Some(trunk) = self.settings.trunks.get(index).cloned() else { return false };
+        quest.until = Some(now.mono + trunk.failover_after);
+        quest.credentials = Answerer::default();
+        let (call, port, number) = (leg.call, leg.port, quest.number.clone());
+        self.carry_by(id, index);
+        let settings = self.leg_settings(trunk.listener, port, Some(&trunk));
+        let Some(listener) = self.settings.listener(trunk.listener) else { return false };
+        let flow = Flow { listener: listener.id, transport: listener.transport, remote };
+        let own = Uri::sip(Some(&trunk.shown), listener.sip_address);
+        let tag = self.tokens.next();
+        let target = request_uri(&trunk, number.reveal(), &self.settings.area, flow);
+        let place = Place {
+            call_id: format!("{}@hotline", self.tokens.next()),
+            local_tag: tag.clone(),
+            from: NameAddr::new(own.clone()).to_bytes(),
+            to: format!("<{target}>").into_bytes(),
+            target,
+            extra: if trunk.asserted_identity {
+                vec![(Name::PAssertedIdentity, NameAddr::new(own).to_bytes())]
+            } else {
+                Vec::new()
+            },
+        };
+        self.outputs.push_back(Output::Placed { call, leg: id, sip_call_id: place.call_id.clone() });
+        let (session, _) = Session::outgoing(now.mono, &mut self.transactions, flow, place, settings);
+        let Some(leg) = self.legs.get_mut(&id) else { return false };
+        let key = LegKey { leg: id, branch: leg.branches.len() };
+        leg.branches.push(session);
+        self.by_tag.insert(tag, key);
+        self.note_stream(id, flow);
+        self.settle(now, key);
+        true
+    }
+
+    /// The leg is on this trunk now, and takes one of its channels.
+    fn carry_by(&mut self, id: LegId, trunk: usize) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let before = leg.trunk.replace(trunk);
+        if let Some(busy) = before.and_then(|before| self.busy.get_mut(before)) {
+            *busy = busy.saturating_sub(1);
+        }
+        if let Some(busy) = self.busy.get_mut(trunk) {
+            *busy += 1;
+        }
+    }
+
+    /// A host refused the call, or never answered. True: another one is being tried.
+    pub(super) fn failed_over(&mut self, now: Now, key: LegKey, status: u16) -> bool {
+        let Some(leg) = self.legs.get(&key.leg).filter(|leg| leg.chosen.is_none()) else { return false };
+        // Only the last branch speaks for the leg; an older one was given up already.
+        if leg.quest.is_none() || key.branch + 1 != leg.branches.len() {
+            return leg.quest.is_some();
+        }
+        let next_may_do_better = status == 408 || (500..600).contains(&status);
+        next_may_do_better && self.try_next_host(now, key.leg)
+    }
+
+    /// Nothing came from the host within its time: a silent one is left for the next.
+    pub(super) fn on_quest_time(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(branch) = leg.branches.len().checked_sub(1) else { return };
+        let Some(quest) = leg.quest.as_mut().filter(|quest| quest.until.is_some_and(|until| until <= now.mono)) else {
+            return;
+        };
+        quest.until = None;
+        let heard =
+            leg.branches.get(branch).and_then(Session::invite_tx).is_none_or(|tx| self.transactions.was_heard(tx));
+        if !heard && leg.chosen.is_none() && self.try_next_host(now, id) {
+            self.with_session(now, LegKey { leg: id, branch }, |session, transactions| {
+                session.hang_up(now.mono, transactions);
+            });
+        }
+    }
+
+    /// The carrier wants to know who calls. False: we have no password for it, or it was refused.
+    pub(super) fn answer_challenge(&mut self, now: Now, key: LegKey, response: &Response) -> bool {
+        let cnonce = self.tokens.next();
+        let Some(leg) = self.legs.get_mut(&key.leg) else { return false };
+        let trunk = leg.trunk.and_then(|trunk| self.settings.trunks.get(trunk));
+        let Some((user, password)) = trunk.and_then(|trunk| trunk.credentials.clone()) else { return false };
+        let (Some(quest), Some(session)) = (&mut leg.quest, leg.branches.get_mut(key.branch)) else { return false };
+        let Some(uri) = session.target().map(str::to_owned) else { return false };
+        let Some(credentials) = quest.credentials.authorize(response, &Method::Invite, &uri, &user, &password, &cnonce)
+        else {
+            return false;
+        };
+        let sent = session.authorize(now.mono, &mut self.transactions, credentials).is_some();
+        self.settle(now, key);
+        sent
+    }
+}
+
+/// `sip:` number in the trunk's form `@host`, with what this carrier wants behind it.
+fn request_uri(trunk: &Trunk, number: &str, area: &str, flow: Flow) -> String {
+    let written = written_for(number, trunk.number_form, area);
+    let prefix = trunk.add_prefix.as_deref().unwrap_or_default();
+    let transport = match flow.transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+    };
+    let phone = if trunk.user_phone { ";user=phone" } else { "" };
+    format!("sip:{prefix}{written}@{}{transport}{phone}", flow.remote)
+}

@@ -1,0 +1,86 @@
+//! What a request asks, read with errors in our shape; and the shape of a list.
+
+use std::str::FromStr;
+
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use jiff::civil::Date;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+use crate::call::{CallId, Caller};
+use crate::store::query::{Cursor, Page, PageAsk, Span};
+
+/// The query string.
+pub struct Asked<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(refused) => Err(ApiError::bad(refused.body_text())),
+        }
+    }
+}
+
+/// A JSON body.
+pub struct Sent<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(sent)) => Ok(Self(sent)),
+            Err(refused) => Err(ApiError::new(refused.status(), "bad_request", refused.body_text())),
+        }
+    }
+}
+
+/// `rows`, and the `cursor` of the next page where there is one.
+#[derive(Debug, Serialize)]
+pub struct List<T> {
+    pub rows: Vec<T>,
+    pub next: Option<String>,
+}
+
+impl<T> List<T> {
+    pub fn whole(rows: Vec<T>) -> Json<Self> {
+        Json(Self { rows, next: None })
+    }
+
+    pub fn page<U>(page: Page<U>, row: impl Fn(U) -> T) -> Json<Self> {
+        let next = page.next.map(|cursor| cursor.to_string());
+        Json(Self { rows: page.rows.into_iter().map(row).collect(), next })
+    }
+}
+
+/// `2026-11-24`, a civil day in China; None: all days.
+pub fn span(day: Option<&str>) -> Result<Span, ApiError> {
+    match day {
+        None => Ok(Span::ALL),
+        Some(text) => Ok(Span::day(parse::<Date>("day", text, "a day such as 2026-11-24")?)),
+    }
+}
+
+pub fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<PageAsk, ApiError> {
+    let after = cursor.map(|text| parse::<Cursor>("cursor", text, "a cursor of the page before")).transpose()?;
+    Ok(PageAsk { rows: limit.unwrap_or(PageAsk::default().rows), after })
+}
+
+pub fn call(text: &str) -> Result<CallId, ApiError> {
+    parse("call", text, "the 16 hex digits of a call")
+}
+
+fn parse<T: FromStr>(name: &str, text: &str, wanted: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|_| ApiError::bad(format!("{name} must be {wanted}")))
+}
+
+/// The number as a list may show it (R101).
+pub fn masked(caller: &Caller) -> Option<String> {
+    caller.number.as_ref().map(ToString::to_string)
+}

@@ -1,0 +1,165 @@
+//! `GET /api/recordings/{call}/audio`: a recording, whole or in part. It wants a purpose, and the
+//! access row is on disk before the first byte goes out (R99).
+
+use std::fs::File;
+use std::io::{self, Read, Take};
+use std::path::{Path as FilePath, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_core::Stream;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::asked::{Asked, call};
+use super::error::ApiError;
+use super::login::{self, Visitor};
+use super::on_disk;
+use super::range::{Wanted, wanted};
+use super::recordings::sealed;
+use crate::app::Office;
+use crate::call::CallId;
+use crate::store::entry::{Access, Entry};
+
+/// Read ahead for one client, bytes.
+const CHUNK: usize = 128 << 10;
+/// Longest purpose, characters.
+const PURPOSE: usize = 200;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    purpose: Option<String>,
+    /// From 1; a recording has further parts only where it outgrew one file.
+    part: Option<usize>,
+}
+
+pub async fn download(
+    State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Asked(ask): Asked<Ask>,
+) -> Result<Response, ApiError> {
+    let call = call(&id)?;
+    let given = ask.purpose.or_else(|| login::text(&headers, "x-purpose")).unwrap_or_default();
+    let purpose = given.trim();
+    if purpose.is_empty() || purpose.chars().count() > PURPOSE {
+        // Attempts count too.
+        note(&office, &visitor, call, "refused: no purpose").await?;
+        let text = format!("a recording is given out for a purpose only: ?purpose= or X-Purpose, {PURPOSE} characters");
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "purpose", text));
+    }
+    note(&office, &visitor, call, purpose).await?;
+
+    let sealed = sealed(&office, call).await?;
+    let index = ask.part.unwrap_or(1).checked_sub(1);
+    let part = index
+        .and_then(|index| sealed.parts.get(index))
+        .ok_or_else(|| ApiError::missing(format!("the recording has {} parts, counted from 1", sealed.parts.len())))?;
+    let tag = format!("\"{}-{}\"", sealed.sha256, index.unwrap_or(0));
+    send(&office, part.clone(), &tag, &headers).await
+}
+
+async fn note(office: &Office, visitor: &Visitor, call: CallId, purpose: &str) -> Result<(), ApiError> {
+    let row = Access {
+        call,
+        who: visitor.who.clone(),
+        purpose: purpose.to_owned(),
+        from: Some(visitor.from.clone()),
+        at: office.clock.wall(),
+    };
+    office.journal.record(Entry::Access(row)).await?;
+    Ok(())
+}
+
+async fn send(office: &Office, part: PathBuf, tag: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let (shelf, path) = (Arc::clone(&office.shelf), part.clone());
+    let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // A client that has part of another file wants this one whole.
+    let same = headers.get(header::IF_RANGE).is_none_or(|value| value.as_bytes() == tag.as_bytes());
+    let range = range.filter(|_| same);
+    let (wanted, opened) = on_disk(move || {
+        let whole = shelf.open(&path, 0, None)?;
+        let wanted = wanted(range.as_deref(), whole.whole);
+        match wanted {
+            Wanted::Part { first, last } => {
+                shelf.open(&path, first, Some((last - first).saturating_add(1))).map(|part| (wanted, part))
+            }
+            Wanted::Whole | Wanted::Beyond => Ok((wanted, whole)),
+        }
+    })
+    .await??;
+    let whole = opened.whole;
+    let (status, content_range) = match wanted {
+        Wanted::Whole => (StatusCode::OK, None),
+        Wanted::Part { first, last } => (StatusCode::PARTIAL_CONTENT, Some(format!("bytes {first}-{last}/{whole}"))),
+        Wanted::Beyond => {
+            let error = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", "there are no such bytes");
+            return Ok(([(header::CONTENT_RANGE, format!("bytes */{whole}"))], error).into_response());
+        }
+    };
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "audio/wav")
+        .header(header::CONTENT_LENGTH, opened.len)
+        .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::ETAG, tag)
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file_name(&part)));
+    if let Some(content_range) = content_range {
+        response = response.header(header::CONTENT_RANGE, content_range);
+    }
+    let body = Body::from_stream(Chunks { next: Some(read(opened.reader)) });
+    response.body(body).map_err(|error| ApiError::unavailable("audio", "it cannot be sent").because(error))
+}
+
+/// `<call>.wav`, `<call>-2.wav`: each call has a folder of its own.
+fn file_name(part: &FilePath) -> String {
+    let name = |path: Option<&FilePath>| {
+        path.and_then(FilePath::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let file = name(Some(part));
+    format!("{}{}", name(part.parent()), file.strip_prefix("call").unwrap_or(&file))
+}
+
+type Chunk = (Take<File>, io::Result<Bytes>);
+
+/// A file as a stream that reads one piece ahead. A thread works only while it reads: a client that
+/// takes nothing holds none.
+struct Chunks {
+    next: Option<JoinHandle<Chunk>>,
+}
+
+fn read(mut file: Take<File>) -> JoinHandle<Chunk> {
+    spawn_blocking(move || {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let mut piece = (&mut file).take(CHUNK as u64);
+        let read = piece.read_to_end(&mut chunk).map(|_| Bytes::from(chunk));
+        (file, read)
+    })
+}
+
+impl Stream for Chunks {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(reading) = self.next.as_mut() else { return Poll::Ready(None) };
+        let read_one = std::task::ready!(Pin::new(reading).poll(context));
+        self.next = None;
+        match read_one {
+            Ok((_, Ok(chunk))) if chunk.is_empty() => Poll::Ready(None),
+            Ok((file, Ok(chunk))) => {
+                self.next = Some(read(file));
+                Poll::Ready(Some(Ok(chunk)))
+            }
+            Ok((_, Err(error))) => Poll::Ready(Some(Err(error))),
+            Err(ended) => Poll::Ready(Some(Err(io::Error::other(ended)))),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The one shape of an error: `{"error": text for the user, "code": word for a program}`. What the
+//! operator needs beyond that goes to the log and to nobody else.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::archive::shelf::ShelfError;
+use crate::store::StoreError;
+use crate::store::journal::JournalError;
+
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    text: String,
+    /// For the log.
+    cause: Option<String>,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self { status, code, text: text.into(), cause: None }
+    }
+
+    /// The asker's fault.
+    pub fn bad(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", text)
+    }
+
+    pub fn missing(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", text)
+    }
+
+    /// Asked for rightly, but things do not stand that way.
+    pub fn conflict(code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, text)
+    }
+
+    /// A part of the server does not work now.
+    pub fn unavailable(code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, text)
+    }
+
+    #[must_use]
+    pub fn because(mut self, cause: impl std::fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Some(cause) = &self.cause {
+            tracing::warn!(status = self.status.as_u16(), code = self.code, %cause, "API");
+        }
+        let body = serde_json::json!({ "error": self.text, "code": self.code });
+        (self.status, Json(body)).into_response()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable("database", "the database does not answer; calls are not affected").because(error)
+    }
+}
+
+impl From<JournalError> for ApiError {
+    fn from(error: JournalError) -> Self {
+        Self::unavailable("journal", "it cannot be written down now").because(error)
+    }
+}
+
+impl From<ShelfError> for ApiError {
+    fn from(error: ShelfError) -> Self {
+        match error {
+            ShelfError::Missing(_) | ShelfError::NoRecording(_) => {
+                Self::missing("the recording is not where it should be").because(error)
+            }
+            ShelfError::Io { .. } => Self::unavailable("recordings", "the recording cannot be read").because(error),
+        }
+    }
+}
+
+pub async fn no_page() -> ApiError {
+    ApiError::missing("there is no such page")
+}
+
+pub async fn no_method() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this page does not know that method")
+}

@@ -1,0 +1,72 @@
+//! `GET /api/missed`: calls that no seat answered (R17). `GET /api/callbacks`: whom the hotline owes
+//! a call now (R18). Numbers masked: it is the system that dials.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::asked::{Asked, List, masked, page, span};
+use super::error::ApiError;
+use crate::app::Office;
+use crate::call::MissedCall;
+use crate::privacy::Private;
+use crate::store::Store;
+use crate::store::query::{CallbackTask, MissedQuery};
+use crate::time::Wall;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// Day of the arrival.
+    day: Option<String>,
+    caller: Option<Private<String>>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// Newest first.
+pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Result<Json<List<MissedCall>>, ApiError> {
+    let page = page(ask.limit, ask.cursor.as_deref())?;
+    let query = MissedQuery { span: span(ask.day.as_deref())?, caller: ask.caller, page };
+    Ok(List::page(office.store.missed(&query).await?, without_number))
+}
+
+fn without_number(mut missed: MissedCall) -> MissedCall {
+    missed.caller.number = masked(&missed.caller).map(Private::new);
+    missed.caller.raw.clear();
+    missed
+}
+
+#[derive(Debug, serde::Serialize)]
+pub struct Owed {
+    /// The first missed call; names the task.
+    task: String,
+    caller: String,
+    code: String,
+    first_missed: Wall,
+    last_missed: Wall,
+    misses: u32,
+    /// Calls back made in vain.
+    attempts: u32,
+    last_attempt: Option<Wall>,
+}
+
+impl From<CallbackTask> for Owed {
+    fn from(task: CallbackTask) -> Self {
+        Self {
+            task: task.task.to_string(),
+            caller: task.caller.to_string(),
+            code: task.code,
+            first_missed: task.state.first_missed,
+            last_missed: task.state.last_missed,
+            misses: task.state.misses,
+            attempts: task.state.attempts,
+            last_attempt: task.state.last_attempt,
+        }
+    }
+}
+
+/// Longest waiting first.
+pub async fn callbacks(State(office): State<Office>) -> Result<Json<List<Owed>>, ApiError> {
+    let due = office.store.callbacks(office.clock.wall()).await?;
+    Ok(List::whole(due.into_iter().map(Owed::from).collect()))
+}

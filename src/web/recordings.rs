@@ -1,0 +1,61 @@
+//! `GET /api/recordings`: the sealed ones. `GET /api/recordings/{call}`: the side-car of one.
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+
+use super::asked::{Asked, List, call, page, span};
+use super::error::ApiError;
+use super::on_disk;
+use crate::app::Office;
+use crate::archive::Sealed;
+use crate::archive::sidecar::SideCar;
+use crate::call::CallId;
+use crate::store::Store;
+use crate::store::query::{PageAsk, RecordingQuery};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// Day of the start.
+    day: Option<String>,
+    call: Option<String>,
+    ticket: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// Newest first.
+pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Result<Json<List<Sealed>>, ApiError> {
+    let query = RecordingQuery {
+        span: span(ask.day.as_deref())?,
+        call: ask.call.as_deref().map(call).transpose()?,
+        ticket: ask.ticket,
+        page: page(ask.limit, ask.cursor.as_deref())?,
+    };
+    Ok(List::page(office.store.recordings(&query).await?, |sealed| sealed))
+}
+
+pub async fn one(State(office): State<Office>, Path(id): Path<String>) -> Result<Json<SideCar>, ApiError> {
+    let sealed = sealed(&office, call(&id)?).await?;
+    let shelf = Arc::clone(&office.shelf);
+    let folder = sealed.path.parent().unwrap_or(FilePath::new("")).to_path_buf();
+    Ok(Json(on_disk(move || shelf.side_car(&folder)).await??))
+}
+
+/// The sealed recording of a call, from the shelf itself where the database does not know (yet).
+pub async fn sealed(office: &Office, call: CallId) -> Result<Sealed, ApiError> {
+    let query =
+        RecordingQuery { call: Some(call), page: PageAsk { rows: 1, after: None }, ..RecordingQuery::default() };
+    let known = office.store.recordings(&query).await.ok().and_then(|page| page.rows.into_iter().next());
+    let found = match known {
+        Some(sealed) => Some(sealed),
+        None => {
+            let shelf = Arc::clone(&office.shelf);
+            on_disk(move || shelf.find(call, None)).await?
+        }
+    };
+    found.ok_or_else(|| ApiError::missing("there is no sealed recording of this call"))
+}

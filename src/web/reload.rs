@@ -1,0 +1,27 @@
+//! `POST /api/reload`: reads the configuration again, as SIGHUP does.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::login::Visitor;
+use crate::app::{Office, StartError};
+
+/// 422 with every fault where something is wrong; nothing has changed then.
+pub async fn reload(
+    State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Value>, ApiError> {
+    match office.reload().await {
+        Ok(()) => {
+            tracing::info!(who = visitor.who, from = visitor.from, "configuration read again");
+            Ok(Json(json!({ "reloaded": true })))
+        }
+        Err(error @ StartError::Config(_)) => {
+            Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "config", error.to_string()))
+        }
+        Err(error) => Err(ApiError::unavailable("reload", "the configuration cannot be read").because(error)),
+    }
+}

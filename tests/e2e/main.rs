@@ -1,0 +1,20 @@
+//! The real program, and real phones and carriers that nobody here wrote: baresip, linphone, sipp,
+//! kamailio. What they heard and what was recorded is measured, what they sent is captured.
+//!
+//! Each test has a server, a data folder and ports of its own. A program that is missing fails the
+//! test and names its Debian package.
+
+mod baresip;
+mod capture;
+mod kamailio;
+mod linphone;
+mod ports;
+mod process;
+mod server;
+mod sipp;
+mod sound;
+
+mod bad_days;
+mod calls;
+mod carriers;
+mod phones;

@@ -1,0 +1,131 @@
+//! Calling back whoever got no seat. R18.
+
+use hotline::call::*;
+use hotline::privacy::Private;
+
+use crate::call::*;
+
+const TASK: CallId = CallId(77);
+
+fn wish(seat: &str) -> Input {
+    let wish =
+        CallBack { seat: no(seat), task: TASK, number: Private::new("13800000077".into()), code: "12315".into() };
+    Input::CallBack(Box::new(wish))
+}
+
+/// The leg that these outputs dial.
+fn dialled(outputs: &[Output]) -> LegId {
+    let dials = outputs.iter().find_map(|output| match output {
+        Output::Dial { leg, .. } => Some(*leg),
+        _ => None,
+    });
+    dials.expect("somebody is rung")
+}
+
+/// Seat 1001 has answered and the citizen is being rung: the legs of both.
+fn ringing_the_citizen(hall: &mut Hall) -> (LegId, LegId) {
+    let seat = dialled(&hall.send(wish("1001")));
+    hall.send(Input::Ringing { leg: seat });
+    let citizen = dialled(&hall.send(Input::Answered { leg: seat }));
+    (seat, citizen)
+}
+
+#[test]
+fn the_seat_is_rung_first_and_the_citizen_who_answers_has_a_ticket() {
+    let mut hall = Hall::open();
+    assert_eq!(hall.tell(wish("1001")), ["Dial d1 1001", "1001 Reserved"]);
+    assert_eq!(hall.tell(Input::Ringing { leg: LegId(1 << 63 | 1) }), ["1001 Ringing"]);
+    let answered = hall.tell(Input::Answered { leg: LegId(1 << 63 | 1) });
+    assert_eq!(answered, ["Play d1 Music …", "Dial d2 13800000077"]);
+    hall.pass(seconds(9));
+    let out = hall.send(Input::Answered { leg: LegId(1 << 63 | 2) });
+    let expected = [
+        "CalledBack true",
+        "StopPlay d1",
+        "StopPlay d2",
+        "OpenRecording",
+        "OpenTicket 12315",
+        "Mix d2 + [d1]",
+        "Mark seat_joined 1001",
+        "1001 Talking",
+        "Play d2 SeatNumber(1001)",
+    ];
+    assert_eq!(brief(&out), expected);
+    let ticket = out.iter().find_map(|output| match output {
+        Output::OpenTicket(ticket) => Some(ticket),
+        _ => None,
+    });
+    let ticket = ticket.unwrap();
+    assert_eq!((ticket.kind.as_str(), ticket.hotline_primary.as_str()), ("missed_out", "12315"));
+    assert_eq!(ticket.caller.number, Some(Private::new("13800000077".into())));
+
+    // It ends as every call does.
+    hall.journalled();
+    hall.pass(seconds(40));
+    let out = hall.send(Input::HungUp { leg: LegId(1 << 63 | 2) });
+    assert_eq!(closed(&out).end_reason, "normal");
+    assert_eq!(hall.state("1001"), SeatState::WrapUp);
+    assert_eq!(hall.board.legs(), 0);
+}
+
+#[test]
+fn a_citizen_who_is_not_reached_leaves_no_ticket_and_frees_the_seat() {
+    for event in ["busy", "no answer"] {
+        let mut hall = Hall::open();
+        let (seat, citizen) = ringing_the_citizen(&mut hall);
+        let out = match event {
+            "busy" => hall.send(Input::Failed { leg: citizen, why: Failure::Busy }),
+            _ => hall.pass(seconds(30)),
+        };
+        let lines = brief(&out);
+        assert!(lines.contains(&"CalledBack false".to_owned()), "{event}: {lines:?}");
+        assert!(out.contains(&Output::HangUp { leg: seat }), "{event}: {lines:?}");
+        assert!(!lines.iter().any(|line| line.starts_with("Open")), "{event}: {lines:?}");
+        assert_eq!((hall.state("1001"), hall.board.legs()), (SeatState::Idle, 0), "{event}");
+    }
+}
+
+#[test]
+fn a_seat_that_leaves_before_the_citizen_answers_ends_it_without_an_attempt() {
+    let mut hall = Hall::open();
+    let (seat, citizen) = ringing_the_citizen(&mut hall);
+    let out = hall.send(Input::HungUp { leg: seat });
+    assert_eq!(brief(&out), [format!("HangUp {}", leg(citizen)), "1001 Idle".to_owned()]);
+}
+
+#[test]
+fn a_seat_that_calls_back_is_offered_no_other_call() {
+    let mut hall = Hall::open_with(one_seat());
+    ringing_the_citizen(&mut hall);
+    hall.invite(1, "12345");
+    assert_eq!(hall.call().stage, "waiting");
+    assert_eq!(hall.board.may(&no("1001"), &SeatAsk::CallBack), Err(AskRefused::InCall));
+}
+
+#[test]
+fn a_feature_code_asks_for_the_task_and_the_phone_is_rung_after_it_hung_up() {
+    let mut hall = Hall::open();
+    let out = hall.send(Input::FeatureCode { leg: LegId(5), seat: no("1001"), ask: SeatAsk::CallBack });
+    assert!(brief(&out).contains(&"WantCallback 1001".to_owned()));
+    assert_eq!(hall.tell(wish("1001")), [""; 0], "its phone is still in use");
+    let out = hall.send(Input::HungUp { leg: LegId(5) });
+    assert_eq!(brief(&out), ["Dial d1 1001", "1001 Reserved"]);
+}
+
+#[test]
+fn a_seat_in_a_call_or_away_is_left_alone() {
+    let mut hall = Hall::talking();
+    let busy = hall.call().seat.unwrap();
+    assert_eq!(hall.tell(wish(&busy.0)), [""; 0]);
+    hall.send(Input::Ask { seat: no("1003"), ask: SeatAsk::SignOut });
+    assert_eq!(hall.tell(wish("1003")), [""; 0]);
+}
+
+#[test]
+fn the_second_sigterm_ends_callbacks_too() {
+    let mut hall = Hall::open();
+    let (seat, citizen) = ringing_the_citizen(&mut hall);
+    let out = hall.send(Input::EndAll);
+    assert!(out.contains(&Output::HangUp { leg: seat }) && out.contains(&Output::HangUp { leg: citizen }));
+    assert_eq!(hall.board.legs(), 0);
+}

@@ -1,0 +1,14 @@
+//! Whole calls through the exchange, in virtual time: bytes in and bytes out.
+
+pub mod city;
+pub mod peers;
+
+mod answers;
+mod calls;
+mod carriers;
+mod origins;
+mod quest;
+mod room;
+mod running;
+mod seats;
+mod storm;

@@ -1,0 +1,8 @@
+//! Real sockets on loopback: the signalling loop with an exchange behind it.
+
+mod hall;
+
+mod flood;
+mod names;
+mod streams;
+mod talk;

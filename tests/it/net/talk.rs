@@ -1,0 +1,111 @@
+//! Calls over real sockets: UDP and TCP, IPv4 and IPv6.
+
+use hotline::sip::digest::Answerer;
+use hotline::sip::message::{Message, Method, text};
+
+use super::hall::{Datagrams, Hall, Stream, ask, request, within};
+use crate::exchange::peers::{reply, sdp};
+
+/// A REGISTER of seat 1001 from there, with or without its proof.
+fn register(own: std::net::SocketAddr, transport: &str, cseq: u32, proof: &str) -> String {
+    let more = format!("{proof}Contact: <sip:1001@{own};transport={}>\r\n", transport.to_lowercase());
+    let uri = "sip:hotline";
+    format!(
+        "REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {own};branch=z9hG4bK-r{cseq};rport\r\n\
+         From: <sip:1001@hotline>;tag=r\r\nTo: <sip:1001@hotline>\r\nCall-ID: r-{own}\r\nCSeq: {cseq} REGISTER\r\n\
+         Max-Forwards: 70\r\n{more}Content-Length: 0\r\n\r\n"
+    )
+}
+
+fn proof(challenge: &hotline::sip::message::Response) -> String {
+    let mut answerer = Answerer::default();
+    let (name, value) = answerer
+        .authorize(challenge, &Method::Register, "sip:hotline", "1001", "secret-1001", "c0ffee")
+        .expect("a challenge");
+    format!("{}: {}\r\n", name.as_str(), text(&value))
+}
+
+#[test]
+fn an_ipv4_trunk_talks_to_an_ipv6_seat_over_udp() {
+    let hall = Hall::open();
+    let phone = Datagrams::new("::1", hall.addresses[2]);
+    phone.send(register(phone.own(), "UDP", 1, ""));
+    let challenge = phone.answer();
+    assert_eq!(challenge.status, 401);
+    phone.send(register(phone.own(), "UDP", 2, &proof(&challenge)));
+    assert_eq!(phone.answer().status, 200);
+
+    let trunk = Datagrams::new("127.0.0.1", hall.addresses[0]);
+    trunk.send(ask("INVITE", trunk.own(), "UDP", 1, &sdp("127.0.0.1", 4000, "sendrecv")));
+    let ok = trunk.answer();
+    assert_eq!(ok.status, 200);
+    trunk.send(within("ACK", 1, trunk.own(), "UDP", &ok));
+    let invite = request(&Method::Invite, || phone.hear());
+    assert!(String::from_utf8_lossy(&invite.body).contains("c=IN IP6 ::1\r\n"));
+    let contact = vec![format!("Contact: <sip:1001@{}>", phone.own())];
+    phone.send(reply(&invite, 200, "seat", &contact, &sdp("::1", 6000, "sendrecv")));
+    request(&Method::Ack, || phone.hear());
+    hall.until("they talk", |exchange| exchange.board().calls().iter().any(|call| call.stage == "talking"));
+    trunk.send(within("BYE", 2, trunk.own(), "UDP", &ok));
+    assert_eq!(trunk.answer().status, 200);
+    let bye = request(&Method::Bye, || phone.hear());
+    phone.send(reply(&bye, 200, "", &[], ""));
+    hall.until("ports are free", |exchange| exchange.load().1 == 0);
+}
+
+#[test]
+fn answers_and_requests_use_the_connection_that_the_peer_opened() {
+    let hall = Hall::open();
+    let mut phone = Stream::open(hall.addresses[3]);
+    let own = phone.own();
+    phone.send(register(own, "TCP", 1, ""));
+    let challenge = phone.answer();
+    phone.send(register(own, "TCP", 2, &proof(&challenge)));
+    assert_eq!(phone.answer().status, 200);
+
+    let mut trunk = Stream::open(hall.addresses[1]);
+    let own = trunk.own();
+    trunk.send(ask("INVITE", own, "TCP", 1, &sdp("127.0.0.1", 4000, "sendrecv")));
+    let ok = trunk.answer();
+    assert_eq!(ok.status, 200);
+    trunk.send(within("ACK", 1, own, "TCP", &ok));
+    let invite = request(&Method::Invite, || phone.hear());
+    let contact = vec![format!("Contact: <sip:1001@{};transport=tcp>", phone.own())];
+    phone.send(reply(&invite, 200, "seat", &contact, &sdp("::1", 6000, "sendrecv")));
+    request(&Method::Ack, || phone.hear());
+    // The seat hangs up; our BYE reaches the trunk on its own connection.
+    let Ok(Message::Request(invite)) = Message::parse(&Message::Request(invite).to_bytes()) else { panic!() };
+    let line = |name| invite.headers.text(&name).unwrap().into_owned();
+    use hotline::sip::message::Name;
+    let bye = format!(
+        "BYE {} SIP/2.0\r\nVia: SIP/2.0/TCP {};branch=z9hG4bK-bye;rport\r\nFrom: {};tag=seat\r\nTo: {}\r\n\
+         Call-ID: {}\r\nCSeq: 1 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        invite.headers.contact().unwrap().unwrap().uri.raw,
+        phone.own(),
+        line(Name::To),
+        line(Name::From),
+        line(Name::CallId),
+    );
+    hall.until("they talk", |exchange| exchange.board().calls().iter().any(|call| call.stage == "talking"));
+    phone.send(bye);
+    assert_eq!(phone.answer().status, 200);
+    let bye = request(&Method::Bye, || trunk.hear());
+    trunk.send(reply(&bye, 200, "", &[], ""));
+    hall.until("ports are free", |exchange| exchange.load().1 == 0);
+
+    // Its phone closes the connection: the seat cannot be rung any more.
+    let is_reachable = |exchange: &hotline::exchange::Exchange| {
+        exchange.board().seats().iter().any(|seat| seat.seat.0 == "1001" && seat.reachable)
+    };
+    assert!(hall.look(is_reachable));
+    drop(phone);
+    hall.until("the seat is gone", move |exchange| !is_reachable(exchange));
+}
+
+#[test]
+fn a_stranger_is_told_so() {
+    let hall = Hall::open();
+    let stranger = Datagrams::new("127.0.0.2", hall.addresses[0]);
+    stranger.send(ask("INVITE", stranger.own(), "UDP", 1, ""));
+    assert_eq!(stranger.answer().status, 403);
+}
