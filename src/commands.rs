@@ -5,6 +5,7 @@ pub mod alarms;
 pub mod calls;
 pub mod check;
 pub mod client;
+pub mod demo;
 pub mod healthcheck;
 pub mod init;
 pub mod recordings;

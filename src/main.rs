@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, calls, check, healthcheck, init, recordings, reload, route, seats, serve, tickets, trace,
+    alarms, calls, check, demo, healthcheck, init, recordings, reload, route, seats, serve, tickets, trace,
 };
 
 /// The server behind a city's hotline 12345.
@@ -21,6 +21,7 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Route(route::Args),
+    Demo(demo::Args),
     Calls(calls::Args),
     Seats(seats::Args),
     Tickets(tickets::Args),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Route(args) => route::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Seats(args) => seats::run(&args),
         Command::Tickets(args) => tickets::run(&args),

@@ -120,7 +120,7 @@ impl Leg {
         let sessions = self.branches.iter().filter_map(Session::next_timeout);
         let held = self.ring.as_ref().and_then(|ring| ring.held_until);
         let quest = self.quest.as_ref().and_then(|quest| quest.until);
-        sessions.chain(self.forget_at).chain(self.presence.ask_at).chain(held).chain(quest).min()
+        sessions.chain(self.forget_at).chain(self.presence.next_timeout()).chain(held).chain(quest).min()
     }
 }
 
@@ -195,9 +195,7 @@ impl Exchange {
             }
             leg.forget_at = Some(now.mono + SHORT_LINGER);
         }
-        if leg.presence.ask_at.is_some_and(|at| at <= now.mono) {
-            self.probe(now, id);
-        }
+        self.on_presence_time(now, id);
         if self.held.contains(&id) {
             self.ring_if_free(now, id);
         }

@@ -11,6 +11,10 @@ use super::Exchange;
 /// A leg that stays silent and answers is asked again after this time.
 const ASK_AGAIN: Duration = Duration::from_secs(20);
 
+/// A silent peer that lives answers OPTIONS within a repetition or four; the citizen at the other end
+/// hears nothing while we wait.
+const PATIENCE: Duration = Duration::from_secs(8);
+
 /// What speaks against a peer's still being there.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
@@ -18,7 +22,15 @@ pub(super) struct Presence {
     cut_off: bool,
     /// Neither RTP nor RTCP comes from it.
     silent: bool,
-    pub(super) ask_at: Option<Mono>,
+    ask_at: Option<Mono>,
+    /// Until when an OPTIONS that is out may be answered.
+    answer_until: Option<Mono>,
+}
+
+impl Presence {
+    pub(super) fn next_timeout(&self) -> Option<Mono> {
+        self.ask_at.into_iter().chain(self.answer_until).min()
+    }
 }
 
 impl Exchange {
@@ -41,7 +53,7 @@ impl Exchange {
         let changes = self.registrar.unreachable(flow);
         self.on_registrations(now, changes);
         for leg in cut_off {
-            self.with_leg(now, leg, |session, transactions| session.probe(now.mono, transactions));
+            self.probe(now, leg);
         }
     }
 
@@ -58,28 +70,50 @@ impl Exchange {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.presence.silent = silent;
         leg.presence.ask_at = None;
+        if !leg.presence.cut_off {
+            leg.presence.answer_until = None;
+        }
         if silent {
             self.probe(now, id);
         }
         self.arm(id);
     }
 
-    pub(super) fn probe(&mut self, now: Now, id: LegId) {
+    pub(super) fn on_presence_time(&mut self, now: Now, id: LegId) {
+        let due = |at: Option<Mono>| at.is_some_and(|at| at <= now.mono);
+        let Some(presence) = self.legs.get(&id).map(|leg| &leg.presence) else { return };
+        if due(presence.answer_until) {
+            self.lose_unanswered(now, id);
+        } else if due(presence.ask_at) {
+            self.probe(now, id);
+        }
+    }
+
+    fn probe(&mut self, now: Now, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.is_over()) else { return };
         // Before the answer there is nobody to ask.
-        leg.presence.ask_at = leg.talk().is_none().then(|| now.mono + ASK_AGAIN);
+        let talks = leg.talk().is_some();
+        let presence = &mut leg.presence;
+        presence.ask_at = (!talks).then(|| now.mono + ASK_AGAIN);
+        presence.answer_until = presence.answer_until.or_else(|| talks.then(|| now.mono + PATIENCE));
         self.with_leg(now, id, |session, transactions| session.probe(now.mono, transactions));
     }
 
     pub(super) fn on_probed(&mut self, now: Now, id: LegId, alive: bool) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
+        let presence = &mut leg.presence;
         if alive {
-            leg.presence.cut_off = false;
-            leg.presence.ask_at = leg.presence.silent.then(|| now.mono + ASK_AGAIN);
-        } else {
-            let why = if leg.presence.cut_off { Loss::Transport } else { Loss::Media };
-            self.lose(now, id, why);
+            let ask_at = presence.silent.then(|| now.mono + ASK_AGAIN);
+            *presence = Presence { silent: presence.silent, ask_at, ..Presence::default() };
+        } else if presence.silent || presence.cut_off {
+            self.lose_unanswered(now, id);
         }
+        // A peer that speaks again lives, whatever became of the question.
+    }
+
+    fn lose_unanswered(&mut self, now: Now, id: LegId) {
+        let cut_off = self.legs.get(&id).is_some_and(|leg| leg.presence.cut_off);
+        self.lose(now, id, if cut_off { Loss::Transport } else { Loss::Media });
     }
 
     /// Our side lost the leg: BYE to be sure, and the switchboard decides what follows.

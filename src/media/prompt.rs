@@ -140,7 +140,8 @@ impl PromptShelf {
         }
     }
 
-    fn named(&self, name: &str) -> Arc<Clip> {
+    /// The clip of a file, by its name without `.wav`; a short pause where there is none.
+    pub fn named(&self, name: &str) -> Arc<Clip> {
         self.clips.get(name).unwrap_or(&self.pause).clone()
     }
 }

@@ -17,6 +17,7 @@ mod commands;
 mod config;
 mod config_faults;
 mod corpora;
+mod demo;
 mod dialling;
 mod digest;
 mod exchange;

@@ -360,3 +360,31 @@ fn a_phone_that_rings_may_ask_in_its_early_dialog() {
     city.mail(phone.flow.remote);
     assert_eq!(rung.ask(&mut city, "OPTIONS", "").map(|response| response.status), Some(200));
 }
+
+#[test]
+fn a_seat_that_is_silent_in_every_way_is_lost_within_eight_seconds() {
+    let mut city = City::open();
+    talking(&mut city);
+    city.pass(seconds(10));
+    let leg = LegId(1 << 63 | 1);
+    let silent = Input::Media(Report::Silent { leg, since: city.now.mono });
+    city.input(silent);
+    city.pass(seconds(7));
+    assert_eq!(city.state("1001"), SeatState::Talking);
+    city.pass(seconds(1));
+    assert_eq!(city.seat("1001").reason.as_deref(), Some("media_lost"));
+}
+
+#[test]
+fn a_seat_that_is_heard_again_is_kept_though_it_never_answered() {
+    let mut city = City::open();
+    talking(&mut city);
+    city.pass(seconds(10));
+    let leg = LegId(1 << 63 | 1);
+    let silent = Input::Media(Report::Silent { leg, since: city.now.mono });
+    city.input(silent);
+    city.pass(seconds(4));
+    city.input(Input::Media(Report::Back { leg }));
+    city.pass(seconds(40));
+    assert_eq!(city.state("1001"), SeatState::Talking);
+}

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Measures what the project promises (issue 2, "It must reach") and prints the table.
+#
+#   bench/run.sh              three runs of each scenario, about 25 minutes
+#   QUICK=1 bench/run.sh      one short run of each, to see that everything works
+#
+# RUNS=n      so many runs; the table has their medians
+# OUT=FILE    where the results go, one line of JSON a run (target/load.jsonl)
+# HOTLINE=F   measures this binary instead of the one that is built here
+# WAIT=s      waits so long at most for a machine on which nobody else works (60)
+# TRIES=n     a disturbed run is repeated up to so many times (3)
+set -eu
+cd "$(dirname "$0")/.."
+
+runs=${RUNS:-3} calls=30 rate=60 wait=${WAIT:-60} tries=${TRIES:-3}
+if [ -n "${QUICK:-}" ]; then
+    runs=${RUNS:-1} calls=10 rate=10 wait=${WAIT:-0} tries=${TRIES:-1}
+fi
+target=${CARGO_TARGET_DIR:-target}
+out=${OUT:-$target/load.jsonl}
+mkdir -p "$target"
+rm -f "$out"
+# Removed only at the end: for a minute or more ext4 makes new files dearly where many were removed.
+folder=$(mktemp -d "$target/load-XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+
+load=$(cargo build --release --bench load --message-format=json |
+    sed -n 's/.*"name":"load".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+[ -x "$load" ] || { echo "the load generator was not built" >&2; exit 1; }
+
+measure() {
+    for try in $(seq "$tries"); do
+        "$load" "$@" --run "$run" --out "$out" --wait-quiet "$wait" --strict && return
+    done
+    return 0
+}
+
+hotline() {
+    measure "$@" --folder "$folder" --keep ${HOTLINE:+--hotline "$HOTLINE"}
+}
+
+for run in $(seq "$runs"); do
+    for n in 50 300; do
+        measure baseline --calls $n --seconds $calls
+        hotline media --calls $n --seconds $calls
+    done
+    hotline media --calls 300 --seconds $calls --burn
+    hotline signal --rate 20 --seconds $rate
+    hotline signal --rate 300 --seconds $rate
+done
+"$load" table "$out"

@@ -1,0 +1,89 @@
+//! The private server of the demonstration: its folder, its free ports, its configuration.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use crate::app::{Options, Server};
+use crate::config::files::{NUMBERS, QUEUES, SEATS, SERVER, TRUNKS};
+
+use super::DemoError;
+
+/// By its first line a folder is known again as one that the demonstration may write to.
+const MARK: &str = "# Written by `hotline demo`, anew each time.";
+/// Two for each leg of the call, and some to spare.
+const RTP_PORTS: u16 = 16;
+/// Below the ports that the system gives out of its own accord.
+const RTP_FIRST: u16 = 16_384;
+const RTP_LAST: u16 = 32_700;
+/// A port that was free a moment ago may be taken.
+const ATTEMPTS: u32 = 5;
+
+/// Starts a server on loopback with all that it writes below `folder`; where it is reached by SIP.
+pub async fn start(folder: &Path) -> Result<(Server, SocketAddr), DemoError> {
+    let config = folder.join("config");
+    refuse_foreign(folder, &config)?;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let rtp = free_range().ok_or_else(|| io::Error::other("no free ports for sound"))?;
+        write(&config, sip, rtp).map_err(|source| DemoError::Write { path: config.clone(), source })?;
+        let options = Options { config: Some(config.clone()), data: folder.to_path_buf(), recordings: None };
+        match Server::start(options).await {
+            Ok(server) => return Ok((server, sip)),
+            Err(crate::app::StartError::Io(error))
+                if error.kind() == io::ErrorKind::AddrInUse && attempt < ATTEMPTS => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// An invented call has no place among the tickets of a hotline.
+fn refuse_foreign(folder: &Path, config: &Path) -> Result<(), DemoError> {
+    let empty = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(source) => return Err(DemoError::Write { path: folder.to_path_buf(), source }),
+    };
+    let ours = fs::read_to_string(config.join(SERVER.path)).is_ok_and(|text| text.starts_with(MARK));
+    if empty || ours { Ok(()) } else { Err(DemoError::Foreign(folder.to_path_buf())) }
+}
+
+fn write(config: &Path, sip: SocketAddr, rtp: u16) -> io::Result<()> {
+    let last = rtp + RTP_PORTS - 1;
+    let server = format!(
+        "{MARK}\n[server]\nhttp = \"127.0.0.1:0\"\nrtp_ports = \"{rtp}-{last}\"\n\n\
+         [[listen]]\nname = \"demo\"\nbind = \"{sip}\"\ntransport = \"udp\"\nserves = \"both\"\n"
+    );
+    let trunks = "[[trunk]]\nname = \"demo-carrier\"\nlisten = \"demo\"\nsources = [\"127.0.0.0/8\"]\nchannels = 2\n";
+    let files = [
+        (SERVER.path, server.as_str()),
+        (TRUNKS.path, trunks),
+        (SEATS.path, SEATS.text),
+        (NUMBERS.path, NUMBERS.text),
+        (QUEUES.path, QUEUES.text),
+    ];
+    // The owner's own prompts may be put here; the folder is looked at.
+    fs::create_dir_all(config.join("dialplan/prompts"))?;
+    for (path, text) in files {
+        let path: PathBuf = config.join(path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// The first port of a range all of whose ports are free.
+fn free_range() -> Option<u16> {
+    let blocks = (RTP_LAST - RTP_FIRST) / RTP_PORTS;
+    let mut random = [0; 2];
+    getrandom::fill(&mut random).ok()?;
+    let begin = u16::from_le_bytes(random) % blocks;
+    let first = |block: u16| RTP_FIRST + (begin + block) % blocks * RTP_PORTS;
+    let is_free = |port: u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    (0..blocks).map(first).find(|first| (*first..first + RTP_PORTS).all(is_free))
+}
