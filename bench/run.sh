@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures what the project promises (issue 2, "It must reach") and prints the table.
+# Measures what the project promises and prints the table: asked, measured, reached or not.
 #
 #   bench/run.sh              three runs of each scenario, about 25 minutes
 #   QUICK=1 bench/run.sh      one short run of each, to see that everything works

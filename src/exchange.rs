@@ -257,7 +257,10 @@ impl Exchange {
             Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
             Input::Reload(settings) => self.reload(now, *settings),
-            Input::Drain => self.tell(now, call::Input::Drain),
+            Input::Drain => {
+                self.leave_registrars(now);
+                self.tell(now, call::Input::Drain);
+            }
             Input::EndAll => self.tell(now, call::Input::EndAll),
             Input::Tick => {}
         }

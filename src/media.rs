@@ -81,7 +81,9 @@ pub fn start(setup: Setup) -> io::Result<Handle> {
         };
         joins.push(std::thread::Builder::new().name(format!("media-{index}")).spawn(|| {
             if let Err(error) = worker.run() {
+                // Its calls are silent from now on; a start afresh repairs more than it breaks.
                 tracing::error!(%error, "a media thread ended");
+                std::process::abort();
             }
         })?);
         threads.push(Thread { sender, waker });

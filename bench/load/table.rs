@@ -1,4 +1,4 @@
-//! What was asked (issue 2, "It must reach"), what was measured, and whether that is reached.
+//! What was asked, what was measured, and whether that is reached.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -316,7 +316,7 @@ fn tickets(database: &std::path::Path) -> Option<u64> {
         let numbers = store.numbers().await.ok()?;
         let counts = store.counts(Span::ALL).await.ok()?;
         store.close().await;
-        let greatest: u64 = numbers.iter().map(|number| u64::from(number.serial)).sum();
+        let greatest: u64 = numbers.iter().map(|number| number.serial).sum();
         (greatest == counts.answered).then_some(counts.answered)
     })
 }

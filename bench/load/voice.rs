@@ -218,7 +218,7 @@ impl Speakers {
         speech.sent_at[number as usize % KEPT] = socket::wall();
         leg.rtp.send(&packet, speech.to);
         leg.spoken += 1;
-        if number % REPORT_EVERY == 0 {
+        if number.is_multiple_of(REPORT_EVERY) {
             let to = SocketAddr::new(speech.to.ip(), speech.to.port() + 1);
             leg.rtcp.send(&sender_report(at, number), to);
         }
@@ -281,7 +281,7 @@ fn sender_report(leg: usize, number: u32) -> Vec<u8> {
     const FROM_1900_TO_1970: u64 = 2_208_988_800;
     let now = socket::wall();
     let seconds = now / 1_000_000_000 + FROM_1900_TO_1970;
-    let ntp = (seconds << 32) | ((now % 1_000_000_000) << 32) / 1_000_000_000;
+    let ntp = (seconds << 32) | (((now % 1_000_000_000) << 32) / 1_000_000_000);
     let mut report = vec![0x80, 200, 0, 6];
     report.extend(ssrc(leg).to_be_bytes());
     report.extend(ntp.to_be_bytes());

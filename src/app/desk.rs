@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError as TrySend;
 
 use crate::archive::{Order, RecordingMeta};
 use crate::call::{CallBack, LegId, OpenTicket, Output as Wish, SeatNo};
@@ -133,8 +134,14 @@ impl Desk {
         self.figures.call_answered(&ticket);
         self.journal.append(Entry::Answered(ticket), move |receipt| {
             let number = receipt.ok().and_then(|receipt| receipt.number);
-            // On the journal's thread; the loop is gone only when the server ends.
-            let _ = inbox.blocking_send(Event::Input(Input::TicketOpened { call, number }));
+            let opened = Event::Input(Input::TicketOpened { call, number });
+            if let Err(TrySend::Full(opened)) = inbox.try_send(opened)
+                && tokio::runtime::Handle::try_current().is_err()
+            {
+                // The journal's own thread may wait for the loop. A journal that refuses calls back on
+                // the loop itself, which must not: there the switchboard's patience ends first (R33).
+                let _ = inbox.blocking_send(opened);
+            }
         });
     }
 

@@ -33,8 +33,10 @@ impl Secrets {
     pub fn open(data: &Path, config: &Config) -> io::Result<Self> {
         let path = data.join("secrets.toml");
         let mut file = match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str::<File>(&text)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display())))?,
+            // Only what is wrong, never the line: it may hold a password.
+            Ok(text) => toml::from_str::<File>(&text).map_err(|error| {
+                io::Error::new(io::ErrorKind::InvalidData, format!("{}: {}", path.display(), error.message()))
+            })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => File::default(),
             Err(error) => return Err(named(&path, error)),
         };
@@ -70,7 +72,9 @@ impl Secrets {
     pub fn read_token(data: &Path) -> io::Result<String> {
         let path = data.join("secrets.toml");
         let text = fs::read_to_string(&path).map_err(|error| named(&path, error))?;
-        let file: File = toml::from_str(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let file: File = toml::from_str(&text).map_err(|error: toml::de::Error| {
+            io::Error::new(io::ErrorKind::InvalidData, error.message().to_string())
+        })?;
         Ok(file.api_token)
     }
 }

@@ -132,6 +132,7 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         reserved_channels: row.reserved_channels,
         shown: shown(config, row),
         asserted_identity: row.identity.asserted_identity,
+        diversion: row.identity.diversion,
         number_form: row.identity.number_form,
         add_prefix: row.add_prefix.clone(),
         user_phone: row.user_phone,
@@ -151,9 +152,9 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
     }
 }
 
-/// Whom the called party sees: the trunk's first pilot, else its default code, else the hotline itself.
+/// Whom the called party sees: where the trunk wants a pilot its first one, else the hotline itself.
 fn shown(config: &Config, row: &config::Trunk) -> String {
-    let pilot = row.pilots.first().or(row.default_code.as_ref());
+    let pilot = row.pilots.first().filter(|_| row.identity.from == config::FromForm::Pilot);
     pilot.unwrap_or(&config.server.name).clone()
 }
 

@@ -18,6 +18,9 @@ const HANGING_UP: Duration = Duration::from_secs(2);
 /// Reasons of a busy state that the seat's phone caused; they pass when it comes back.
 const PHONE_GONE: [&str; 5] = ["unreachable", "media_lost", "session_lost", "no_ack", "transport_lost"];
 
+/// Reasons of a busy state in which the phone, or we, could not; they pass with time.
+const PHONE_TROUBLE: [&str; 2] = ["unreachable", "refused"];
+
 /// A leg that dialled a feature code.
 #[derive(Debug)]
 pub(super) struct FeatureLeg {
@@ -161,6 +164,19 @@ impl Switchboard {
                 | SeatState::Busy
                 | SeatState::Break,
             ) => {}
+        }
+    }
+
+    /// A phone that could not be rung, though it never went away, is given another chance: the fault may
+    /// have been ours.
+    pub(super) fn phone_tried_again(&mut self, now: Now, no: &SeatNo) {
+        let troubled = |seat: &Seat| {
+            seat.state == SeatState::Busy
+                && seat.reachable
+                && seat.reason.as_deref().is_some_and(|reason| PHONE_TROUBLE.contains(&reason))
+        };
+        if self.desk.get(no).is_some_and(troubled) {
+            self.desk.turn(now, no, SeatState::Idle, None, &mut self.out);
         }
     }
 

@@ -1,11 +1,16 @@
 //! A seat is rung for a caller: it answers, or the caller goes back to the head of the queue. R11, R16.
 
+use std::time::Duration;
+
 use super::leg::Role;
 use super::live::{Answered, Offer, Stage, Talk, millis};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{CallId, Failure, Output, Participant, SeatNo, SeatState, Target, alarms, record};
 use crate::time::Now;
+
+/// How long a seat whose phone could not be rung is left alone.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
 
 impl Switchboard {
     pub(super) fn offer(&mut self, now: Now, id: CallId, no: &SeatNo) {
@@ -80,6 +85,9 @@ impl Switchboard {
         let reason = reason(why);
         self.note(id, format!("seat {}: {reason}; the caller is first again", no.0));
         self.enqueue(now, id);
+        if matches!(why, Failure::Unreachable | Failure::Refused) {
+            self.timers.set(Timer::PhoneTrouble(no.clone()), now.mono + TRY_AGAIN);
+        }
         self.free_seat(now, &no, SeatState::Busy, Some(reason));
     }
 

@@ -124,6 +124,7 @@ impl Switchboard {
             Timer::Journal(call) => self.journal_silent(now, call),
             Timer::LongCall(call) => self.alarms.raise(super::alarms::LONG_CALL, &call.to_string(), &mut self.out),
             Timer::WrapUp(seat) => self.wrapped_up(now, &seat),
+            Timer::PhoneTrouble(seat) => self.phone_tried_again(now, &seat),
             Timer::Feature(leg) => self.feature_over(now, leg),
             Timer::Quiet(trunk) => self.alarms.clear(super::alarms::UNKNOWN_NUMBER, &trunk, &mut self.out),
         }

@@ -18,6 +18,8 @@ pub(super) enum Timer {
     /// The seat, then the citizen, of a callback has been rung long enough.
     CallBack(CallId),
     WrapUp(SeatNo),
+    /// A seat whose phone could not be rung is tried again.
+    PhoneTrouble(SeatNo),
     /// A feature-code leg is over, whatever its phone says.
     Feature(LegId),
     /// A trunk has sent no unknown number for a while.

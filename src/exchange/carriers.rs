@@ -217,6 +217,18 @@ impl Exchange {
         self.alarm("trunk_unregistered", name.to_string(), false);
     }
 
+    /// No carrier is to send calls here any more.
+    pub(super) fn leave_registrars(&mut self, now: Now) {
+        let names: Vec<Arc<str>> = self.lines.carriers.keys().cloned().collect();
+        for name in names {
+            if let Some(registration) = self.lines.carriers.get_mut(&name).and_then(|known| known.registration.as_mut())
+            {
+                registration.stop();
+                self.serve_line(now, &Line::Registration(name));
+            }
+        }
+    }
+
     fn leave_host(&mut self, name: &Arc<str>, address: SocketAddr) {
         self.lines.leave(&Line::Host(Arc::clone(name), address));
         self.alarm("trunk_host_down", format!("{name} {address}"), false);

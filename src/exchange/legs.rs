@@ -20,6 +20,10 @@ use super::{Exchange, Output, Owner};
 /// (RFC 6026 timer M, and a little).
 const LINGER: Duration = Duration::from_secs(35);
 
+/// One that was given up unanswered may be answered as long as its INVITE and CANCEL live (timers B
+/// and 64·T1 after the CANCEL), and then wants ACK and BYE.
+const UNANSWERED_LINGER: Duration = Duration::from_secs(70);
+
 /// One that called us has no such duty; stray requests of its dialog get a moment all the same.
 const SHORT_LINGER: Duration = Duration::from_secs(5);
 
@@ -312,6 +316,7 @@ impl Exchange {
         }
         let linger = match (&leg.ring, &leg.quest) {
             (Some(_), _) if leg.branches.is_empty() => Duration::ZERO,
+            (Some(_), _) | (None, Some(_)) if leg.chosen.is_none() => UNANSWERED_LINGER,
             (Some(_), _) | (None, Some(_)) => LINGER,
             (None, None) => SHORT_LINGER,
         };

@@ -22,8 +22,8 @@ use super::{Exchange, Output};
 #[derive(Debug)]
 pub(super) struct Quest {
     number: Private<String>,
-    /// Trunk, by its index, and host.
-    untried: VecDeque<(usize, SocketAddr)>,
+    /// Trunk, by its name, since a reload may move it; and host.
+    untried: VecDeque<(Arc<str>, SocketAddr)>,
     /// A host that has not said a word by then is left for the next one.
     pub(super) until: Option<Mono>,
     credentials: Answerer,
@@ -40,7 +40,7 @@ impl Exchange {
     /// Calls the number through the first trunk that is up and has a channel that ordinary calls may take.
     pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, number: Private<String>) {
         let untried = self.ways_out();
-        let first = untried.front().and_then(|(trunk, _)| self.settings.trunks.get(*trunk)).map(|trunk| trunk.listener);
+        let first = untried.front().and_then(|(trunk, _)| self.settings.trunk(trunk)).map(|(_, trunk)| trunk.listener);
         let Some(listener) = first else {
             return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
         };
@@ -49,9 +49,9 @@ impl Exchange {
             return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
         };
         // One leg has one socket: trunks that could not reach it are left alone.
-        let shares = |(trunk, _): &(usize, SocketAddr)| {
-            let trunk = self.settings.trunks.get(*trunk);
-            trunk.is_some_and(|trunk| self.settings.shares_media(listener, trunk.listener))
+        let shares = |(trunk, _): &(Arc<str>, SocketAddr)| {
+            let trunk = self.settings.trunk(trunk);
+            trunk.is_some_and(|(_, trunk)| self.settings.shares_media(listener, trunk.listener))
         };
         let untried = untried.into_iter().filter(shares).collect();
         let quest = Quest { number, untried, until: None, credentials: Answerer::default() };
@@ -62,7 +62,7 @@ impl Exchange {
     }
 
     /// Every host of every trunk that could carry a call now, in the order of the configuration.
-    fn ways_out(&self) -> VecDeque<(usize, SocketAddr)> {
+    fn ways_out(&self) -> VecDeque<(Arc<str>, SocketAddr)> {
         let has_channel = |index: usize, trunk: &Trunk| {
             let busy = self.busy.get(index).copied().unwrap_or(0);
             u32::try_from(busy).is_ok_and(|busy| busy < trunk.channels.saturating_sub(trunk.reserved_channels))
@@ -71,10 +71,10 @@ impl Exchange {
         let trunks = self.settings.trunks.iter().enumerate().zip(up);
         trunks
             .filter(|((index, trunk), (_, up))| *up && has_channel(*index, trunk))
-            .flat_map(|((index, trunk), _)| {
+            .flat_map(|((_, trunk), _)| {
                 let name: Arc<str> = Arc::from(trunk.name.as_str());
-                let alive = move |address: &&SocketAddr| !self.lines.is_down(&name, **address);
-                trunk.addresses.iter().filter(alive).map(move |address| (index, *address))
+                let alive = |address: &&SocketAddr| !self.lines.is_down(&name, **address);
+                trunk.addresses.iter().filter(alive).map(|address| (Arc::clone(&name), *address)).collect::<Vec<_>>()
             })
             .collect()
     }
@@ -83,8 +83,10 @@ impl Exchange {
     fn try_next_host(&mut self, now: Now, id: LegId) -> bool {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.is_over()) else { return false };
         let Some(quest) = &mut leg.quest else { return false };
-        let Some((index, remote)) = quest.untried.pop_front() else { return false };
-        let Some(trunk) = self.settings.trunks.get(index).cloned() else { return false };
+        let Some((name, remote)) = quest.untried.pop_front() else { return false };
+        let Some((index, trunk)) = self.settings.trunk(&name).map(|(index, trunk)| (index, trunk.clone())) else {
+            return false;
+        };
         quest.until = Some(now.mono + trunk.failover_after);
         quest.credentials = Answerer::default();
         let (call, port, number) = (leg.call, leg.port, quest.number.clone());
@@ -101,11 +103,7 @@ impl Exchange {
             from: NameAddr::new(own.clone()).to_bytes(),
             to: format!("<{target}>").into_bytes(),
             target,
-            extra: if trunk.asserted_identity {
-                vec![(Name::PAssertedIdentity, NameAddr::new(own).to_bytes())]
-            } else {
-                Vec::new()
-            },
+            extra: identity(&trunk, &own),
         };
         self.outputs.push_back(Output::Placed { call, leg: id, sip_call_id: place.call_id.clone() });
         let (session, _) = Session::outgoing(now.mono, &mut self.transactions, flow, place, settings);
@@ -174,6 +172,14 @@ impl Exchange {
         self.settle(now, key);
         sent
     }
+}
+
+/// Who calls, in the headers that this carrier reads beside From.
+fn identity(trunk: &Trunk, own: &Uri) -> Vec<(Name, Vec<u8>)> {
+    let address = NameAddr::new(own.clone()).to_bytes();
+    let asserted = trunk.asserted_identity.then(|| (Name::PAssertedIdentity, address.clone()));
+    let diversion = trunk.diversion.then(|| (Name::Diversion, [&address[..], b";reason=unconditional"].concat()));
+    asserted.into_iter().chain(diversion).collect()
 }
 
 /// `sip:` number in the trunk's form `@host`, with what this carrier wants behind it.

@@ -71,6 +71,7 @@ pub struct Trunk {
     /// The number that we show to whom we call.
     pub shown: String,
     pub asserted_identity: bool,
+    pub diversion: bool,
     pub number_form: NumberForm,
     pub add_prefix: Option<String>,
     pub user_phone: bool,
@@ -146,6 +147,10 @@ impl Settings {
                 && (trunk.sources.iter().any(|source| source.contains(flow.remote.ip(), flow.remote.port()))
                     || trunk.addresses.iter().any(|address| same_address(*address, flow.remote)))
         })
+    }
+
+    pub(super) fn trunk(&self, name: &str) -> Option<(usize, &Trunk)> {
+        self.trunks.iter().enumerate().find(|(_, trunk)| trunk.name == name)
     }
 
     pub(super) fn line(&self, seat: &SeatNo) -> Option<&SeatLine> {

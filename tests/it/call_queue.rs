@@ -212,3 +212,25 @@ fn a_reload_keeps_live_calls_and_lets_removed_seats_finish() {
     hall.pass(seconds(120));
     assert_eq!(hall.state("1001"), SeatState::SignedOut, "no timer of its earlier life signs it in");
 }
+
+#[test]
+fn a_seat_whose_phone_could_not_be_rung_is_tried_again_after_a_while() {
+    for why in [Failure::Unreachable, Failure::Refused] {
+        let mut hall = Hall::open_with(one_seat());
+        hall.invite(1, "12345");
+        let leg = hall.seat_leg();
+        hall.send(Input::Failed { leg, why });
+        assert_eq!(hall.state("1001"), SeatState::Busy, "{why:?}");
+        hall.pass(seconds(29));
+        assert_eq!(hall.state("1001"), SeatState::Busy, "{why:?}");
+        hall.pass(seconds(1));
+        assert_eq!(hall.state("1001"), SeatState::Reserved, "{why:?}: the waiting caller is offered again");
+    }
+    // A person's own refusal stays what it is.
+    let mut hall = Hall::open_with(one_seat());
+    hall.invite(1, "12345");
+    let leg = hall.seat_leg();
+    hall.send(Input::Failed { leg, why: Failure::Declined });
+    hall.pass(seconds(300));
+    assert_eq!(hall.state("1001"), SeatState::Busy);
+}

@@ -180,7 +180,7 @@ fn who_leaves_before_a_seat_answers_has_a_missed_call_and_no_ticket() {
             rung.reply(&mut city, 487);
             assert!(city.request_to(phone.flow.remote, &Method::Ack).is_some());
         }
-        city.pass(seconds(60));
+        city.pass(seconds(71));
         assert_eq!(city.exchange.load(), (0, 0));
     }
 }

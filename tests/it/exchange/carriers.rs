@@ -258,3 +258,12 @@ fn a_reload_keeps_what_stays_the_same_and_takes_back_what_is_gone() {
     assert!(city.addressees().is_empty(), "{:?}", city.addressees());
     assert_eq!(city.exchange.holdings().lines, 0);
 }
+
+#[test]
+fn a_draining_server_takes_its_registrations_back() {
+    let mut city = City::new(with(&[FIRST], registered));
+    answer(&mut city, FIRST, &Method::Register, 200).expect("registered");
+    city.input(Input::Drain);
+    let leave = answer(&mut city, FIRST, &Method::Register, 200).expect("unregistered");
+    assert!(leave.headers.expires() == Some(0) || leave.headers.text(&Name::Contact).unwrap().contains("expires=0"));
+}

@@ -65,6 +65,7 @@ pub fn trunk(name: &str, listener: u16, source: &str) -> Trunk {
         reserved_channels: 2,
         shown: "12345".into(),
         asserted_identity: false,
+        diversion: false,
         number_form: NumberForm::National,
         add_prefix: None,
         user_phone: false,

@@ -61,7 +61,7 @@ fn the_end_releases_every_leg_and_seals_every_recording() {
     city.send(flow, reply(&cancel, 200, "", &[], ""));
     rung.reply(&mut city, 487);
     assert_eq!(city.exchange.load().1, 0);
-    city.pass(seconds(60));
+    city.pass(seconds(71));
     assert_eq!(city.exchange.load(), (0, 0));
 }
 
