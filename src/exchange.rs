@@ -104,6 +104,11 @@ pub enum Output {
         flow: Flow,
         bye: Vec<u8>,
     },
+    /// A leg that stood is over: a crash from now on leaves nothing of it to release.
+    LegGone {
+        call: CallId,
+        leg: LegId,
+    },
     /// A leg's media has ended, with what it counted.
     Figures {
         leg: LegId,

@@ -16,7 +16,7 @@ use crate::net::driver::Event;
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
 use crate::store::Store;
-use crate::store::entry::{CalledBack, Entry, Leg, MarkedInvalid, SeatChange};
+use crate::store::entry::{CalledBack, Entry, Leg, LegGone, MarkedInvalid, SeatChange};
 use crate::store::journal::Journal;
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
@@ -77,6 +77,7 @@ impl Desk {
                     self.write(Entry::Leg(Leg { call, leg, at: now.wall, dialog: Private::new(dialog) }));
                 }
             }
+            Output::LegGone { call, leg } => self.write(Entry::LegGone(LegGone { call, leg })),
             Output::Figures { figures, .. } => self.figures.leg_ended(&figures),
         }
     }

@@ -62,6 +62,8 @@ pub(super) struct Leg {
     /// Its connection broke, and nothing has been heard of its peer since.
     cut_off: bool,
     over: bool,
+    /// The journal holds its BYE.
+    journalled: bool,
     transactions: Vec<ClientTx>,
     pub(super) server_tx: Option<ServerTx>,
     /// Neither RTP nor RTCP comes from it.
@@ -90,6 +92,7 @@ impl Leg {
             media_open: false,
             cut_off: false,
             over: false,
+            journalled: false,
             transactions: Vec::new(),
             server_tx: None,
             silent: false,
@@ -256,7 +259,12 @@ impl Exchange {
                 }
             }
             Event::Answered => self.on_branch_answered(now, key),
-            Event::Acknowledged => {}
+            // Its 200 may have waited for a PRACK, after the switchboard wanted it.
+            Event::Acknowledged => {
+                if !leg.journalled {
+                    self.journal_leg(id);
+                }
+            }
             Event::Held => self.tell(now, call::Input::Held { leg: id }),
             Event::Resumed => self.tell(now, call::Input::Resumed { leg: id }),
             Event::HungUp => {
@@ -377,6 +385,9 @@ impl Exchange {
         if let Some(busy) = leg.trunk.and_then(|trunk| self.busy.get_mut(trunk)) {
             *busy = busy.saturating_sub(1);
         }
+        if std::mem::take(&mut leg.journalled) {
+            self.outputs.push_back(Output::LegGone { call: leg.call, leg: id });
+        }
         let open = std::mem::take(&mut leg.media_open);
         self.held.remove(&id);
         self.seat_left(id);
@@ -438,21 +449,18 @@ impl Exchange {
     }
 
     /// Hands the journal the BYE that would end this leg after a crash. Its CSeq leaves room for what
-    /// the dialog may still send before.
+    /// the dialog may still send before. A feature code is no call, and is over in seconds.
     pub(super) fn journal_leg(&mut self, id: LegId) {
-        let Some(leg) = self.legs.get(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.over && leg.call != CallId(id.0)) else { return };
         let session = leg.chosen.and_then(|branch| leg.branches.get(branch));
         let Some(session) = session.filter(|session| session.is_confirmed()) else { return };
+        let flow = session.flow();
         let Some(mut dialog) = session.dialog().cloned() else { return };
         let cseq = dialog.local_cseq.saturating_add(10_000);
         let mut bye = dialog.request(Method::Bye, Some(cseq));
         bye.headers.push(Name::UserAgent, self.settings.user_agent.as_str());
-        self.outputs.push_back(Output::LegStands {
-            call: leg.call,
-            leg: id,
-            flow: session.flow(),
-            bye: bye.to_bytes(),
-        });
+        leg.journalled = true;
+        self.outputs.push_back(Output::LegStands { call: leg.call, leg: id, flow, bye: bye.to_bytes() });
     }
 }
 

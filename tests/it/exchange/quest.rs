@@ -117,6 +117,7 @@ fn what_the_called_party_says_is_final() {
         replies(&mut city, &first, status, &[]);
         assert!(invited(&mut city, SECOND).is_none(), "{status}");
         assert_eq!(attempts(&city), [false], "{status}");
+        assert!(city.standing.is_empty(), "no crash would say BYE to the seat that had waited");
     }
 }
 
