@@ -174,8 +174,9 @@ pub enum Input {
         seat: SeatNo,
         ask: SeatAsk,
     },
-    /// A callback task and the seat that takes it: the answer to `WantCallback`, or a command of the API.
-    CallBack(Box<CallBack>),
+    /// Callback tasks for one seat, in the order of their turn: the answer to `WantCallback`. The seat
+    /// gets the first one whose citizen nobody else is calling or talking to.
+    CallBack(Vec<CallBack>),
     /// A dialled leg rings.
     Ringing {
         leg: LegId,
@@ -358,7 +359,7 @@ pub enum Output {
         subject: String,
         active: bool,
     },
-    /// The seat would call a missed caller back: look for the task that waits longest.
+    /// The seat would call a missed caller back: look for the tasks that are due, longest waiting first.
     WantCallback {
         seat: SeatNo,
     },

@@ -18,6 +18,7 @@ use crate::sip::flow::Flow;
 use crate::store::Store;
 use crate::store::entry::{CalledBack, Entry, Leg, LegGone, MarkedInvalid, SeatChange};
 use crate::store::journal::Journal;
+use crate::store::query::CallbackTask;
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
 
@@ -139,7 +140,8 @@ impl Desk {
         });
     }
 
-    /// The task that waits longest goes to this seat; where there is none, nothing happens.
+    /// The task that waits longest, of those that no other seat is at, goes to this seat; where there is
+    /// none, nothing happens.
     fn find_callback(&self, now: Now, seat: SeatNo) {
         let (store, inbox) = (Arc::clone(&self.store), self.inbox.clone());
         self.runtime.spawn(async move {
@@ -147,10 +149,15 @@ impl Desk {
                 Ok(due) => due,
                 Err(error) => return tracing::warn!(%error, "callbacks"),
             };
-            let Some(task) = due.into_iter().next() else { return };
-            let wish = CallBack { seat, task: task.task, number: task.caller, code: task.code };
+            let wish = |task: CallbackTask| CallBack {
+                seat: seat.clone(),
+                task: task.task,
+                number: task.caller,
+                code: task.code,
+            };
+            let due = due.into_iter().map(wish).collect();
             // Fails only once the loop has ended.
-            let _ = inbox.send(Event::Input(Input::CallBack(Box::new(wish)))).await;
+            let _ = inbox.send(Event::Input(Input::CallBack(due))).await;
         });
     }
 

@@ -28,9 +28,25 @@ pub(super) struct Pending {
 }
 
 impl Switchboard {
+    /// Gives the seat the first of these that is nobody's yet. Another seat may have taken one since
+    /// they were looked up.
+    pub(super) fn call_back(&mut self, now: Now, due: Vec<CallBack>) {
+        if let Some(wish) = due.into_iter().find(|wish| !self.is_taken(wish)) {
+            self.take_callback(now, wish);
+        }
+    }
+
+    /// A seat is on this task, or the citizen is called already, or in a call with us.
+    fn is_taken(&self, wish: &CallBack) -> bool {
+        let same = |other: &CallBack| other.task == wish.task || other.number == wish.number;
+        self.callbacks.values().any(|pending| same(&pending.wish))
+            || self.callbacks_held.values().any(|held| held.seat != wish.seat && same(held))
+            || self.calls.values().any(|call| call.invited.caller.number.as_ref() == Some(&wish.number))
+    }
+
     /// Rings the seat for this callback; at once, or when its phone has hung up from the feature code.
     /// A seat that is in a call, or not signed in, is left alone.
-    pub(super) fn call_back(&mut self, now: Now, wish: CallBack) {
+    fn take_callback(&mut self, now: Now, wish: CallBack) {
         let Some(seat) = self.desk.get(&wish.seat) else { return };
         let at_rest = matches!(seat.state, SeatState::Idle | SeatState::WrapUp | SeatState::Busy | SeatState::Break);
         if !at_rest || seat.call.is_some() || self.draining {
@@ -61,8 +77,12 @@ impl Switchboard {
 
     /// The seat's phone has hung up from the feature code: a callback may have waited for that.
     pub(super) fn call_back_held(&mut self, now: Now, seat: &SeatNo) {
-        if let Some(wish) = self.callbacks_held.remove(seat) {
-            self.call_back(now, wish);
+        let Some(wish) = self.callbacks_held.remove(seat) else { return };
+        if self.is_taken(&wish) {
+            // The citizen has called in meanwhile: another one may wait.
+            self.out.push(Output::WantCallback { seat: seat.clone() });
+        } else {
+            self.take_callback(now, wish);
         }
     }
 

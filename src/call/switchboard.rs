@@ -78,7 +78,7 @@ impl Switchboard {
                 // The API asks `may` first; a seat that has changed in between is left as it is.
                 let _ = self.ask(now, &seat, &ask);
             }
-            Input::CallBack(wish) => self.call_back(now, *wish),
+            Input::CallBack(due) => self.call_back(now, due),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
             Input::Answered { leg } => self.leg_event(now, leg, LegEvent::Answered),
             Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),

@@ -34,7 +34,7 @@ fn seat_waits(settings: Settings) -> City {
         number: Private::new("13800000077".into()),
         code: "12315".into(),
     };
-    city.input(Input::CallBack(Box::new(wish)));
+    city.input(Input::CallBack(vec![wish]));
     let rung = phone.rung(&mut city);
     rung.answer(&mut city);
     city.story();
