@@ -117,6 +117,8 @@ pub enum Failure {
     Unreachable,
     /// Nothing in common to talk with (488), or the peer's own fault (4xx–6xx of another kind).
     Refused,
+    /// We had no trunk, channel or port for it: nobody was called.
+    NoWay,
 }
 
 /// Why a leg that stood was lost without a BYE.

@@ -9,7 +9,9 @@ use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::waiting::Ear;
-use super::{CallBack, CallId, Caller, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target};
+use super::{
+    CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target,
+};
 use crate::rules::numbers::{Dialled, Route, TrunkNumbers};
 use crate::time::Now;
 
@@ -23,6 +25,8 @@ pub(super) struct Pending {
     route: Route,
     began: Now,
     seat_leg: LegId,
+    /// What the seat was before, and why; it is that again if nobody is reached.
+    before: (SeatState, Option<String>),
     /// Dialled once the seat has answered.
     citizen: Option<LegId>,
 }
@@ -56,6 +60,16 @@ impl Switchboard {
             self.callbacks_held.insert(wish.seat.clone(), wish);
             return;
         }
+        let before = match seat.state {
+            SeatState::Busy | SeatState::Break => (seat.state, seat.reason.clone()),
+            SeatState::SignedOut
+            | SeatState::Idle
+            | SeatState::Reserved
+            | SeatState::Ringing
+            | SeatState::Talking
+            | SeatState::Held
+            | SeatState::WrapUp => (SeatState::Idle, None),
+        };
         let dialled = Dialled { request_uri: format!("sip:{}@hotline", wish.code), ..Dialled::default() };
         let Ok(route) = self.plan.route(&dialled, &TrunkNumbers::default(), local(now.wall).date()) else { return };
         let (id, leg) = (self.new_call_id(now), self.new_dialled_leg());
@@ -72,7 +86,7 @@ impl Switchboard {
         });
         self.desk.update(&wish.seat, |seat| seat.call = Some(id));
         self.desk.turn(now, &wish.seat, SeatState::Reserved, None, &mut self.out);
-        self.callbacks.insert(id, Pending { wish, route, began: now, seat_leg: leg, citizen: None });
+        self.callbacks.insert(id, Pending { wish, route, began: now, seat_leg: leg, before, citizen: None });
     }
 
     /// The seat's phone has hung up from the feature code: a callback may have waited for that.
@@ -122,6 +136,8 @@ impl Switchboard {
         let citizen = self.callbacks.get(&id).and_then(|pending| pending.citizen);
         match event {
             LegEvent::Answered => self.callback_answered(now, id),
+            // Nobody was called: the task stays as it is.
+            LegEvent::Failed(Failure::NoWay) => self.callback_over(now, id, citizen),
             LegEvent::Failed(_) | LegEvent::HungUp => {
                 self.called_back(now, id, false);
                 self.callback_over(now, id, citizen);
@@ -200,6 +216,7 @@ impl Switchboard {
                 self.out.push(Output::HangUp { leg });
             }
         }
-        self.free_seat(now, &pending.wish.seat, SeatState::Idle, None);
+        let (state, reason) = pending.before;
+        self.free_seat(now, &pending.wish.seat, state, reason.as_deref());
     }
 }

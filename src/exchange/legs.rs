@@ -501,6 +501,7 @@ impl Failure {
             Self::NoAnswer => 2,
             Self::Refused => 3,
             Self::Unreachable => 4,
+            Self::NoWay => 5,
         };
         if weight(other) < weight(self) { other } else { self }
     }

@@ -35,11 +35,11 @@ impl Exchange {
         let untried = self.ways_out();
         let first = untried.front().and_then(|(trunk, _)| self.settings.trunks.get(*trunk)).map(|trunk| trunk.listener);
         let Some(listener) = first else {
-            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+            return self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
         };
         let Some(port) = self.take_port_of_feature(listener) else {
             self.counters.no_port += 1;
-            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+            return self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
         };
         // One leg has one socket: trunks that could not reach it are left alone.
         let shares = |(trunk, _): &(usize, SocketAddr)| {
@@ -51,7 +51,10 @@ impl Exchange {
         self.legs.insert(leg, Leg::calling_out(call, listener, port.number, quest));
         self.taken.insert(leg, port);
         self.open_media(leg);
-        self.try_next_host(now, leg);
+        if !self.try_next_host(now, leg) {
+            self.end_leg(now, leg);
+            self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
+        }
     }
 
     /// Every host of every trunk that could carry a call now, in the order of the configuration.

@@ -166,3 +166,26 @@ fn a_citizen_who_is_in_a_call_is_not_called_back() {
     assert_eq!(hall.tell(Input::CallBack(vec![task(free, TASK, "13800000001")])), [""; 0]);
     assert!(!hall.tell(wish(free)).is_empty());
 }
+
+#[test]
+fn our_own_lack_of_a_trunk_is_no_attempt() {
+    let mut hall = Hall::open();
+    let (seat, citizen) = ringing_the_citizen(&mut hall);
+    let out = hall.tell(Input::Failed { leg: citizen, why: Failure::NoWay });
+    assert_eq!(out, [format!("HangUp {}", leg(seat)), "1001 Idle".to_owned()]);
+}
+
+#[test]
+fn a_seat_is_after_a_vain_callback_what_it_was_before() {
+    for (ask, after) in [
+        (SeatAsk::Free, "1001 Idle"),
+        (SeatAsk::Busy, "1001 Busy"),
+        (SeatAsk::Break("lunch".into()), "1001 Break (lunch)"),
+    ] {
+        let mut hall = Hall::open();
+        hall.send(Input::Ask { seat: no("1001"), ask });
+        let (_, citizen) = ringing_the_citizen(&mut hall);
+        let out = hall.tell(Input::Failed { leg: citizen, why: Failure::Busy });
+        assert_eq!(out.last().map(String::as_str), Some(after));
+    }
+}

@@ -147,11 +147,13 @@ fn a_challenge_is_answered_with_the_trunks_password() {
 fn reserved_channels_are_left_for_emergencies() {
     let mut city = seat_waits(carried_by(&[FIRST], |trunk| (trunk.channels, trunk.reserved_channels) = (2, 2)));
     assert!(invited(&mut city, FIRST).is_none());
-    assert_eq!((attempts(&city), city.state("1001")), (vec![false], SeatState::Idle));
+    assert_eq!((attempts(&city), city.state("1001")), (vec![], SeatState::Idle), "nobody was called");
 }
 
 #[test]
 fn a_trunk_without_a_host_carries_nothing() {
     let city = seat_waits(carried_by(&[], |_| {}));
-    assert_eq!((attempts(&city), city.state("1001")), (vec![false], SeatState::Idle));
+    assert_eq!((attempts(&city), city.state("1001")), (vec![], SeatState::Idle), "nobody was called");
+    assert_eq!(city.exchange.load().1, 0);
+    assert!(city.standing.is_empty());
 }
