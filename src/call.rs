@@ -165,6 +165,8 @@ pub enum SeatAsk {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     Invited(Box<Invited>),
+    /// A call for which there was no channel or port; it has been refused already, and has no leg.
+    TurnedAway(Box<Invited>),
     /// A seat's phone dialled a feature code; the leg is answered, told the outcome by a prompt, and released.
     FeatureCode {
         leg: LegId,

@@ -73,6 +73,7 @@ impl Switchboard {
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         match input {
             Input::Invited(invited) => self.invited(now, *invited),
+            Input::TurnedAway(invited) => self.turned_away(now, &invited),
             Input::FeatureCode { leg, seat, ask } => self.feature_code(now, leg, seat, &ask),
             Input::Ask { seat, ask } => {
                 // The API asks `may` first; a seat that has changed in between is left as it is.

@@ -313,6 +313,15 @@ impl City {
         self.serial
     }
 
+    /// The record of the call that was missed last.
+    pub fn missed(&self) -> &hotline::call::MissedCall {
+        let mut missed = self.wishes.iter().rev().filter_map(|wish| match wish {
+            Wish::Missed(missed) => Some(&**missed),
+            _ => None,
+        });
+        missed.next().expect("a missed call")
+    }
+
     pub fn seat(&self, no: &str) -> hotline::call::SeatView {
         self.exchange.board().seats().into_iter().find(|seat| seat.seat.0 == no).expect("the seat")
     }
