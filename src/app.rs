@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::archive::lock::FolderLock;
 use crate::archive::shelf::Shelf;
 use crate::archive::{self, Archive, Done};
-use crate::call::{CallId, Switchboard};
+use crate::call::Switchboard;
 use crate::config::{Config, Fault, RecordingFormat};
 use crate::exchange::{Exchange, Input};
 use crate::media::{self, prompt::PromptShelf};
@@ -188,8 +188,7 @@ impl Server {
         };
         let settings = setup::exchange_settings(&config, &secrets);
         let now = clock.now();
-        let last_call = recovered.open.iter().map(|open| open.call).max().unwrap_or(CallId(0));
-        let board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), last_call);
+        let board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), recovered.last_call);
         let exchange = Exchange::new(now, settings, board, random()?);
         let listens = setup::listens(&config);
         let (opened, is_open) = std::sync::mpsc::channel();

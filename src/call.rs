@@ -117,6 +117,8 @@ pub enum Failure {
     Unreachable,
     /// Nothing in common to talk with (488), or the peer's own fault (4xx–6xx of another kind).
     Refused,
+    /// We had no trunk, channel or port for it: nobody was called.
+    NoWay,
 }
 
 /// Why a leg that stood was lost without a BYE.
@@ -163,6 +165,8 @@ pub enum SeatAsk {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     Invited(Box<Invited>),
+    /// A call for which there was no channel or port; it has been refused already, and has no leg.
+    TurnedAway(Box<Invited>),
     /// A seat's phone dialled a feature code; the leg is answered, told the outcome by a prompt, and released.
     FeatureCode {
         leg: LegId,
@@ -174,8 +178,9 @@ pub enum Input {
         seat: SeatNo,
         ask: SeatAsk,
     },
-    /// A callback task and the seat that takes it: the answer to `WantCallback`, or a command of the API.
-    CallBack(Box<CallBack>),
+    /// Callback tasks for one seat, in the order of their turn: the answer to `WantCallback`. The seat
+    /// gets the first one whose citizen nobody else is calling or talking to.
+    CallBack(Vec<CallBack>),
     /// A dialled leg rings.
     Ringing {
         leg: LegId,
@@ -358,7 +363,7 @@ pub enum Output {
         subject: String,
         active: bool,
     },
-    /// The seat would call a missed caller back: look for the task that waits longest.
+    /// The seat would call a missed caller back: look for the tasks that are due, longest waiting first.
     WantCallback {
         seat: SeatNo,
     },

@@ -66,8 +66,8 @@ pub enum Input {
         seat: SeatNo,
         ask: SeatAsk,
     },
-    /// A missed caller is to be called back by this seat.
-    CallBack(Box<call::CallBack>),
+    /// Missed callers, one of whom is to be called back by this seat.
+    CallBack(Vec<call::CallBack>),
     /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference.
     Resolved {
         trunk: String,
@@ -108,6 +108,11 @@ pub enum Output {
         leg: LegId,
         flow: Flow,
         bye: Vec<u8>,
+    },
+    /// A leg that stood is over: a crash from now on leaves nothing of it to release.
+    LegGone {
+        call: CallId,
+        leg: LegId,
     },
     /// A leg's media has ended, with what it counted.
     Figures {
@@ -253,7 +258,7 @@ impl Exchange {
             Input::Media(report) => self.on_media(now, report),
             Input::TicketOpened { call, number } => self.tell(now, call::Input::TicketOpened { call, number }),
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
-            Input::CallBack(wish) => self.tell(now, call::Input::CallBack(wish)),
+            Input::CallBack(due) => self.tell(now, call::Input::CallBack(due)),
             Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
             Input::Reload(settings) => self.reload(now, *settings),

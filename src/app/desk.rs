@@ -17,8 +17,9 @@ use crate::net::driver::Event;
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
 use crate::store::Store;
-use crate::store::entry::{CalledBack, Entry, Leg, MarkedInvalid, SeatChange};
+use crate::store::entry::{CalledBack, Entry, Leg, LegGone, MarkedInvalid, SeatChange};
 use crate::store::journal::Journal;
+use crate::store::query::CallbackTask;
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
 
@@ -78,6 +79,7 @@ impl Desk {
                     self.write(Entry::Leg(Leg { call, leg, at: now.wall, dialog: Private::new(dialog) }));
                 }
             }
+            Output::LegGone { call, leg } => self.write(Entry::LegGone(LegGone { call, leg })),
             Output::Figures { figures, .. } => self.figures.leg_ended(&figures),
         }
     }
@@ -145,7 +147,8 @@ impl Desk {
         });
     }
 
-    /// The task that waits longest goes to this seat; where there is none, nothing happens.
+    /// The task that waits longest, of those that no other seat is at, goes to this seat; where there is
+    /// none, nothing happens.
     fn find_callback(&self, now: Now, seat: SeatNo) {
         let (store, inbox) = (Arc::clone(&self.store), self.inbox.clone());
         self.runtime.spawn(async move {
@@ -153,10 +156,15 @@ impl Desk {
                 Ok(due) => due,
                 Err(error) => return tracing::warn!(%error, "callbacks"),
             };
-            let Some(task) = due.into_iter().next() else { return };
-            let wish = CallBack { seat, task: task.task, number: task.caller, code: task.code };
+            let wish = |task: CallbackTask| CallBack {
+                seat: seat.clone(),
+                task: task.task,
+                number: task.caller,
+                code: task.code,
+            };
+            let due = due.into_iter().map(wish).collect();
             // Fails only once the loop has ended.
-            let _ = inbox.send(Event::Input(Input::CallBack(Box::new(wish)))).await;
+            let _ = inbox.send(Event::Input(Input::CallBack(due))).await;
         });
     }
 

@@ -25,6 +25,12 @@ impl Switchboard {
         }
     }
 
+    /// R7: nobody was told to refuse it, and it leaves a record all the same.
+    pub(super) fn turned_away(&mut self, now: Now, invited: &Invited) {
+        let route = self.route(now, invited).ok();
+        self.write_refused(now, invited, route, "overload");
+    }
+
     fn route(&self, now: Now, invited: &Invited) -> Result<Route, UnknownNumber> {
         let none = TrunkCodes::default();
         let codes = self.settings.trunks.get(&invited.trunk).unwrap_or(&none);
@@ -78,9 +84,13 @@ impl Switchboard {
 
     /// R7: an attempt that is turned away leaves a record too.
     fn refuse(&mut self, now: Now, invited: &Invited, route: Option<Route>, why: Refusal, reason: &str) {
+        self.out.push(Output::Refuse { leg: invited.leg, why });
+        self.write_refused(now, invited, route, reason);
+    }
+
+    fn write_refused(&mut self, now: Now, invited: &Invited, route: Option<Route>, reason: &str) {
         let id = self.new_call_id(now);
         self.note(id, format!("refused: {reason}"));
-        self.out.push(Output::Refuse { leg: invited.leg, why });
         self.out.push(Output::Missed(Box::new(record::refused(now, id, invited, route, reason))));
     }
 

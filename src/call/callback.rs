@@ -9,7 +9,9 @@ use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::waiting::Ear;
-use super::{CallBack, CallId, Caller, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target};
+use super::{
+    CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target,
+};
 use crate::rules::numbers::{Dialled, Route, TrunkNumbers};
 use crate::time::Now;
 
@@ -23,14 +25,32 @@ pub(super) struct Pending {
     route: Route,
     began: Now,
     seat_leg: LegId,
+    /// What the seat was before, and why; it is that again if nobody is reached.
+    before: (SeatState, Option<String>),
     /// Dialled once the seat has answered.
     citizen: Option<LegId>,
 }
 
 impl Switchboard {
+    /// Gives the seat the first of these that is nobody's yet. Another seat may have taken one since
+    /// they were looked up.
+    pub(super) fn call_back(&mut self, now: Now, due: Vec<CallBack>) {
+        if let Some(wish) = due.into_iter().find(|wish| !self.is_taken(wish)) {
+            self.take_callback(now, wish);
+        }
+    }
+
+    /// A seat is on this task, or the citizen is called already, or in a call with us.
+    fn is_taken(&self, wish: &CallBack) -> bool {
+        let same = |other: &CallBack| other.task == wish.task || other.number == wish.number;
+        self.callbacks.values().any(|pending| same(&pending.wish))
+            || self.callbacks_held.values().any(|held| held.seat != wish.seat && same(held))
+            || self.calls.values().any(|call| call.invited.caller.number.as_ref() == Some(&wish.number))
+    }
+
     /// Rings the seat for this callback; at once, or when its phone has hung up from the feature code.
     /// A seat that is in a call, or not signed in, is left alone.
-    pub(super) fn call_back(&mut self, now: Now, wish: CallBack) {
+    fn take_callback(&mut self, now: Now, wish: CallBack) {
         let Some(seat) = self.desk.get(&wish.seat) else { return };
         let at_rest = matches!(seat.state, SeatState::Idle | SeatState::WrapUp | SeatState::Busy | SeatState::Break);
         if !at_rest || seat.call.is_some() || self.draining {
@@ -40,6 +60,16 @@ impl Switchboard {
             self.callbacks_held.insert(wish.seat.clone(), wish);
             return;
         }
+        let before = match seat.state {
+            SeatState::Busy | SeatState::Break => (seat.state, seat.reason.clone()),
+            SeatState::SignedOut
+            | SeatState::Idle
+            | SeatState::Reserved
+            | SeatState::Ringing
+            | SeatState::Talking
+            | SeatState::Held
+            | SeatState::WrapUp => (SeatState::Idle, None),
+        };
         let dialled = Dialled { request_uri: format!("sip:{}@hotline", wish.code), ..Dialled::default() };
         let Ok(route) = self.plan.route(&dialled, &TrunkNumbers::default(), local(now.wall).date()) else { return };
         let (id, leg) = (self.new_call_id(now), self.new_dialled_leg());
@@ -56,13 +86,17 @@ impl Switchboard {
         });
         self.desk.update(&wish.seat, |seat| seat.call = Some(id));
         self.desk.turn(now, &wish.seat, SeatState::Reserved, None, &mut self.out);
-        self.callbacks.insert(id, Pending { wish, route, began: now, seat_leg: leg, citizen: None });
+        self.callbacks.insert(id, Pending { wish, route, began: now, seat_leg: leg, before, citizen: None });
     }
 
     /// The seat's phone has hung up from the feature code: a callback may have waited for that.
     pub(super) fn call_back_held(&mut self, now: Now, seat: &SeatNo) {
-        if let Some(wish) = self.callbacks_held.remove(seat) {
-            self.call_back(now, wish);
+        let Some(wish) = self.callbacks_held.remove(seat) else { return };
+        if self.is_taken(&wish) {
+            // The citizen has called in meanwhile: another one may wait.
+            self.out.push(Output::WantCallback { seat: seat.clone() });
+        } else {
+            self.take_callback(now, wish);
         }
     }
 
@@ -102,6 +136,8 @@ impl Switchboard {
         let citizen = self.callbacks.get(&id).and_then(|pending| pending.citizen);
         match event {
             LegEvent::Answered => self.callback_answered(now, id),
+            // Nobody was called: the task stays as it is.
+            LegEvent::Failed(Failure::NoWay) => self.callback_over(now, id, citizen),
             LegEvent::Failed(_) | LegEvent::HungUp => {
                 self.called_back(now, id, false);
                 self.callback_over(now, id, citizen);
@@ -180,6 +216,7 @@ impl Switchboard {
                 self.out.push(Output::HangUp { leg });
             }
         }
-        self.free_seat(now, &pending.wish.seat, SeatState::Idle, None);
+        let (state, reason) = pending.before;
+        self.free_seat(now, &pending.wish.seat, state, reason.as_deref());
     }
 }

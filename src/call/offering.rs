@@ -147,7 +147,8 @@ fn reason(why: Failure) -> &'static str {
         Failure::Busy => "busy",
         Failure::Declined => "declined",
         Failure::NoAnswer => "no_answer",
-        Failure::Unreachable => "unreachable",
+        // A seat is rung without a trunk.
+        Failure::Unreachable | Failure::NoWay => "unreachable",
         Failure::Refused => "refused",
     }
 }

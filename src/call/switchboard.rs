@@ -73,12 +73,13 @@ impl Switchboard {
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         match input {
             Input::Invited(invited) => self.invited(now, *invited),
+            Input::TurnedAway(invited) => self.turned_away(now, &invited),
             Input::FeatureCode { leg, seat, ask } => self.feature_code(now, leg, seat, &ask),
             Input::Ask { seat, ask } => {
                 // The API asks `may` first; a seat that has changed in between is left as it is.
                 let _ = self.ask(now, &seat, &ask);
             }
-            Input::CallBack(wish) => self.call_back(now, *wish),
+            Input::CallBack(due) => self.call_back(now, due),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
             Input::Answered { leg } => self.leg_event(now, leg, LegEvent::Answered),
             Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),

@@ -26,14 +26,6 @@ impl Exchange {
 
     fn on_trunk_invite(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, index: usize) {
         let Some(trunk) = self.settings.trunks.get(index).cloned() else { return };
-        let busy = self.busy.get(index).copied().unwrap_or(0);
-        if u32::try_from(busy).map_or(true, |busy| busy >= trunk.channels) {
-            return self.answer_overload(now, tx, &invite, index);
-        }
-        let Some(port) = self.take_port_of_call(flow.listener) else {
-            self.counters.no_port += 1;
-            return self.answer_overload(now, tx, &invite, index);
-        };
         let invited = Invited {
             leg: LegId(0),
             trunk: trunk.name.clone(),
@@ -44,6 +36,14 @@ impl Exchange {
             early_media: !invite.body.is_empty(),
             ring_with_180: trunk.ring_with_180,
         };
+        let busy = self.busy.get(index).copied().unwrap_or(0);
+        if u32::try_from(busy).map_or(true, |busy| busy >= trunk.channels) {
+            return self.turn_away(now, tx, &invite, index, invited);
+        }
+        let Some(port) = self.take_port_of_call(flow.listener) else {
+            self.counters.no_port += 1;
+            return self.turn_away(now, tx, &invite, index, invited);
+        };
         let settings = self.leg_settings(flow.listener, port.number, Some(&trunk));
         let Some(leg) = self.admit(now, tx, flow, invite, settings, port, Some(index)) else { return };
         let wishes = self.board.handle(now, call::Input::Invited(Box::new(Invited { leg, ..invited })));
@@ -51,6 +51,11 @@ impl Exchange {
             self.join_call(now, leg, call);
         }
         self.carry_out_all(now, wishes);
+    }
+
+    fn turn_away(&mut self, now: Now, tx: ServerTx, invite: &Request, trunk: usize, invited: Invited) {
+        self.answer_overload(now, tx, invite, trunk);
+        self.tell(now, call::Input::TurnedAway(Box::new(invited)));
     }
 
     /// A seat's phone dials feature codes only; who it is must be proved, unless it has no password

@@ -58,6 +58,8 @@ pub(super) struct Leg {
     failure: Option<Failure>,
     media_open: bool,
     over: bool,
+    /// The journal holds its BYE.
+    pub(super) journalled: bool,
     transactions: Vec<ClientTx>,
     pub(super) server_tx: Option<ServerTx>,
     pub(super) presence: Presence,
@@ -81,6 +83,7 @@ impl Leg {
             failure: None,
             media_open: false,
             over: false,
+            journalled: false,
             transactions: Vec::new(),
             server_tx: None,
             presence: Presence::default(),
@@ -231,7 +234,12 @@ impl Exchange {
                 }
             }
             Event::Answered => self.on_branch_answered(now, key),
-            Event::Acknowledged => {}
+            // Its 200 may have waited for a PRACK, after the switchboard wanted it.
+            Event::Acknowledged => {
+                if !leg.journalled {
+                    self.journal_leg(id);
+                }
+            }
             Event::Held => self.tell(now, call::Input::Held { leg: id }),
             Event::Resumed => self.tell(now, call::Input::Resumed { leg: id }),
             Event::HungUp => {
@@ -333,6 +341,9 @@ impl Exchange {
         if leg.ring.is_none() {
             self.citizens.remove(&leg.call);
         }
+        if std::mem::take(&mut leg.journalled) {
+            self.outputs.push_back(Output::LegGone { call: leg.call, leg: id });
+        }
         let open = std::mem::take(&mut leg.media_open);
         self.held.remove(&id);
         self.seat_left(id);
@@ -407,6 +418,7 @@ impl Failure {
             Self::NoAnswer => 2,
             Self::Refused => 3,
             Self::Unreachable => 4,
+            Self::NoWay => 5,
         };
         if weight(other) < weight(self) { other } else { self }
     }

@@ -29,24 +29,17 @@ pub(super) struct Quest {
     credentials: Answerer,
 }
 
-impl Quest {
-    /// After a reload: trunks have another index, or are gone.
-    pub(super) fn renumber(&mut self, now_at: impl Fn(usize) -> Option<usize>) {
-        self.untried = self.untried.iter().filter_map(|(trunk, address)| Some((now_at(*trunk)?, *address))).collect();
-    }
-}
-
 impl Exchange {
     /// Calls the number through the first trunk that is up and has a channel that ordinary calls may take.
     pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, number: Private<String>) {
         let untried = self.ways_out();
         let first = untried.front().and_then(|(trunk, _)| self.settings.trunk(trunk)).map(|(_, trunk)| trunk.listener);
         let Some(listener) = first else {
-            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+            return self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
         };
         let Some(port) = self.take_port_of_feature(listener) else {
             self.counters.no_port += 1;
-            return self.tell(now, call::Input::Failed { leg, why: Failure::Unreachable });
+            return self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
         };
         // One leg has one socket: trunks that could not reach it are left alone.
         let shares = |(trunk, _): &(Arc<str>, SocketAddr)| {
@@ -58,7 +51,10 @@ impl Exchange {
         self.legs.insert(leg, Leg::calling_out(call, listener, port.number, quest));
         self.taken.insert(leg, port);
         self.open_media(leg);
-        self.try_next_host(now, leg);
+        if !self.try_next_host(now, leg) {
+            self.end_leg(now, leg);
+            self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
+        }
     }
 
     /// Every host of every trunk that could carry a call now, in the order of the configuration.

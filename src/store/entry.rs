@@ -132,6 +132,23 @@ pub struct CalledBack {
 }
 
 impl Entry {
+    /// The call that it is about.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Answered(opened) => Some(opened.call),
+            Self::Leg(leg) => Some(leg.call),
+            Self::LegGone(gone) => Some(gone.call),
+            Self::Closed(ended) => Some(ended.opened.call),
+            Self::Invalid(marked) => Some(marked.call),
+            Self::Missed(missed) => Some(missed.call),
+            Self::Sealed(sealed) => Some(sealed.call),
+            Self::RecordingFailed(failed) => Some(failed.call),
+            Self::Access(access) => Some(access.call),
+            Self::CalledBack(called) => Some(called.task),
+            Self::Seat(_) | Self::Alarm(_) | Self::Edit(_) | Self::Foreign(_) => None,
+        }
+    }
+
     /// Whether a caller waits for this one to be on disk.
     pub fn is_urgent(&self) -> bool {
         matches!(self, Self::Answered(_) | Self::Edit(_) | Self::Access(_))

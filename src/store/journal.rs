@@ -69,6 +69,8 @@ pub struct Recovered {
     /// Calls that were up when the process ended. Send BYE on each leg, then append `Closed` with
     /// reason `restart` for an answered one, `LegGone` for each leg of another.
     pub open: Vec<OpenCall>,
+    /// The greatest id of a call in the journal; new ones are above it, whatever the clock says.
+    pub last_call: CallId,
     /// Answered calls, with their answer, of whose recording no `Sealed` has come: it is still to be
     /// sealed, or it was just before the process ended.
     pub unsealed: Vec<(CallId, Wall)>,
@@ -129,6 +131,7 @@ impl Journal {
         let recovered = Recovered {
             last: book.seq,
             open: book.open_calls(),
+            last_call: book.last_call(),
             unsealed: book.unsealed_calls(),
             numbers: book.numbering.greatest(),
             damaged: found.damaged,

@@ -7,10 +7,12 @@ use crate::call::*;
 
 const TASK: CallId = CallId(77);
 
+fn task(seat: &str, task: CallId, number: &str) -> CallBack {
+    CallBack { seat: no(seat), task, number: Private::new(number.into()), code: "12315".into() }
+}
+
 fn wish(seat: &str) -> Input {
-    let wish =
-        CallBack { seat: no(seat), task: TASK, number: Private::new("13800000077".into()), code: "12315".into() };
-    Input::CallBack(Box::new(wish))
+    Input::CallBack(vec![task(seat, TASK, "13800000077")])
 }
 
 /// The leg that these outputs dial.
@@ -128,4 +130,62 @@ fn the_second_sigterm_ends_callbacks_too() {
     let out = hall.send(Input::EndAll);
     assert!(out.contains(&Output::HangUp { leg: seat }) && out.contains(&Output::HangUp { leg: citizen }));
     assert_eq!(hall.board.legs(), 0);
+}
+
+#[test]
+fn no_two_seats_call_the_same_citizen_back() {
+    let other = CallId(78);
+    let due = |seat: &str| {
+        let tasks = [(TASK, "13800000077"), (CallId(79), "13800000077"), (TASK, "13800000079"), (other, "13800000078")];
+        Input::CallBack(tasks.map(|(id, number)| task(seat, id, number)).to_vec())
+    };
+    let mut hall = Hall::open();
+    assert!(hall.tell(due("1001")).contains(&"1001 Reserved".to_owned()));
+    let seat = dialled(&hall.send(due("1002")));
+    let out = hall.send(Input::Answered { leg: seat });
+    assert!(brief(&out).iter().any(|line| line.ends_with("13800000078")), "the next task: {:?}", brief(&out));
+    assert_eq!(hall.tell(due("1003")), [""; 0], "all of them are taken");
+
+    // While their phones still hold the feature code.
+    let mut hall = Hall::open();
+    for (leg, seat) in [(5, "1001"), (6, "1002")] {
+        hall.send(Input::FeatureCode { leg: LegId(leg), seat: no(seat), ask: SeatAsk::CallBack });
+        assert_eq!(hall.tell(due(seat)), [""; 0]);
+    }
+    for (leg, number) in [(5, "13800000077"), (6, "13800000078")] {
+        let seat = dialled(&hall.send(Input::HungUp { leg: LegId(leg) }));
+        let out = hall.send(Input::Answered { leg: seat });
+        assert!(brief(&out).iter().any(|line| line.ends_with(number)), "{:?}", brief(&out));
+    }
+}
+
+#[test]
+fn a_citizen_who_is_in_a_call_is_not_called_back() {
+    let mut hall = Hall::talking();
+    let free = ["1001", "1002"].into_iter().find(|seat| hall.state(seat) == SeatState::Idle).unwrap();
+    assert_eq!(hall.tell(Input::CallBack(vec![task(free, TASK, "13800000001")])), [""; 0]);
+    assert!(!hall.tell(wish(free)).is_empty());
+}
+
+#[test]
+fn our_own_lack_of_a_trunk_is_no_attempt() {
+    let mut hall = Hall::open();
+    let (seat, citizen) = ringing_the_citizen(&mut hall);
+    let out = hall.tell(Input::Failed { leg: citizen, why: Failure::NoWay });
+    assert_eq!(out, [format!("HangUp {}", leg(seat)), "1001 Idle".to_owned()]);
+}
+
+#[test]
+fn a_seat_is_after_a_vain_callback_what_it_was_before() {
+    for (ask, after) in [
+        (SeatAsk::Free, "1001 Idle"),
+        (SeatAsk::Busy, "1001 Busy"),
+        (SeatAsk::Break("lunch".into()), "1001 Break (lunch)"),
+    ] {
+        let mut hall = Hall::open();
+        hall.send(Input::Ask { seat: no("1001"), ask });
+        let (_, citizen) = ringing_the_citizen(&mut hall);
+        let out = hall.tell(Input::Failed { leg: citizen, why: Failure::Busy });
+        assert_eq!(out.last().map(String::as_str), Some(after));
+    }
 }

@@ -382,3 +382,21 @@ impl Drop for Tmpfs {
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
+
+#[test]
+fn the_greatest_call_id_is_known_after_the_call_has_ended_and_its_segment_has_gone() {
+    let folder = Folder::new("last");
+    let (journal, recovered) = open_with(&folder.0, Options { segment_bytes: 1, ..Options::default() });
+    assert_eq!(recovered.last_call, CallId(0));
+    for entry in [answered(7), closed(7), missed(9, 9, MORNING), answered(3), closed(3)] {
+        append(&journal, entry).unwrap();
+    }
+    journal.close();
+    // The newest segment alone: its head has it.
+    let mut segments: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap().path()).collect();
+    segments.sort();
+    segments.pop();
+    segments.iter().for_each(|segment| fs::remove_file(segment).unwrap());
+    let (_journal, recovered) = open(&folder.0);
+    assert_eq!((recovered.last_call, recovered.open.len()), (CallId(9), 0));
+}

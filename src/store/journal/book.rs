@@ -45,6 +45,9 @@ pub(super) struct Book {
     /// The last entry folded in.
     pub seq: u64,
     pub numbering: Numbering,
+    /// The greatest id of a call that was ever written down.
+    #[serde(default)]
+    last_call: u64,
     open: BTreeMap<String, OpenCall>,
     /// Answered calls, with their answer, whose recording has not been told to be sealed.
     #[serde(default)]
@@ -65,6 +68,7 @@ impl Book {
             at: Wall(0),
             seq: 0,
             numbering: Numbering::default(),
+            last_call: 0,
             open: BTreeMap::new(),
             unsealed: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -81,6 +85,12 @@ impl Book {
         self.open.values().cloned().collect()
     }
 
+    /// A head of an older program does not say, and has its open calls all the same.
+    pub fn last_call(&self) -> CallId {
+        let open = self.open.values().map(|open| open.call);
+        open.max().unwrap_or(CallId(0)).max(CallId(self.last_call))
+    }
+
     pub fn unsealed_calls(&self) -> Vec<(CallId, Wall)> {
         self.unsealed.iter().filter_map(|(call, at)| Some((call.parse().ok()?, *at))).collect()
     }
@@ -89,6 +99,9 @@ impl Book {
         self.seq = self.seq.max(record.seq);
         if let Some(number) = record.number.as_ref().and_then(|text| text.parse::<Number>().ok()) {
             self.numbering.given(&number);
+        }
+        if let Some(call) = record.entry.call() {
+            self.last_call = self.last_call.max(call.0);
         }
         match (&record.entry, &record.number) {
             (Entry::Answered(opened), Some(number)) => {

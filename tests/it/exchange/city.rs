@@ -1,13 +1,13 @@
 //! An exchange with a carrier's VLAN, a LAN of seats (IPv4, IPv6, TCP) and a listener for both; the
 //! media threads and the journal are played by the test.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotline::audio::g711::Law;
 use hotline::call::mix_plan::{Command, LegFigures, Report};
-use hotline::call::{LegId, Output as Wish, QueueAnswer, SeatAsk, SeatNo, Switchboard};
+use hotline::call::{CallId, LegId, Output as Wish, QueueAnswer, SeatAsk, SeatNo, Switchboard};
 use hotline::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
 use hotline::exchange::{Exchange, Input, Output};
 use hotline::rules::dialling::NumberForm;
@@ -130,6 +130,8 @@ pub struct City {
     pub wishes: Vec<Wish>,
     pub media: Vec<Command>,
     pub orphans: Vec<(Flow, Vec<u8>)>,
+    /// The legs that the journal would release after a crash.
+    pub standing: BTreeSet<(CallId, LegId)>,
     pub serial: u32,
 }
 
@@ -148,6 +150,7 @@ impl City {
             wishes: Vec::new(),
             media: Vec::new(),
             orphans: Vec::new(),
+            standing: BTreeSet::new(),
             serial: 0,
         };
         city.absorb();
@@ -205,9 +208,13 @@ impl City {
                     }
                     self.wishes.push(wish);
                 }
-                Output::LegStands { leg, flow, bye, .. } => {
+                Output::LegStands { call, leg, flow, bye } => {
+                    self.standing.insert((call, leg));
                     self.story.push(format!("Stands {}", name(leg)));
                     self.orphans.push((flow, bye));
+                }
+                Output::LegGone { call, leg } => {
+                    assert!(self.standing.remove(&(call, leg)), "it stood, and is gone once");
                 }
                 Output::Placed { .. } | Output::Figures { .. } => {}
             }
@@ -305,6 +312,15 @@ impl City {
     pub fn serial(&mut self) -> u32 {
         self.serial += 1;
         self.serial
+    }
+
+    /// The record of the call that was missed last.
+    pub fn missed(&self) -> &hotline::call::MissedCall {
+        let mut missed = self.wishes.iter().rev().filter_map(|wish| match wish {
+            Wish::Missed(missed) => Some(&**missed),
+            _ => None,
+        });
+        missed.next().expect("a missed call")
     }
 
     pub fn seat(&self, no: &str) -> hotline::call::SeatView {

@@ -34,7 +34,7 @@ fn seat_waits(settings: Settings) -> City {
         number: Private::new("13800000077".into()),
         code: "12315".into(),
     };
-    city.input(Input::CallBack(Box::new(wish)));
+    city.input(Input::CallBack(vec![wish]));
     let rung = phone.rung(&mut city);
     rung.answer(&mut city);
     city.story();
@@ -117,6 +117,7 @@ fn what_the_called_party_says_is_final() {
         replies(&mut city, &first, status, &[]);
         assert!(invited(&mut city, SECOND).is_none(), "{status}");
         assert_eq!(attempts(&city), [false], "{status}");
+        assert!(city.standing.is_empty(), "no crash would say BYE to the seat that had waited");
     }
 }
 
@@ -146,11 +147,13 @@ fn a_challenge_is_answered_with_the_trunks_password() {
 fn reserved_channels_are_left_for_emergencies() {
     let mut city = seat_waits(carried_by(&[FIRST], |trunk| (trunk.channels, trunk.reserved_channels) = (2, 2)));
     assert!(invited(&mut city, FIRST).is_none());
-    assert_eq!((attempts(&city), city.state("1001")), (vec![false], SeatState::Idle));
+    assert_eq!((attempts(&city), city.state("1001")), (vec![], SeatState::Idle), "nobody was called");
 }
 
 #[test]
 fn a_trunk_without_a_host_carries_nothing() {
     let city = seat_waits(carried_by(&[], |_| {}));
-    assert_eq!((attempts(&city), city.state("1001")), (vec![false], SeatState::Idle));
+    assert_eq!((attempts(&city), city.state("1001")), (vec![], SeatState::Idle), "nobody was called");
+    assert_eq!(city.exchange.load().1, 0);
+    assert!(city.standing.is_empty());
 }

@@ -31,7 +31,12 @@ fn a_trunk_beyond_its_channels_hears_its_overload_code() {
         assert!(refusal.headers.to().unwrap().tag().is_some());
         assert!(refusal.headers.get(&Name::Server).is_some());
         callers[2].ack_failure(&mut city);
-        assert_eq!(city.deeds(), ["Alarm overload carrier on", &format!("198.51.100.9:5060 < {status} INVITE")]);
+        let deeds = city.deeds();
+        let refused = format!("198.51.100.9:5060 < {status} INVITE");
+        assert_eq!(deeds, ["Alarm overload carrier on", "Missed refused overload", &refused]);
+        let missed = city.missed();
+        assert_eq!(missed.original_code.as_deref(), Some("12345"), "a call to a number of ours was offered");
+        assert_eq!((missed.trunk.as_str(), missed.sip_call_id.as_str()), ("carrier", callers[2].call_id.as_str()));
         assert_eq!(city.exchange.load(), (2, 2));
 
         callers[0].cancel(&mut city);
@@ -107,6 +112,7 @@ fn a_port_is_free_when_its_socket_is_closed_and_not_before() {
     let mut next = Caller::new(&mut city, "12345");
     next.invite(&mut city);
     assert_eq!(next.hears(&mut city), [503]);
+    assert_eq!(city.missed().reason, "overload", "no port is a lack of room too");
     next.ack_failure(&mut city);
     // However long the media thread takes.
     city.pass(seconds(120));
@@ -151,7 +157,7 @@ fn a_seat_that_calls_somebody_back_takes_no_port_that_a_waiting_call_will_need()
         number: hotline::privacy::Private::new("13800000009".to_string()),
         code: "12345".into(),
     };
-    city.input(Input::CallBack(Box::new(wish)));
+    city.input(Input::CallBack(vec![wish]));
     phone.rung(&mut city).reply(&mut city, 180);
     let mut first = Caller::new(&mut city, "12345");
     first.invite(&mut city);

@@ -170,3 +170,45 @@ fn a_fixed_phone_that_moves_is_sought_at_its_new_place() {
     assert!(city.seat("1001").reachable);
     assert_eq!(city.state("1001"), SeatState::Idle);
 }
+
+#[test]
+fn the_journal_has_nothing_to_release_once_everything_is_over() {
+    let mut city = City::open();
+    let (mut caller, mut phone, _) = talking(&mut city);
+    assert_eq!(city.standing.len(), 2);
+    assert_eq!(caller.bye(&mut city), Some(200));
+    assert!(city.standing.is_empty(), "{:?}", city.standing);
+    city.pass(seconds(120));
+
+    // A feature code is no call: a crash in its seconds leaves its phone to its own timers.
+    let stood = city.orphans.len();
+    let body = phone.body();
+    assert_eq!(phone.prove(&mut city, "INVITE", "sip:*21@10.0.0.1", &body).status, 200);
+    assert_eq!(city.orphans.len(), stood, "a feature code's leg is not journalled");
+    city.pass(seconds(60));
+    assert!(city.standing.is_empty(), "{:?}", city.standing);
+}
+
+#[test]
+fn an_answer_that_waited_for_its_prack_stands_in_the_journal_too() {
+    let mut settings = settings();
+    settings.trunks[0].reliable = hotline::sip::session::Reliable::Required;
+    let mut city = City::new(settings);
+    let mut phone = Phone::registered(&mut city, "1001");
+    let mut caller = Caller::new(&mut city, "12345");
+    caller.more = vec!["Supported: 100rel".into()];
+    caller.invite(&mut city);
+    let progress = caller.hear(&mut city).unwrap();
+    let rseq = progress.headers.text(&Name::RSeq).unwrap().into_owned();
+    phone.rung(&mut city).answer(&mut city);
+    assert_eq!((caller.hears(&mut city), city.standing.len()), (vec![], 1), "the 200 waits");
+    let prack = caller.next("PRACK", &mut city, "").replace("\r\nMax-", &format!("\r\nRAck: {rseq} 1 INVITE\r\nMax-"));
+    city.send(caller.flow, prack);
+    assert_eq!(caller.hears(&mut city), [200, 200]);
+    caller.cseq = 1;
+    caller.ack(&mut city);
+    assert_eq!(city.standing.len(), 2);
+    caller.cseq = 2;
+    assert_eq!(caller.bye(&mut city), Some(200));
+    assert!(city.standing.is_empty());
+}

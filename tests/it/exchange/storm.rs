@@ -204,12 +204,12 @@ impl Crowd {
             SeatAsk::Free,
         ];
         let input = match self.dice.below(7) {
-            6 => Input::CallBack(Box::new(CallBack {
+            6 => Input::CallBack(vec![CallBack {
                 seat,
                 task: CallId(1),
                 number: Private::new("13800000009".to_string()),
                 code: "12345".into(),
-            })),
+            }]),
             0 => {
                 let mut settings = settings();
                 settings.trunks.swap(0, 1);
