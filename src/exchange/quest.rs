@@ -29,13 +29,6 @@ pub(super) struct Quest {
     credentials: Answerer,
 }
 
-impl Quest {
-    /// After a reload: trunks have another index, or are gone.
-    pub(super) fn renumber(&mut self, now_at: impl Fn(usize) -> Option<usize>) {
-        self.untried = self.untried.iter().filter_map(|(trunk, address)| Some((now_at(*trunk)?, *address))).collect();
-    }
-}
-
 impl Exchange {
     /// Calls the number through the first trunk that is up and has a channel that ordinary calls may take.
     pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, number: Private<String>) {
