@@ -30,8 +30,7 @@ impl Exchange {
         self.busy = vec![0; self.settings.trunks.len()];
         for leg in self.legs.values_mut() {
             let name = leg.trunk.and_then(|trunk| old.trunks.get(trunk)).map(|trunk| &trunk.name);
-            let now_at = |name: &String| self.settings.trunks.iter().position(|trunk| trunk.name == *name);
-            leg.trunk = name.and_then(now_at);
+            leg.trunk = name.and_then(|name| self.settings.trunks.iter().position(|trunk| trunk.name == *name));
             if let Some(busy) = leg.trunk.filter(|_| !leg.is_over()).and_then(|trunk| self.busy.get_mut(trunk)) {
                 *busy += 1;
             }

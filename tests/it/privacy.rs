@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -227,8 +227,11 @@ fn configure(folder: &Path, server: SocketAddr, phone: SocketAddr) -> Options {
     Options { config: Some(config), data: folder.join("data"), recordings: None }
 }
 
+/// Free for UDP and for TCP, and below the ports that the system gives to others meanwhile.
 fn free_port() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port")
+    let first = 17_000 + u16::try_from(std::process::id() % 1_000).expect("small");
+    let is_free = |address: &SocketAddr| UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok();
+    (first..19_000).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).find(is_free).expect("a free port")
 }
 
 fn scratch() -> PathBuf {
