@@ -214,7 +214,7 @@ impl Server {
         let (names, lists) = tokio::sync::watch::channel(setup::names_to_resolve(&config));
         let lots = u64::from_le_bytes(random()?);
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
-        recovery::close_left_behind(&recovered.open, &journal, &inbox, clock).await;
+        recovery::close_left_behind(&recovered.open, &journal, &inbox, &figures, clock).await;
         let shelf = Arc::new(Shelf::new(recordings.clone()));
         recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 

@@ -344,6 +344,8 @@ pub enum Output {
     },
     /// An answered call has ended.
     CloseCall(Box<CallRecord>),
+    /// A call was let in. What its record would be if we ended now, without having served it.
+    Arrived(Box<MissedCall>),
     /// A call ended before a seat answered (R17), or was refused (R7).
     Missed(Box<MissedCall>),
     /// The seat marked a call as a bad one after its end; its ticket is closed as invalid (R35).

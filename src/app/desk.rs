@@ -100,6 +100,7 @@ impl Desk {
             Wish::MarkInvalid { call, reason } => {
                 self.write(Entry::Invalid(MarkedInvalid { call, at: now.wall, reason }));
             }
+            Wish::Arrived(arrived) => self.write(Entry::Arrived(arrived)),
             Wish::Missed(missed) => {
                 // A call that was refused never had a leg to be placed.
                 if missed.stage == "refused" {

@@ -17,6 +17,8 @@ pub struct Figures {
     pub abandoned: AtomicU64,
     pub refused: AtomicU64,
     pub closed: AtomicU64,
+    /// Calls of an earlier run that a crash had left open.
+    pub recovered_calls: AtomicU64,
     pub within_15s: AtomicU64,
     pub wait_ms: AtomicU64,
     /// How many waited no longer than each bound; the last counts everybody.

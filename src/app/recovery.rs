@@ -1,10 +1,12 @@
 //! What a crash left behind: every leg that still stood gets its BYE, every answered call is closed
-//! with the reason `restart`, and counted; a recording that was sealed and not yet told of is linked.
+//! with the reason `restart`, every caller who waited is a missed one, and counted; a recording that was sealed and not yet told of is linked.
+
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc::Sender;
 
 use crate::archive::shelf::Shelf;
-use crate::call::{By, CallId, CallRecord};
+use crate::call::{By, CallId, CallRecord, MissedCall};
 use crate::exchange::Input;
 use crate::net::clock::Clock;
 use crate::net::driver::Event;
@@ -13,8 +15,15 @@ use crate::store::journal::{Journal, OpenCall};
 use crate::time::Wall;
 
 use super::desk::Farewell;
+use super::figures::Figures;
 
-pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbox: &Sender<Event>, clock: Clock) {
+pub(super) async fn close_left_behind(
+    open: &[OpenCall],
+    journal: &Journal,
+    inbox: &Sender<Event>,
+    figures: &Figures,
+    clock: Clock,
+) {
     for call in open {
         for leg in &call.legs {
             if let Ok(farewell) = serde_json::from_str::<Farewell>(leg.dialog.reveal()) {
@@ -41,8 +50,20 @@ pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbo
                 opened: opened.clone(),
             };
             journal.append(Entry::Closed(Box::new(record)), |_| {});
+        } else if let Some(arrived) = &call.arrived {
+            let now = clock.wall();
+            let waited = u64::try_from(now.0.saturating_sub(arrived.t_arrive.0)).unwrap_or(0);
+            let missed = MissedCall {
+                t_end: now.max(arrived.t_arrive),
+                wait_ms: waited,
+                stage: "queue".to_string(),
+                reason: "restart".to_string(),
+                ..arrived.clone()
+            };
+            journal.append(Entry::Missed(Box::new(missed)), |_| {});
         }
     }
+    figures.recovered_calls.fetch_add(u64::try_from(open.len()).unwrap_or(0), Ordering::Relaxed);
     if !open.is_empty() {
         tracing::warn!(calls = open.len(), "calls of an earlier run were closed with reason=restart");
     }

@@ -51,6 +51,7 @@ impl Switchboard {
         if let QueueAnswer::EarlyThenConnect(after) = queue_answer {
             self.timers.set(Timer::Connect(id), now.mono + after);
         }
+        self.out.push(Output::Arrived(Box::new(record::arrived(now, id, &invited, &route))));
         let connected = queue_answer == QueueAnswer::Connect;
         let audible = connected || invited.early_media;
         let call = Call {

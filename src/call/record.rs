@@ -131,6 +131,15 @@ fn missed(now: Now, call: &Call, cause: Cause, position: Option<u32>) -> MissedC
     }
 }
 
+/// What is to be written of a caller who is in the queue when the server crashes.
+pub(super) fn arrived(now: Now, id: CallId, invited: &Invited, route: &Route) -> MissedCall {
+    MissedCall {
+        original_code: Some(route.original_code.clone()),
+        stage: "queue".into(),
+        ..refused(now, id, invited, None, "restart")
+    }
+}
+
 /// A call that was turned away at once (R7).
 pub(super) fn refused(now: Now, id: CallId, invited: &Invited, route: Option<Route>, reason: &str) -> MissedCall {
     MissedCall {

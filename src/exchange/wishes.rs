@@ -70,6 +70,7 @@ impl Exchange {
             | Wish::SealRecording { .. }
             | Wish::CloseCall(_)
             | Wish::MarkInvalid { .. }
+            | Wish::Arrived(_)
             | Wish::Missed(_)
             | Wish::SeatChanged { .. }
             | Wish::WantCallback { .. }

@@ -14,6 +14,8 @@ pub const VERSION: u16 = 1;
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
+    /// A caller was let in: the record that is due if neither `Answered` nor `Missed` follows.
+    Arrived(Box<MissedCall>),
     /// A seat answered (R32, R33). The journal allots the ticket number.
     Answered(Box<OpenTicket>),
     /// A dialog of ours stands: what it takes to send its BYE after a crash. A later one of the same leg replaces it.
@@ -140,7 +142,7 @@ impl Entry {
             Self::LegGone(gone) => Some(gone.call),
             Self::Closed(ended) => Some(ended.opened.call),
             Self::Invalid(marked) => Some(marked.call),
-            Self::Missed(missed) => Some(missed.call),
+            Self::Arrived(missed) | Self::Missed(missed) => Some(missed.call),
             Self::Sealed(sealed) => Some(sealed.call),
             Self::RecordingFailed(failed) => Some(failed.call),
             Self::Access(access) => Some(access.call),

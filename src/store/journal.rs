@@ -67,7 +67,7 @@ pub struct Recovered {
     /// The last entry on disk.
     pub last: u64,
     /// Calls that were up when the process ended. Send BYE on each leg, then append `Closed` with
-    /// reason `restart` for an answered one, `LegGone` for each leg of another.
+    /// reason `restart` for an answered one; of another `LegGone` for each leg, and `Missed` where it arrived.
     pub open: Vec<OpenCall>,
     /// The greatest id of a call in the journal; new ones are above it, whatever the clock says.
     pub last_call: CallId,

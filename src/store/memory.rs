@@ -226,7 +226,7 @@ impl Tables {
                 self.set_aside.retain(|other| (&other.journal, other.seq) != (&journal, record.seq));
                 self.set_aside.push(SetAside { journal, seq: record.seq, why, raw });
             }
-            Entry::Leg(_) | Entry::LegGone(_) => {}
+            Entry::Arrived(_) | Entry::Leg(_) | Entry::LegGone(_) => {}
         }
     }
 

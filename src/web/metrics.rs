@@ -60,6 +60,7 @@ async fn calls(text: &mut Text, office: &Office) {
     sum(text, "hotline_calls_abandoned_total", "Callers who left before a seat answered.", &figures.abandoned);
     sum(text, "hotline_calls_refused_total", "Calls turned away, unknown codes included.", &figures.refused);
     sum(text, "hotline_calls_closed_total", "Answered calls that have ended.", &figures.closed);
+    sum(text, "hotline_recovered_calls_total", "Calls left open by a crash, ended here.", &figures.recovered_calls);
     let bounds = WAIT_BOUNDS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
     let waits = bounds.zip(figures.waits.iter().map(load));
     let seconds = load(&figures.wait_ms) as f64 / 1000.0;

@@ -334,3 +334,24 @@ async fn a_server_without_its_database_is_not_ready_and_says_so() {
     assert_eq!(house.get("/api/tickets").json()["rows"].as_array().unwrap().len(), 2, "nothing is lost");
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waited_when_the_server_crashed_is_a_missed_call() {
+    let files = House::prepare("crash");
+    let (journal, _) = facts::open(&files.options().data.join("journal"));
+    let arrived = |call, last| Entry::Arrived(Box::new(facts::missed_call(call, last, facts::MORNING)));
+    for entry in [arrived(1, 5678), arrived(2, 5679), facts::missed(2, 5679, facts::MORNING), arrived(3, 5680)] {
+        journal.record(entry).await.unwrap();
+    }
+    journal.record(facts::answered(3)).await.unwrap();
+    journal.close();
+    let house = House::run(files, None).await;
+    house.settle(|| house.get("/api/missed").json()["rows"].as_array().is_some_and(|rows| rows.len() == 2)).await;
+    let missed = house.get("/api/missed").json();
+    let waited = missed["rows"].as_array().unwrap().iter().find(|row| row["call"] == "0000000000000001").unwrap();
+    assert_eq!((&waited["stage"], &waited["reason"]), (&json!("queue"), &json!("restart")));
+    let ticket = house.get("/api/tickets?call=0000000000000003").json();
+    assert_eq!(ticket["rows"][0]["end_reason"], "restart");
+    assert!(house.get("/metrics").text.contains("hotline_recovered_calls_total 2\n"));
+    house.stop().await;
+}

@@ -244,7 +244,7 @@ fn line(output: &Output) -> Option<String> {
         Output::Alarm { name, subject, active } => {
             format!("Alarm {name} {subject} {}", if *active { "on" } else { "off" })
         }
-        Output::Note { .. } => return None,
+        Output::Arrived(_) | Output::Note { .. } => return None,
     })
 }
 

@@ -326,6 +326,7 @@ impl World {
                 assert_eq!((audit.recordings, audit.sealed), (1, 1));
             }
             Output::CloseCall(record) => self.check_record(record),
+            Output::Arrived(arrived) => assert_eq!(self.audits.entry(arrived.call).or_default().records, 0),
             Output::Missed(missed) => {
                 self.recorded += 1;
                 let audit = self.audits.entry(missed.call).or_default();

@@ -190,3 +190,21 @@ fn the_trunks_pilot_takes_its_code_from_what_the_trunk_says() {
     assert_eq!((diverted.original_code.as_str(), diverted.hotline_primary.as_str()), ("12331", "12315"));
     assert_eq!(pilot(2, &[]).original_code, "12345");
 }
+
+#[test]
+fn whoever_is_let_in_is_written_down_before_anything_else() {
+    let mut hall = Hall::open();
+    let out = hall.invite(1, "12345");
+    let arrived: Vec<&MissedCall> = out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Arrived(arrived) => Some(&**arrived),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(arrived.len(), 1);
+    assert_eq!((arrived[0].call, arrived[0].stage.as_str()), (hall.call().call, "queue"));
+    assert_eq!(arrived[0].original_code.as_deref(), Some("12345"));
+    let refused = hall.invite(2, "99999");
+    assert!(!refused.iter().any(|output| matches!(output, Output::Arrived(_))), "it has its record already");
+}

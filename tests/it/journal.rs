@@ -400,3 +400,22 @@ fn the_greatest_call_id_is_known_after_the_call_has_ended_and_its_segment_has_go
     let (_journal, recovered) = open(&folder.0);
     assert_eq!((recovered.last_call, recovered.open.len()), (CallId(9), 0));
 }
+
+#[test]
+fn who_arrived_is_known_until_answered_or_missed() {
+    let folder = Folder::new("arrived");
+    let arrived = |n: u64| Entry::Arrived(Box::new(missed_call(n, 1, MORNING)));
+    let dialog = Private::new("caller".to_owned());
+    let leg = Entry::Leg(Leg { call: CallId(4), leg: LegId(41), at: MORNING, dialog });
+    let gone = Entry::LegGone(LegGone { call: CallId(4), leg: LegId(41) });
+    let (journal, _) = open_with(&folder.0, Options { segment_bytes: 1, ..Options::default() });
+    let all = [arrived(1), arrived(2), answered(2), arrived(3), missed(3, 1, MORNING), arrived(4), leg, gone];
+    for entry in all.into_iter().chain([arrived(5), answered(5), closed(5)]) {
+        append(&journal, entry).unwrap();
+    }
+    journal.close();
+    let (_journal, recovered) = open(&folder.0);
+    let up: Vec<_> = recovered.open.iter().map(|open| (open.call.0, open.arrived.is_some())).collect();
+    assert_eq!(up, [(1, true), (2, false), (4, true)]);
+    assert_eq!(recovered.open[0].arrived, Some(missed_call(1, 1, MORNING)));
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::call::{CallId, LegId, OpenTicket, call_id_text};
+use crate::call::{CallId, LegId, MissedCall, OpenTicket, call_id_text};
 use crate::privacy::Private;
 use crate::store::entry::{Entry, Record};
 use crate::store::numbering::{Number, Numbering};
@@ -13,6 +13,9 @@ use crate::time::Wall;
 pub struct OpenCall {
     #[serde(with = "call_id_text")]
     pub call: CallId,
+    /// The record that is due while no seat has answered.
+    #[serde(default)]
+    pub arrived: Option<MissedCall>,
     /// Ticket number and data, once a seat has answered.
     pub answered: Option<(String, OpenTicket)>,
     /// Dialogs that stand, or stood when the process ended.
@@ -106,12 +109,15 @@ impl Book {
         match (&record.entry, &record.number) {
             (Entry::Answered(opened), Some(number)) => {
                 self.remember(opened.call, number);
-                self.call(opened.call).answered = Some((number.clone(), (**opened).clone()));
+                let call = self.call(opened.call);
+                call.answered = Some((number.clone(), (**opened).clone()));
+                call.arrived = None;
                 self.unsealed.insert(opened.call.to_string(), opened.t_answer);
                 if self.unsealed.len() > REMEMBERED {
                     self.unsealed.pop_first();
                 }
             }
+            (Entry::Arrived(arrived), _) => self.call(arrived.call).arrived = Some((**arrived).clone()),
             (Entry::Sealed(sealed), _) => {
                 self.unsealed.remove(&sealed.call.to_string());
             }
@@ -133,7 +139,7 @@ impl Book {
                 let key = gone.call.to_string();
                 if let Some(call) = self.open.get_mut(&key) {
                     call.legs.retain(|leg| leg.id() != gone.leg);
-                    if call.legs.is_empty() && call.answered.is_none() {
+                    if call.legs.is_empty() && call.answered.is_none() && call.arrived.is_none() {
                         self.open.remove(&key);
                     }
                 }
@@ -154,7 +160,7 @@ impl Book {
     }
 
     fn call(&mut self, call: CallId) -> &mut OpenCall {
-        let empty = || OpenCall { call, answered: None, legs: Vec::new() };
+        let empty = || OpenCall { call, arrived: None, answered: None, legs: Vec::new() };
         self.open.entry(call.to_string()).or_insert_with(empty)
     }
 

@@ -97,7 +97,8 @@ impl Writer {
                     .number_of(ended.opened.call)
                     .unwrap_or_else(|| self.book.numbering.allot(&ended.opened.prefix, ended.opened.t_answer)),
             ),
-            Entry::Leg(_)
+            Entry::Arrived(_)
+            | Entry::Leg(_)
             | Entry::LegGone(_)
             | Entry::Missed(_)
             | Entry::Invalid(_)

@@ -104,7 +104,8 @@ async fn attempt(
             (Entry::Access(access), _) => accessed(&mut change, access).await,
             (Entry::Edit(wish), _) => edit(&mut change, wish).await,
             (Entry::CalledBack(called), _) => called_back(&mut change, called).await,
-            (Entry::Leg(_) | Entry::LegGone(_), _) | (Entry::Answered(_) | Entry::Closed(_), None) => Ok(()),
+            (Entry::Arrived(_) | Entry::Leg(_) | Entry::LegGone(_), _)
+            | (Entry::Answered(_) | Entry::Closed(_), None) => Ok(()),
         };
         done.map_err(|error| if is_refusal(&error) { Fault::Entry(record.seq) } else { error.into() })?;
     }

@@ -95,7 +95,7 @@ impl House {
         house
     }
 
-    async fn run(files: Files, recording: Option<Vec<u8>>) -> Self {
+    pub async fn run(files: Files, recording: Option<Vec<u8>>) -> Self {
         let server = Server::start(files.options()).await.unwrap();
         Self { server, recording, files }
     }
