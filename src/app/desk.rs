@@ -9,6 +9,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use tokio::sync::mpsc::Sender;
 
 use crate::archive::{Order, RecordingMeta};
+use crate::call::mix_plan::Command;
 use crate::call::{CallBack, LegId, OpenTicket, Output as Wish, SeatNo};
 use crate::exchange::{Input, Output};
 use crate::media;
@@ -63,7 +64,10 @@ impl Desk {
         match output {
             // The driver's own business.
             Output::Send { .. } => {}
-            Output::Media(command) => self.media.send(command),
+            // A leg that could not be opened has reported that itself.
+            Output::Media(command) => {
+                self.media.send(command);
+            }
             Output::Call(wish) => self.carry_wish(now, wish),
             Output::Placed { call, leg, sip_call_id } => self.trace.placed(call, leg, &sip_call_id),
             Output::LegStands { call, leg, flow, bye } => {
@@ -171,6 +175,12 @@ impl Desk {
 
     fn hand_over(&mut self) {
         while let Some(order) = self.held_back.pop_front() {
+            // Behind the last that media has heard, but not before the recorder knows of the call.
+            if let Order::Seal { call, ended, at } = order
+                && self.media.send(Command::Seal { call, ended, at })
+            {
+                continue;
+            }
             match self.archive.try_send(order) {
                 Ok(()) => {}
                 Err(TrySendError::Full(order)) => {
