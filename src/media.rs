@@ -136,7 +136,8 @@ impl Handle {
             Command::Close { leg } => homes.remove(leg),
             Command::Stop => {
                 drop(homes);
-                return shared.threads.iter().fold(true, |all, thread| thread.send(Command::Stop) && all);
+                // Each of them is told, whether or not another has ended.
+                return shared.threads.iter().filter(|thread| !thread.send(Command::Stop)).count() == 0;
             }
         };
         drop(homes);
