@@ -289,12 +289,22 @@ fn start_archive(
     figures: &Arc<Figures>,
     clock: Clock,
 ) -> io::Result<Archive> {
-    let (journal, alarms, figures) = (journal.clone(), Arc::clone(alarms), Arc::clone(figures));
-    let tell: archive::Tell = Arc::new(move |done| match done {
+    let tell = recorder_news(journal.clone(), Arc::clone(alarms), Arc::clone(figures), clock);
+    let format = match config.server.recording_format {
+        RecordingFormat::Alaw => crate::audio::wav::Format::Alaw,
+        RecordingFormat::Pcm16 => crate::audio::wav::Format::Pcm16,
+    };
+    archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
+}
+
+/// What becomes of the recorder's news: a journal entry, figures, and an alarm of the call.
+pub fn recorder_news(journal: Journal, alarms: Arc<Alarms>, figures: Arc<Figures>, clock: Clock) -> archive::Tell {
+    Arc::new(move |done| match done {
         Done::Sealed(sealed) => {
             let degraded = sealed.verdict != archive::Verdict::Ok;
             figures.recordings_degraded.fetch_add(u64::from(degraded), Ordering::Relaxed);
             figures.recorded_bytes.fetch_add(sealed.bytes, Ordering::Relaxed);
+            alarms.now("recording", &sealed.call.to_string(), false, None);
             journal.append(Entry::Sealed(sealed), |_| {});
         }
         Done::Failed { call, error } => {
@@ -302,12 +312,7 @@ fn start_archive(
             alarms.now("recording", &call.to_string(), true, Some(error.clone()));
             journal.append(Entry::RecordingFailed(RecordingFailed { call, at: clock.wall(), error }), |_| {});
         }
-    });
-    let format = match config.server.recording_format {
-        RecordingFormat::Alaw => crate::audio::wav::Format::Alaw,
-        RecordingFormat::Pcm16 => crate::audio::wav::Format::Pcm16,
-    };
-    archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
+    })
 }
 
 /// A hotline without a trace is better than none.

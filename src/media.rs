@@ -78,6 +78,7 @@ pub fn start(setup: Setup) -> io::Result<Handle> {
             seed: setup.seed,
             legs: legs::Legs::default(),
             waiting: std::collections::VecDeque::new(),
+            held_back: std::collections::VecDeque::new(),
         };
         joins.push(std::thread::Builder::new().name(format!("media-{index}")).spawn(|| {
             if let Err(error) = worker.run() {
@@ -119,8 +120,9 @@ struct Thread {
 }
 
 impl Handle {
-    /// Hands a command to the thread of its call. A command for a leg that was never opened does nothing.
-    pub fn send(&self, command: Command) {
+    /// Hands a command to the thread of its call. False where there is none that could take it: a leg
+    /// that was never opened, a thread that has ended.
+    pub fn send(&self, command: Command) -> bool {
         let shared = &self.shared;
         let of_call = |call: CallId| thread_of(call, shared.threads.len());
         let mut homes = shared.homes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,20 +131,19 @@ impl Handle {
                 homes.insert(*leg, of_call(*call));
                 Some(of_call(*call))
             }
-            Command::Mix { call, .. } => Some(of_call(*call)),
+            Command::Mix { call, .. } | Command::Seal { call, .. } => Some(of_call(*call)),
             Command::Agree { leg, .. } | Command::Play { leg, .. } | Command::StopPlay { leg } => {
                 homes.get(leg).copied()
             }
             Command::Close { leg } => homes.remove(leg),
             Command::Stop => {
                 drop(homes);
-                return shared.threads.iter().for_each(|thread| thread.send(Command::Stop));
+                // Each of them is told, whether or not another has ended.
+                return shared.threads.iter().filter(|thread| !thread.send(Command::Stop)).count() == 0;
             }
         };
         drop(homes);
-        if let Some(thread) = home.and_then(|home| shared.threads.get(home)) {
-            thread.send(command);
-        }
+        home.and_then(|home| shared.threads.get(home)).is_some_and(|thread| thread.send(command))
     }
 
     /// Closes all legs, hands over what was heard, and waits for the threads to end.
@@ -165,10 +166,11 @@ impl Drop for Shared {
 }
 
 impl Thread {
-    fn send(&self, command: Command) {
-        // Fails only once the thread has ended.
-        let _ = self.sender.send(command);
+    /// False only once the thread has ended.
+    fn send(&self, command: Command) -> bool {
+        let sent = self.sender.send(command).is_ok();
         self.waker.wake();
+        sent
     }
 }
 

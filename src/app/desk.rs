@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError as TrySend;
 
 use crate::archive::{Order, RecordingMeta};
+use crate::call::mix_plan::Command;
 use crate::call::{CallBack, LegId, OpenTicket, Output as Wish, SeatNo};
 use crate::exchange::{Input, Output};
 use crate::media;
@@ -65,7 +66,10 @@ impl Desk {
         match output {
             // The driver's own business.
             Output::Send { .. } => {}
-            Output::Media(command) => self.media.send(command),
+            // A leg that could not be opened has reported that itself.
+            Output::Media(command) => {
+                self.media.send(command);
+            }
             Output::Call(wish) => self.carry_wish(now, wish),
             Output::Placed { call, leg, sip_call_id } => self.trace.placed(call, leg, &sip_call_id),
             Output::LegStands { call, leg, flow, bye } => {
@@ -187,6 +191,12 @@ impl Desk {
 
     fn hand_over(&mut self) {
         while let Some(order) = self.held_back.pop_front() {
+            // Behind the last that media has heard, but not before the recorder knows of the call.
+            if let Order::Seal { call, ended, at } = order
+                && self.media.send(Command::Seal { call, ended, at })
+            {
+                continue;
+            }
             match self.archive.try_send(order) {
                 Ok(()) => {}
                 Err(TrySendError::Full(order)) => {

@@ -20,7 +20,14 @@ const SILENCE: u64 = 16_384;
 pub(super) struct Part {
     pub(super) file: File,
     /// The disk refused it once: the system tells this one time only.
-    pub(super) unsafe_on_disk: AtomicBool,
+    /// Shared, because it outlives the open file.
+    pub(super) unsafe_on_disk: Arc<AtomicBool>,
+}
+
+impl Part {
+    pub(super) fn new(file: File) -> Self {
+        Self { file, unsafe_on_disk: Arc::default() }
+    }
 }
 
 /// The parts of one recording, addressed by frame.
@@ -134,7 +141,7 @@ impl Files {
             let path = self.folder.join(format!("{}.part", part_name(self.parts.len())));
             // Never over another file: a recording that is there belongs to somebody.
             let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o640).open(path)?;
-            self.parts.push(Arc::new(Part { file, unsafe_on_disk: AtomicBool::new(false) }));
+            self.parts.push(Arc::new(Part::new(file)));
             let header = wav::header(self.format, 0);
             if let Some(part) = self.parts.last() {
                 part.file.write_all_at(&header, 0)?;

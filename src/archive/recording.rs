@@ -198,6 +198,7 @@ impl Recording {
             verdict,
             recovered: false,
             reported: self.reported,
+            closed: Vec::new(),
         })
     }
 }

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,9 @@ pub(super) struct Unsealed {
     pub(super) recovered: bool,
     /// Its failure has been told.
     pub(super) reported: bool,
+    /// In place of `parts` while it waits for another attempt: whether the disk refused each of them.
+    /// Thousands may wait for room on the disk, and calls need the descriptors.
+    pub(super) closed: Vec<Arc<AtomicBool>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +88,11 @@ impl Sealer {
             let group = gather(first.ok(), incoming);
             let mut refused = self.seal(group);
             if ended || Instant::now() >= again_at {
-                refused.extend(self.seal(std::mem::take(&mut again)));
+                let mut waited = std::mem::take(&mut again).into_iter();
+                // In groups: each of them is open meanwhile.
+                while waited.len() > 0 {
+                    refused.extend(self.seal(waited.by_ref().take(MOST_AT_ONCE).collect()));
+                }
             }
             if !refused.is_empty() {
                 again_at = Instant::now() + AGAIN;
@@ -142,6 +149,7 @@ impl Sealer {
             tracing::error!(%call, %error, "a recording cannot be sealed yet");
             (self.tell)(Done::Failed { call, error: error.to_string() });
         }
+        unsealed.close();
         unsealed
     }
 
@@ -178,8 +186,37 @@ fn gather(first: Option<Unsealed>, incoming: &Receiver<Unsealed>) -> Vec<Unseale
 }
 
 impl Unsealed {
+    /// Closes the files until the next attempt.
+    fn close(&mut self) {
+        for part in std::mem::take(&mut self.parts) {
+            // The disk tells a loss only to those who have the file open.
+            if part.file.sync_data().is_err() {
+                part.unsafe_on_disk.store(true, Ordering::Relaxed);
+            }
+            self.closed.push(Arc::clone(&part.unsafe_on_disk));
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), SealError> {
+        let mut parts = Vec::new();
+        for (index, unsafe_on_disk) in self.closed.iter().enumerate() {
+            let name = part_name(index);
+            // An earlier attempt may have come as far as the name.
+            let unnamed = self.folder.join(format!("{name}.part"));
+            let path = if unnamed.exists() { unnamed } else { self.folder.join(name) };
+            let file = File::open(&path).map_err(failed("open", &path))?;
+            parts.push(Arc::new(Part { file, unsafe_on_disk: Arc::clone(unsafe_on_disk) }));
+        }
+        if !parts.is_empty() {
+            self.parts = parts;
+            self.closed.clear();
+        }
+        Ok(())
+    }
+
     /// Hashes the audio and writes the side-car; with `sync`, both are on the platter afterwards.
     fn prepare(&mut self, sync: bool) -> Result<Sealed, SealError> {
+        self.reopen()?;
         let mut whole = Sha256::new();
         let mut parts = Vec::new();
         for (index, part) in self.parts.iter().enumerate() {

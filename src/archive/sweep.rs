@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -94,7 +94,7 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
         let (file, found) = open(folder, index)?;
         touched = touched.max(file.metadata()?.modified()?);
         (format, frames) = (found.format, frames + found.frames);
-        parts.push(Arc::new(Part { file, unsafe_on_disk: AtomicBool::new(false) }));
+        parts.push(Arc::new(Part::new(file)));
     }
     let length = Duration::from_millis(millis(frames));
     let mut side_car = known.unwrap_or_else(|| {
@@ -124,6 +124,7 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
         parts,
         recovered,
         reported: false,
+        closed: Vec::new(),
     }))
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::{CallId, LegId, Prompt};
 use crate::audio::g711::Law;
-use crate::time::Mono;
+use crate::time::{Mono, Wall};
 
 /// What offer and answer agreed for one leg. Sent again, whole, after each new agreement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,13 @@ pub enum Command {
     },
     Close {
         leg: LegId,
+    },
+    /// The call is over. The recorder is told by way of its media thread, behind whatever was heard
+    /// last: told directly, it would seal before that arrives.
+    Seal {
+        call: CallId,
+        ended: Wall,
+        at: Mono,
     },
     Stop,
 }

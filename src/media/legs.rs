@@ -27,6 +27,8 @@ pub struct Legs {
     calls: BTreeMap<CallId, Bridge>,
     /// Legs that hear a prompt, by when the next packet is due.
     due: BTreeSet<(Mono, usize)>,
+    /// The last of taps that have ended, for the recorder.
+    last: Vec<Order>,
 }
 
 /// Who hears whom in a call.
@@ -177,10 +179,7 @@ impl Legs {
         }
         match (orders, &mut bridge.tap) {
             (Some(orders), tap @ None) => *tap = Some(Tap::new(call, orders.clone())),
-            (None, Some(tap)) => {
-                tap.flush();
-                bridge.tap = None;
-            }
+            (None, Some(_)) => self.last.extend(bridge.tap.take().into_iter().flat_map(Tap::finish)),
             (Some(_), Some(_)) | (None, None) => {}
         }
         self.wire(call);
@@ -218,16 +217,29 @@ impl Legs {
         let mut port = self.ports.get_mut(slot)?.take()?;
         let call = port.leg.call;
         if let Some(bridge) = self.calls.get_mut(&call) {
-            if let (Some(_), Some(tap)) = (port.side, &mut bridge.tap) {
+            bridge.slots.retain(|other| *other != slot);
+            if let (Some(_), Some(tap), false) = (port.side, &mut bridge.tap, bridge.slots.is_empty()) {
                 port.leg.figures.unrecorded += u64::from(tap.flush());
             }
-            bridge.slots.retain(|other| *other != slot);
             if bridge.slots.is_empty() {
+                self.last.extend(bridge.tap.take().into_iter().flat_map(Tap::finish));
                 self.calls.remove(&call);
             }
         }
         self.wire(call);
         Some(port)
+    }
+
+    /// Nothing of this call is heard any more, not even of legs that are still open.
+    pub fn end_tap(&mut self, call: CallId) {
+        let tap = self.calls.get_mut(&call).and_then(|bridge| bridge.tap.take());
+        self.last.extend(tap.into_iter().flat_map(Tap::finish));
+        self.wire(call);
+    }
+
+    /// What the recorder has to get of taps that have ended, before anything else about their calls.
+    pub fn take_last(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.last)
     }
 
     fn tap(&mut self, call: CallId) -> Option<&mut Tap> {

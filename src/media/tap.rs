@@ -91,6 +91,19 @@ impl Tap {
         self.flush_side(Side::Left) + self.flush_side(Side::Right)
     }
 
+    /// What the recorder has not got yet, in order. Nothing is heard after it, so it is kept until
+    /// there is room: whoever drops it would cut the end off without a word.
+    pub fn finish(mut self) -> impl Iterator<Item = Order> + use<> {
+        let call = self.call;
+        let sides = [(Side::Left, std::mem::take(&mut self.left)), (Side::Right, std::mem::take(&mut self.right))];
+        sides.into_iter().flat_map(move |(side, Channel { batch, changed, dropped, dropped_at, .. })| {
+            let missing = (dropped > 0).then_some(Order::Dropped { call, side, at: dropped_at, packets: dropped });
+            let turned = changed.map(|(at, why)| Order::NewSource { call, side, at, why });
+            let audio = (!batch.heard.is_empty()).then_some(Order::Audio { call, side, batch });
+            missing.into_iter().chain(turned).chain(audio)
+        })
+    }
+
     fn flush_side(&mut self, side: Side) -> u32 {
         let call = self.call;
         // Not by `channel`: the queue is borrowed beside it.

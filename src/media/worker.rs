@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc::Sender;
@@ -42,6 +42,8 @@ pub struct Worker {
     pub legs: Legs,
     /// Reports that did not fit into the channel yet.
     pub waiting: VecDeque<Report>,
+    /// The ends of calls that found the recorder's queue full. None may be lost.
+    pub held_back: VecDeque<Order>,
 }
 
 impl Worker {
@@ -86,7 +88,7 @@ impl Worker {
 
     /// Milliseconds until something is due.
     fn wait(&self, tick: Mono) -> i32 {
-        if self.legs.is_empty() && self.waiting.is_empty() {
+        if self.legs.is_empty() && self.waiting.is_empty() && self.held_back.is_empty() {
             return -1;
         }
         let due = self.legs.next_packet().map_or(tick, |due| due.min(tick));
@@ -143,6 +145,7 @@ impl Worker {
                     for leg in self.legs.ids() {
                         self.close(leg, outbox);
                     }
+                    self.hand_over_all();
                     return ControlFlow::Break(());
                 }
                 Ok(command) => self.carry_out(command, outbox),
@@ -168,8 +171,15 @@ impl Worker {
             Command::StopPlay { leg } => self.legs.stop_playing(leg),
             Command::Mix { call, citizen, others, record } => {
                 self.legs.mix(call, citizen, others, record.then_some(&self.orders));
+                self.hand_over();
             }
             Command::Close { leg } => self.close(leg, outbox),
+            Command::Seal { call, ended, at } => {
+                self.legs.end_tap(call);
+                self.held_back.extend(self.legs.take_last());
+                self.held_back.push_back(Order::Seal { call, ended, at });
+                self.hand_over();
+            }
             // Taken by `obey`.
             Command::Stop => {}
         }
@@ -177,6 +187,7 @@ impl Worker {
 
     fn close(&mut self, leg: LegId, outbox: &mut [u8]) {
         let Some(mut port) = self.legs.close(leg) else { return };
+        self.hand_over();
         port.send_report(self.now(), ntp(), self.limits.report_every, true, outbox);
         self.report(Report::Closed { leg, figures: Box::new(port.leg.totals()) });
     }
@@ -210,6 +221,29 @@ impl Worker {
             }
         }
         self.send_reports();
+        self.hand_over();
+    }
+
+    /// Media never waits for the recorder either: what its queue does not take now is tried again in
+    /// the next round.
+    fn hand_over(&mut self) {
+        self.held_back.extend(self.legs.take_last());
+        while let Some(order) = self.held_back.pop_front() {
+            match self.orders.try_send(order) {
+                Ok(()) => {}
+                Err(mpsc::TrySendError::Full(order)) => return self.held_back.push_front(order),
+                Err(mpsc::TrySendError::Disconnected(_)) => return self.held_back.clear(),
+            }
+        }
+    }
+
+    /// At the end there is no next round, and nobody left who would hear the waiting.
+    fn hand_over_all(&mut self) {
+        self.held_back.extend(self.legs.take_last());
+        for order in self.held_back.drain(..) {
+            // Fails only once the recorder has ended.
+            let _ = self.orders.send(order);
+        }
     }
 
     fn report(&mut self, report: Report) {

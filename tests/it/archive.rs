@@ -594,6 +594,43 @@ fn a_full_disk_marks_the_recording_and_touches_nothing_older() {
     assert!(running.done.try_recv().is_err(), "told once");
 }
 
+/// Files below `folder` that this process has open.
+fn open_below(folder: &Path) -> usize {
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).filter(|file| file.starts_with(folder)).count()
+}
+
+#[test]
+fn recordings_that_cannot_be_sealed_yet_hold_no_file_open() {
+    let folder = Folder::new("refused");
+    let part_bytes = Format::Alaw.header_len() as u64 + 2 * 8 * 1500;
+    let running = Running::start(Settings { part_bytes, ..Settings::new(folder.0.clone()) });
+    let calls: Vec<CallId> = (0..10).map(|number| CallId(CALL.0 + number)).collect();
+    for call in &calls {
+        running.open(*call);
+        running.speak(*call, Side::Left, 0, 2_000, numbered);
+        until("a folder", || folder.call(*call).exists());
+        // No seal gives a file a name that another has.
+        fs::write(folder.call(*call).join("call-2.wav"), "in the way").unwrap();
+        running.seal(*call, 2_000);
+    }
+    for _ in &calls {
+        let Done::Failed { error, .. } = running.next() else { panic!("sealed") };
+        assert!(error.contains("rename over"), "{error}");
+    }
+    until("files to be closed", || open_below(&folder.0) == 0);
+    for call in &calls {
+        fs::remove_file(folder.call(*call).join("call-2.wav")).unwrap();
+    }
+    let mut sealed: Vec<Sealed> = calls.iter().map(|_| running.sealed()).collect();
+    sealed.sort_by_key(|sealed| sealed.call);
+    for (sealed, call) in sealed.iter().zip(&calls) {
+        assert_eq!((sealed.call, sealed.verdict, sealed.parts.len()), (*call, Verdict::Ok, 2));
+        assert_eq!(Shelf::new(folder.0.clone()).verify(sealed).unwrap(), Condition::Verified);
+    }
+    running.archive.stop();
+}
+
 #[test]
 fn nothing_in_the_archive_can_remove_a_file() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/archive");

@@ -240,6 +240,7 @@ impl City {
                 format!("Mix {} + [{}]{record}", name(*citizen), others.join(" "))
             }
             Command::Close { leg } => format!("Close {}", name(*leg)),
+            Command::Seal { call, .. } => format!("Seal {call}"),
             Command::Stop => "Stop".into(),
         });
         if let (Command::Close { leg }, true) = (&command, self.willing) {

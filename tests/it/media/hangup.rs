@@ -1,0 +1,220 @@
+//! The end of a call: what was said up to it is on the recording, whichever thread is quicker.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hotline::app::alarms::Alarms;
+use hotline::app::desk::Desk;
+use hotline::app::trace::TraceBook;
+use hotline::archive::{self, Archive, Done, Order, Sealed, Side, Verdict};
+use hotline::audio::g711::Law;
+use hotline::call::{CallId, LegId, Output as Wish, SeatNo};
+use hotline::exchange::Output;
+use hotline::media::prompt::PromptShelf;
+use hotline::media::{self, Command, Limits, Setup};
+use hotline::net::clock::Clock;
+use hotline::store::journal::{self, Journal};
+use hotline::store::sqlite::Sqlite;
+use hotline::time::Wall;
+
+use super::peer::{CALL, CITIZEN, Hotline, Phone, SEAT, V4};
+
+const TONE: u8 = 0x34;
+const PACKET: Duration = Duration::from_millis(20);
+
+/// The desk with real media threads and a real recorder behind it.
+struct House {
+    folder: PathBuf,
+    clock: Clock,
+    desk: Desk,
+    archive: Archive,
+    done: mpsc::Receiver<Done>,
+    _runtime: tokio::runtime::Runtime,
+    _reports: tokio::sync::mpsc::Receiver<media::Report>,
+}
+
+impl House {
+    fn open(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("hotline-hangup-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let clock = Clock::start();
+        let (tell, done) = mpsc::channel();
+        let tell = Mutex::new(tell);
+        let tell = Arc::new(move |what| drop(tell.lock().unwrap().send(what)));
+        let archive = archive::start(archive::Settings::new(folder.join("recordings")), tell).unwrap();
+        let (reports, _reports) = tokio::sync::mpsc::channel(4096);
+        let media = media::start(Setup {
+            threads: 2,
+            prompts: PromptShelf::load(&[], None),
+            tap: archive.orders.clone(),
+            reports,
+            clock: clock.origin(),
+            seed: 42,
+            limits: Limits::default(),
+        })
+        .unwrap();
+        let wall: journal::Clock = Arc::new(move || clock.wall());
+        let (journal, _) = Journal::open(&folder.join("journal"), wall, journal::Options::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let desk = Desk {
+            media,
+            archive: archive.orders.clone(),
+            journal: journal.clone(),
+            alarms: Alarms::new(clock, journal, None),
+            figures: Arc::default(),
+            trace: TraceBook::default(),
+            inbox: tokio::sync::mpsc::channel(1).0,
+            store: Arc::new(Sqlite::new(&folder.join("hotline.sqlite"))),
+            runtime: runtime.handle().clone(),
+            held_back: VecDeque::new(),
+        };
+        Self { folder, clock, desk, archive, done, _runtime: runtime, _reports }
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        self.desk.carry(self.clock.now(), Output::Call(wish));
+    }
+
+    fn media(&mut self, command: Command) {
+        self.desk.carry(self.clock.now(), Output::Media(command));
+    }
+
+    fn answer(&mut self, call: CallId) -> Talk {
+        let (citizen, seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+        let (left, right) = (LegId(call.0 * 2), LegId(call.0 * 2 + 1));
+        let started = self.clock.wall();
+        let (hotline, trunk) = ("12345".to_string(), "city".to_string());
+        self.wish(Wish::OpenRecording { call, started, hotline, seat: SeatNo("1001".into()), trunk });
+        let mut ports = Vec::new();
+        for (leg, phone) in [(left, &citizen), (right, &seat)] {
+            let local = Phone::new(V4, 0).address();
+            self.media(Command::Open { leg, call, local });
+            self.media(Command::Agree { leg, media: phone.media(Law::A, None) });
+            ports.push(local);
+        }
+        self.media(Command::Mix { call, citizen: left, others: vec![right], record: true });
+        Talk { call, legs: [left, right], citizen, port: ports[0] }
+    }
+
+    /// What the exchange puts out when a side hangs up.
+    fn hang_up(&mut self, talk: &Talk) {
+        for leg in talk.legs {
+            self.media(Command::Close { leg });
+        }
+        let ended = self.clock.wall();
+        self.wish(Wish::SealRecording { call: talk.call, ended });
+    }
+
+    fn sealed(&self) -> Sealed {
+        match self.done.recv_timeout(Duration::from_secs(20)).expect("a seal") {
+            Done::Sealed(sealed) => *sealed,
+            Done::Failed { error, .. } => panic!("{error}"),
+        }
+    }
+
+    /// Milliseconds at the end of the recording in which the citizen is not heard.
+    fn silent_tail(&self, sealed: &Sealed) -> usize {
+        let file = fs::read(self.folder.join("recordings").join(&sealed.path)).unwrap();
+        let left: Vec<u8> = file[58..].iter().step_by(2).copied().collect();
+        left.iter().rev().take_while(|code| **code != TONE).count() / 8
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+struct Talk {
+    call: CallId,
+    legs: [LegId; 2],
+    citizen: Phone,
+    port: SocketAddr,
+}
+
+#[test]
+fn the_last_word_before_a_hang_up_is_on_the_recording() {
+    let mut house = House::open("tail");
+    let mut talks: Vec<(u64, Talk)> = (0..50).map(|n| (25 + n % 25, house.answer(CallId(1000 + n)))).collect();
+    let start = Instant::now();
+    // Each packet at its time, as a phone sends; two calls end after each of the later ones.
+    for turn in 0..50 {
+        thread::sleep((start + PACKET * turn).saturating_duration_since(Instant::now()));
+        for (_, talk) in &mut talks {
+            talk.citizen.say(talk.port, 8, &[TONE; 160]);
+        }
+        thread::sleep(Duration::from_millis(5));
+        let (over, on) = talks.into_iter().partition(|(last, _)| *last <= u64::from(turn));
+        talks = on;
+        let over: Vec<(u64, Talk)> = over;
+        over.iter().for_each(|(_, talk)| house.hang_up(talk));
+    }
+    let short: Vec<_> = (0..50)
+        .map(|_| house.sealed())
+        .map(|sealed| (sealed.call, sealed.verdict, house.silent_tail(&sealed)))
+        .filter(|(_, verdict, tail)| *tail > 25 || *verdict != Verdict::Ok)
+        .collect();
+    assert!(short.is_empty(), "{} of 50: {short:?}", short.len());
+    assert_eq!(house.archive.figures.stray.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_seal_waits_for_room_behind_the_last_that_was_heard() {
+    let mut hotline = Hotline::start_with(Limits::default(), 1, &[]);
+    let (mut citizen, mut seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, Some(101)));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, None));
+    hotline.mix(&[SEAT], true);
+    // Left fills the recorder's only place with a batch of 24, and both sides have more to hand over.
+    for _ in 0..30 {
+        citizen.say(port, 8, &[1; 160]);
+        seat.hear();
+    }
+    seat.say(seat_port, 8, &[2; 160]);
+    citizen.hear();
+    hotline.close(SEAT);
+    hotline.close(CITIZEN);
+    hotline.handle.send(Command::Seal { call: CALL, ended: Wall(9), at: hotline::time::Mono(5) });
+    let mut heard = [0, 0];
+    loop {
+        match hotline.order() {
+            Order::Audio { side, batch, .. } => heard[usize::from(side == Side::Right)] += batch.heard.len(),
+            Order::Dropped { side, packets, .. } => heard[usize::from(side == Side::Right)] += packets as usize,
+            Order::Seal { call, ended, at } => {
+                assert_eq!((call, ended, at.0), (CALL, Wall(9), 5));
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(heard, [30, 1], "each packet is handed over or told to be missing, before the seal");
+}
+
+#[test]
+fn a_call_without_media_is_sealed_and_stopping_loses_no_seal() {
+    let hotline = Hotline::start_with(Limits::default(), 1, &[]);
+    let calls: Vec<CallId> = (100..120).map(CallId).collect();
+    for call in &calls {
+        assert!(hotline.handle.send(Command::Seal { call: *call, ended: Wall(0), at: hotline::time::Mono(0) }));
+    }
+    let handle = hotline.handle.clone();
+    let stopping = thread::spawn(move || handle.stop());
+    let mut sealed: Vec<CallId> = calls
+        .iter()
+        .map(|_| match hotline.order() {
+            Order::Seal { call, .. } => call,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    sealed.sort_unstable();
+    assert_eq!(sealed, calls);
+    stopping.join().unwrap();
+    let late = Command::Seal { call: CALL, ended: Wall(0), at: hotline::time::Mono(0) };
+    assert!(!hotline.handle.send(late), "nobody is left to carry it");
+}
