@@ -25,6 +25,7 @@ use hotline::time::Wall;
 use super::peer::{CALL, CITIZEN, Hotline, Phone, SEAT, V4};
 
 const TONE: u8 = 0x34;
+const SILENCE: u8 = 0xD5;
 const PACKET: Duration = Duration::from_millis(20);
 
 /// The desk with real media threads and a real recorder behind it.
@@ -85,7 +86,7 @@ impl House {
     }
 
     fn answer(&mut self, call: CallId) -> Talk {
-        let (citizen, seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+        let (mut citizen, seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
         let (left, right) = (LegId(call.0 * 2), LegId(call.0 * 2 + 1));
         let started = self.clock.wall();
         let (hotline, trunk) = ("12345".to_string(), "city".to_string());
@@ -98,7 +99,15 @@ impl House {
             ports.push(local);
         }
         self.media(Command::Mix { call, citizen: left, others: vec![right], record: true });
-        Talk { call, legs: [left, right], citizen, port: ports[0] }
+        // What comes before the media thread knows of the call is nobody's: they talk once they are joined.
+        loop {
+            citizen.say(ports[0], 8, &[SILENCE; 160]);
+            thread::sleep(Duration::from_millis(2));
+            if !seat.hears_nothing() {
+                break;
+            }
+        }
+        Talk { call, legs: [left, right], citizen, seat, said: 0, port: ports[0] }
     }
 
     /// What the exchange puts out when a side hangs up.
@@ -117,11 +126,10 @@ impl House {
         }
     }
 
-    /// Milliseconds at the end of the recording in which the citizen is not heard.
-    fn silent_tail(&self, sealed: &Sealed) -> usize {
+    /// Packets' worth of the citizen's voice on the recording.
+    fn recorded(&self, sealed: &Sealed) -> usize {
         let file = fs::read(self.folder.join("recordings").join(&sealed.path)).unwrap();
-        let left: Vec<u8> = file[58..].iter().step_by(2).copied().collect();
-        left.iter().rev().take_while(|code| **code != TONE).count() / 8
+        file[58..].iter().step_by(2).filter(|code| **code == TONE).count() / 160
     }
 }
 
@@ -135,6 +143,8 @@ struct Talk {
     call: CallId,
     legs: [LegId; 2],
     citizen: Phone,
+    seat: Phone,
+    said: usize,
     port: SocketAddr,
 }
 
@@ -143,22 +153,30 @@ fn the_last_word_before_a_hang_up_is_on_the_recording() {
     let mut house = House::open("tail");
     let mut talks: Vec<(u64, Talk)> = (0..50).map(|n| (25 + n % 25, house.answer(CallId(1000 + n)))).collect();
     let start = Instant::now();
+    let mut said = std::collections::BTreeMap::new();
     // Each packet at its time, as a phone sends; two calls end after each of the later ones.
     for turn in 0..50 {
         thread::sleep((start + PACKET * turn).saturating_duration_since(Instant::now()));
         for (_, talk) in &mut talks {
             talk.citizen.say(talk.port, 8, &[TONE; 160]);
+            talk.said += 1;
         }
-        thread::sleep(Duration::from_millis(5));
+        for (_, talk) in &talks {
+            // The seat has heard it: it is with the media thread, and not yet with the recorder.
+            while talk.seat.hear().payload[0] != TONE {}
+        }
         let (over, on) = talks.into_iter().partition(|(last, _)| *last <= u64::from(turn));
         talks = on;
         let over: Vec<(u64, Talk)> = over;
-        over.iter().for_each(|(_, talk)| house.hang_up(talk));
+        for (_, talk) in &over {
+            said.insert(talk.call, talk.said);
+            house.hang_up(talk);
+        }
     }
     let short: Vec<_> = (0..50)
         .map(|_| house.sealed())
-        .map(|sealed| (sealed.call, sealed.verdict, house.silent_tail(&sealed)))
-        .filter(|(_, verdict, tail)| *tail > 25 || *verdict != Verdict::Ok)
+        .map(|sealed| (sealed.call, sealed.verdict, said[&sealed.call] - house.recorded(&sealed)))
+        .filter(|(_, verdict, missing)| *missing > 0 || *verdict != Verdict::Ok)
         .collect();
     assert!(short.is_empty(), "{} of 50: {short:?}", short.len());
     assert_eq!(house.archive.figures.stray.load(std::sync::atomic::Ordering::Relaxed), 0);
