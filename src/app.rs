@@ -335,7 +335,7 @@ fn start_media(
     clock: Clock,
     inbox: mpsc::Sender<Event>,
 ) -> io::Result<media::Handle> {
-    let own = options.config.as_ref().map(|folder| folder.join("dialplan/prompts"));
+    let own = options.config.as_ref().map(|folder| folder.join("dialplan/prompts")).filter(|folder| folder.is_dir());
     let (reports, mut reported) = mpsc::channel(4096);
     tokio::spawn(async move {
         while let Some(report) = reported.recv().await {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::options::Baseline;
 use super::voice::{self, Voice};
 use super::window::Window;
-use super::{figures, machine, socket, two_party};
+use super::{figures, machine, outcome, socket, two_party};
 
 const RELAY_PORT: u16 = 10_000;
 /// Dearer than this, the machine was too busy for anything to be compared.
@@ -17,7 +17,7 @@ pub const VOID_ABOVE_MS: f64 = 0.5;
 pub fn run(options: &Baseline) -> io::Result<()> {
     let calls = options.calls;
     println!("baseline: {calls} calls through a bare relay, {} s", options.seconds);
-    let before = two_party::look_around(&options.common, true);
+    let before = outcome::look_around(&options.common, true);
     socket::raise_file_limit(calls as u64 * 4 + 200)?;
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let voice = Voice::start(here, options.common.rtp_port, calls, calls)?;
@@ -36,7 +36,7 @@ pub fn run(options: &Baseline) -> io::Result<()> {
     std::thread::sleep(two_party::DRAIN);
     let per_call = (machine::resident(pid) - resident) / calls as f64;
     let heard = voice.stop();
-    let mut result = two_party::figures_of(&heard, &watched, calls, &before);
+    let mut result = outcome::figures_of(&heard, &watched, calls, &before);
     result["scenario"] = format!("baseline-{calls}").into();
     result["run"] = options.common.run.into();
     result["kib_per_call"] = figures::round(per_call).into();
@@ -45,7 +45,7 @@ pub fn run(options: &Baseline) -> io::Result<()> {
         println!("  VOID: the bare relay takes more than {VOID_ABOVE_MS} ms per call-second; the machine is too busy");
     }
     result["void"] = void.into();
-    two_party::conclude(&mut result, &options.common)
+    outcome::conclude(&mut result, &options.common)
 }
 
 /// Ends with its owner.

@@ -52,3 +52,10 @@ pub fn keep(result: &Value, out: Option<&Path>) -> io::Result<()> {
 pub fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
+
+/// Adds the fields of one object to another.
+pub fn add(to: &mut Value, more: &Value) {
+    if let (Some(to), Some(more)) = (to.as_object_mut(), more.as_object()) {
+        to.extend(more.clone());
+    }
+}

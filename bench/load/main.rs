@@ -10,11 +10,13 @@
 
 mod baseline;
 mod burn;
+mod closing;
 mod ear;
 mod figures;
 mod machine;
 mod mark;
 mod options;
+mod outcome;
 mod phones;
 mod recordings;
 mod relay;

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::figures::{Spread, round};
+use super::closing::{self, Ending};
+use super::figures::{Spread, add, round};
 use super::options::Signal;
+use super::outcome::{self, LATE_TICKS};
 use super::phones::{Call, Setup, State};
 use super::socket::steady;
-use super::two_party::{self, Ending, LATE_TICKS, add, pump};
+use super::two_party::{self, pump};
 use super::window::Window;
 
 const SECOND: u64 = 1_000_000_000;
@@ -20,7 +22,7 @@ pub fn run(options: &Signal) -> io::Result<()> {
     let rate = options.rate;
     // Talk, half a second for dialling and ending, and a tenth in hand.
     let seats = (rate as f64 * (options.talk + 0.5) * 1.1) as usize + 10;
-    let before = two_party::look_around(&options.common, options.pbx.target.is_none());
+    let before = outcome::look_around(&options.common, options.pbx.target.is_none());
     let setup = two_party::setup(&options.pbx, options.common.rtp_port, seats, seats);
     let setup = Setup { talk: Some((options.talk * 1e9) as u64), ..setup };
     let seats = setup.seats;
@@ -90,6 +92,6 @@ pub fn run(options: &Signal) -> io::Result<()> {
         println!("  NOT TO BE QUOTED: {:.2} % of the calls were dialled more than 5 ms late", share * 100.0);
     }
     add(&mut result, &before);
-    two_party::finish(&mut phones, &mut server, &mut result, Ending { spoke: false, keep: options.pbx.keep, ended });
-    two_party::conclude(&mut result, &options.common)
+    closing::finish(&mut phones, &mut server, &mut result, Ending { spoke: false, keep: options.pbx.keep, ended });
+    outcome::conclude(&mut result, &options.common)
 }

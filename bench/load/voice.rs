@@ -10,11 +10,13 @@ use super::mark::{self, Mark};
 use super::socket::{self, Epoll, Udp};
 use super::tone::{self, PACKET};
 
-/// Every leg speaks at its own place of the 20 ms, so that packets come spread, as from a city.
-const TICK: u64 = 500_000;
-const SLOTS: usize = 40;
+/// Every leg speaks at its own place of the 20 ms, so that packets come spread, as from a city. A
+/// shorter tick wakes the server more often for the same packets: at 500 µs a bare relay takes 0.66 ms
+/// for each of 50 calls, at 1 ms what it took when the bound of 0.5 ms was set.
+const TICK: u64 = 1_000_000;
+const SLOTS: usize = 20;
 /// The kernel stamps arrivals, so listening may come in larger steps.
-const LISTEN_EVERY: u64 = 4;
+const LISTEN_EVERY: u64 = 2;
 /// A tick that begins later than this is counted: the generator was not given its processor.
 const LATE: u64 = 5_000_000;
 /// Sending times that are kept for each leg: 1.28 s.
