@@ -44,8 +44,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            gather: Duration::from_millis(2),
-            linger: Duration::from_millis(25),
+            gather: Duration::from_millis(4),
+            linger: Duration::from_millis(100),
             segment_bytes: 32 << 20,
             retry: Duration::from_secs(1),
             waiting_limit: 100_000,
