@@ -44,6 +44,7 @@ for run in $(seq "$runs"); do
         measure baseline --calls $n --seconds $calls
         hotline media --calls $n --seconds $calls
     done
+    measure baseline --calls 300 --seconds $calls --burn
     hotline media --calls 300 --seconds $calls --burn
     hotline signal --rate 20 --seconds $rate
     hotline signal --rate 300 --seconds $rate

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::burn::Export;
 use super::options::Baseline;
 use super::voice::{self, Voice};
 use super::window::Window;
@@ -27,17 +28,19 @@ pub fn run(options: &Baseline) -> io::Result<()> {
     for leg in 0..2 * calls {
         voice.talk(leg, SocketAddr::new(here, voice::port(RELAY_PORT, leg)));
     }
+    let export = options.burn.then(Export::start).transpose()?;
     std::thread::sleep(two_party::SETTLE);
-    let window = Window::open(Some(pid), None);
+    let window = Window::open(Some(pid), export.as_ref().map(Export::pid));
     voice.measure(true);
     std::thread::sleep(Duration::from_secs(options.seconds));
     voice.measure(false);
     let watched = window.close();
+    drop(export);
     std::thread::sleep(two_party::DRAIN);
     let per_call = (machine::resident(pid) - resident) / calls as f64;
     let heard = voice.stop();
     let mut result = outcome::figures_of(&heard, &watched, calls, &before);
-    result["scenario"] = format!("baseline-{calls}").into();
+    result["scenario"] = format!("{}-{calls}", if options.burn { "baseline-burn" } else { "baseline" }).into();
     result["run"] = options.common.run.into();
     result["kib_per_call"] = figures::round(per_call).into();
     let void = result["ms_per_call_second"].as_f64().is_none_or(|cost| cost > VOID_ABOVE_MS);

@@ -72,6 +72,9 @@ pub struct Baseline {
     pub calls: usize,
     #[arg(long, default_value_t = 30)]
     pub seconds: u64,
+    /// As in `media`.
+    #[arg(long)]
+    pub burn: bool,
     #[command(flatten)]
     pub common: Common,
 }

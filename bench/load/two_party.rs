@@ -1,9 +1,9 @@
 //! Scenario: so many two-party calls stand at once, both parties speak, the server records.
 
 use std::io;
-use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use super::burn::Export;
 use super::closing::{self, Ending};
 use super::figures::round;
 use super::options::{Media, Pbx};
@@ -45,10 +45,10 @@ pub fn run(options: &Media) -> io::Result<()> {
         pump(&mut phones, Duration::from_millis(20));
     }
     let standing = up(&phones);
-    let export = options.burn.then(burn).transpose()?;
+    let export = options.burn.then(Export::start).transpose()?;
     pump(&mut phones, SETTLE);
 
-    let window = Window::open(pid, export.as_ref().map(|export| export.0.id()));
+    let window = Window::open(pid, export.as_ref().map(Export::pid));
     phones.voice.as_ref().expect("opened with a voice").measure(true);
     pump(&mut phones, Duration::from_secs(options.seconds));
     phones.voice.as_ref().expect("opened with a voice").measure(false);
@@ -114,17 +114,4 @@ pub fn open(setup: Setup, pbx: &Pbx, with_voice: bool) -> io::Result<(Phones, Se
 
 pub fn pump(phones: &mut Phones, time: Duration) {
     phones.run_until(steady() + time.as_nanos() as u64);
-}
-
-fn burn() -> io::Result<Burning> {
-    Ok(Burning(Command::new(std::env::current_exe()?).arg("burn").spawn()?))
-}
-
-struct Burning(Child);
-
-impl Drop for Burning {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
