@@ -24,7 +24,7 @@ mod waiting;
 
 use std::time::Duration;
 
-pub use ask::AskRefused;
+pub use ask::{AskRefused, feature_codes};
 pub use settings::{SeatKind, Settings};
 pub use switchboard::Switchboard;
 pub use view::{CallView, SeatView};
@@ -491,6 +491,15 @@ pub struct MissedCall {
     pub stage: String,
     pub position_in_queue: Option<u32>,
     pub reason: String,
+}
+
+impl MissedCall {
+    const REFUSED: &str = "refused";
+
+    /// Turned away at once, rather than given up by the caller.
+    pub fn was_refused(&self) -> bool {
+        self.stage == Self::REFUSED
+    }
 }
 
 /// `CallId` as 16 hex digits in JSON.

@@ -1,9 +1,9 @@
 //! The checked configuration, in the words of the exchange and of the switchboard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::call::SeatAsk;
+use crate::call::feature_codes;
 use crate::call::settings::{
     AfterWrapUp, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
@@ -18,18 +18,6 @@ use crate::sip::targets::Host;
 
 use super::secrets::Secrets;
 
-/// Feature codes of a seat's phone. `*` and two digits can be typed on every phone.
-pub const FEATURES: [(&str, &str); 8] = [
-    ("*11", "sign in"),
-    ("*10", "sign out"),
-    ("*20", "free (also ends wrap-up)"),
-    ("*21", "busy"),
-    ("*22", "break"),
-    ("*30", "the last call was a bad call"),
-    ("*31", "the last call was silent"),
-    ("*40", "call the longest waiting missed caller back"),
-];
-
 pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
     Settings {
         listeners: config.listens.iter().enumerate().map(|(index, listen)| listener(config, index, listen)).collect(),
@@ -40,7 +28,7 @@ pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
         realm: config.server.realm.clone(),
         user_agent: config.server.user_agent.clone(),
         registrar: RegistrarLimits { algorithms: config.server.digest.clone(), ..RegistrarLimits::default() },
-        features: features(),
+        features: feature_codes().map(|(code, ask)| (code.to_owned(), ask)).into(),
         board: board_settings(config),
         plan: config.numbers.clone(),
     }
@@ -189,20 +177,6 @@ fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> 
         Some(Flow { listener, transport: contact.transport, remote: contact.address })
     });
     SeatLine { seat: row.no.clone(), password: secrets.password(row), fixed }
-}
-
-fn features() -> BTreeMap<String, SeatAsk> {
-    let ask = |code: &str| match code {
-        "*11" => SeatAsk::SignIn,
-        "*10" => SeatAsk::SignOut,
-        "*20" => SeatAsk::Free,
-        "*21" => SeatAsk::Busy,
-        "*22" => SeatAsk::Break("by phone".to_string()),
-        "*30" => SeatAsk::BadCall("harassing".to_string()),
-        "*40" => SeatAsk::CallBack,
-        _ => SeatAsk::BadCall("silent".to_string()),
-    };
-    FEATURES.iter().map(|(code, _)| ((*code).to_string(), ask(code))).collect()
 }
 
 fn seat(row: &config::SeatSettings) -> SeatSettings {

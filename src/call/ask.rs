@@ -10,6 +10,20 @@ use super::timers::Timer;
 use super::{CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatNo, SeatState};
 use crate::time::Now;
 
+/// What a seat's phone may dial. `*` and two digits can be typed on every phone.
+pub fn feature_codes() -> [(&'static str, SeatAsk); 8] {
+    [
+        ("*10", SeatAsk::SignOut),
+        ("*11", SeatAsk::SignIn),
+        ("*20", SeatAsk::Free),
+        ("*21", SeatAsk::Busy),
+        ("*22", SeatAsk::Break("by phone".into())),
+        ("*30", SeatAsk::BadCall("harassing".into())),
+        ("*31", SeatAsk::BadCall("silent".into())),
+        ("*40", SeatAsk::CallBack),
+    ]
+}
+
 /// How long a feature code's outcome may take to be told.
 const TELLING: Duration = Duration::from_secs(10);
 /// After our BYE a handset may still be off the hook; the seat is not rung at once.

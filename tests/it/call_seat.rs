@@ -219,3 +219,13 @@ fn every_change_of_state_is_told_with_its_time() {
     assert_eq!(out, [expected]);
     assert_eq!(hall.seat("1001").since, hall.now.wall);
 }
+
+#[test]
+fn the_readme_names_every_feature_code() {
+    for readme in ["README.md", "README.zh.md"] {
+        let text = std::fs::read_to_string(readme).unwrap();
+        for (code, _) in feature_codes() {
+            assert!(text.contains(&format!("`{code}`")), "{readme} does not name {code}");
+        }
+    }
+}
