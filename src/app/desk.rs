@@ -107,7 +107,7 @@ impl Desk {
             Wish::Arrived(arrived) => self.write(Entry::Arrived(arrived)),
             Wish::Missed(missed) => {
                 // A call that was refused never had a leg to be placed.
-                if missed.stage == "refused" {
+                if missed.was_refused() {
                     self.trace.placed(missed.call, LegId(0), &missed.sip_call_id);
                 }
                 self.figures.call_missed(&missed);

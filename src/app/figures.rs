@@ -52,7 +52,7 @@ impl Figures {
 
     pub fn call_missed(&self, missed: &MissedCall) {
         add(&self.offered, u64::from(missed.original_code.is_some()));
-        add(if missed.stage == "refused" { &self.refused } else { &self.abandoned }, 1);
+        add(if missed.was_refused() { &self.refused } else { &self.abandoned }, 1);
     }
 
     pub fn call_closed(&self, _record: &CallRecord) {

@@ -1,11 +1,10 @@
 //! A call arrives: which hotline number it is for, and what it is told at once. R1–R8.
 
 use super::leg::Role;
-use super::live::{Call, Meter, Stage};
+use super::live::Call;
 use super::settings::{TrunkCodes, local};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::waiting::Ear;
 use super::{Invited, Output, QueueAnswer, Refusal, alarms, record};
 use crate::rules::numbers::{Route, TrunkNumbers, UnknownNumber};
 use crate::time::Now;
@@ -54,26 +53,7 @@ impl Switchboard {
         self.out.push(Output::Arrived(Box::new(record::arrived(now, id, &invited, &route))));
         let connected = queue_answer == QueueAnswer::Connect;
         let audible = connected || invited.early_media;
-        let call = Call {
-            id,
-            centre: self.settings.centre_of(&route.skill).to_owned(),
-            priority: self.settings.priority_of(&route.skill),
-            invited,
-            route,
-            arrived: now,
-            called_back: false,
-            connected,
-            audible,
-            citizen_holds: false,
-            stage: Stage::Waiting,
-            returned: false,
-            unanswered: 0,
-            ear: Ear::default(),
-            answer: None,
-            meter: Meter::default(),
-            participants: Vec::new(),
-            bad: None,
-        };
+        let call = Call { connected, audible, ..Call::new(id, &self.settings, invited, route, now) };
         self.calls.insert(id, call);
         self.out.push(match queue_answer {
             QueueAnswer::Connect => Output::Answer { leg },

@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use super::leg::{LegEvent, Role};
-use super::live::{Call, Meter, Offer, Stage};
+use super::live::{Call, Offer, Stage};
 use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::waiting::Ear;
 use super::{
     CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target,
 };
@@ -167,34 +166,21 @@ impl Switchboard {
         self.legs.insert(citizen, Role::Citizen(id));
         self.legs.insert(pending.seat_leg, Role::Seat(id));
         let offer = Offer { seat: pending.wish.seat, leg: pending.seat_leg, dialled: pending.began.mono, rang: None };
+        let invited = Invited {
+            leg: citizen,
+            trunk: String::new(),
+            sip_call_id: String::new(),
+            dialled: Dialled { request_uri: pending.wish.code, ..Dialled::default() },
+            caller: Caller { number: Some(pending.wish.number), ..Caller::default() },
+            queue_answer: QueueAnswer::Connect,
+            early_media: true,
+            ring_with_180: false,
+        };
         let call = Call {
-            id,
-            centre: self.settings.centre_of(&pending.route.skill).to_owned(),
-            priority: self.settings.priority_of(&pending.route.skill),
-            invited: Invited {
-                leg: citizen,
-                trunk: String::new(),
-                sip_call_id: String::new(),
-                dialled: Dialled { request_uri: pending.wish.code, ..Dialled::default() },
-                caller: Caller { number: Some(pending.wish.number), ..Caller::default() },
-                queue_answer: QueueAnswer::Connect,
-                early_media: true,
-                ring_with_180: false,
-            },
-            route: pending.route,
-            arrived: pending.began,
             called_back: true,
             connected: true,
-            audible: true,
-            citizen_holds: false,
             stage: Stage::Offered(offer),
-            returned: false,
-            unanswered: 0,
-            ear: Ear::default(),
-            answer: None,
-            meter: Meter::default(),
-            participants: Vec::new(),
-            bad: None,
+            ..Call::new(id, &self.settings, invited, pending.route, pending.began)
         };
         self.calls.insert(id, call);
         self.seat_answers(now, id);

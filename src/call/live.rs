@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::settings::Settings;
 use super::waiting::Ear;
 use super::{CallId, Invited, LegId, OpenTicket, Participant, SeatNo};
 use crate::rules::numbers::Route;
@@ -70,6 +71,30 @@ pub(super) struct Answered {
 }
 
 impl Call {
+    /// A call that waits for a seat; its 200 has not gone out.
+    pub fn new(id: CallId, settings: &Settings, invited: Invited, route: Route, arrived: Now) -> Self {
+        Self {
+            id,
+            centre: settings.centre_of(&route.skill).to_owned(),
+            priority: settings.priority_of(&route.skill),
+            audible: invited.early_media,
+            invited,
+            route,
+            arrived,
+            called_back: false,
+            connected: false,
+            citizen_holds: false,
+            stage: Stage::Waiting,
+            returned: false,
+            unanswered: 0,
+            ear: Ear::default(),
+            answer: None,
+            meter: Meter::default(),
+            participants: Vec::new(),
+            bad: None,
+        }
+    }
+
     pub fn leg(&self) -> LegId {
         self.invited.leg
     }

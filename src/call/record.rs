@@ -152,7 +152,7 @@ pub(super) fn refused(now: Now, id: CallId, invited: &Invited, route: Option<Rou
         t_arrive: now.wall,
         t_end: now.wall,
         wait_ms: 0,
-        stage: "refused".into(),
+        stage: MissedCall::REFUSED.into(),
         position_in_queue: None,
         reason: reason.into(),
     }
