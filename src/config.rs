@@ -15,7 +15,7 @@ pub mod trunks;
 pub mod values;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::rules::numbers::NumberPlan;
 
@@ -125,10 +125,3 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
-
-/// Folders of one running server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folders {
-    pub data: PathBuf,
-    pub recordings: PathBuf,
-}

@@ -171,12 +171,6 @@ impl Transactions {
         self.push_via(flow, via_sent_by, &mut ack);
         self.send(flow, ack.to_bytes());
     }
-
-    /// Sends a message as it is.
-    pub fn send_stateless(&mut self, flow: Flow, message: Message) {
-        self.send(flow, message.to_bytes());
-    }
-
     /// A connection broke, or a port was unreachable: fails whatever waits for that peer.
     pub fn transport_failed(&mut self, now: Mono, flow: Flow) {
         for owner in self.by_flow.get(&flow).cloned().unwrap_or_default().into_iter().rev() {

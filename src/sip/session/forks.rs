@@ -62,7 +62,7 @@ impl Session {
                 self.settings.sign(&mut prack);
                 let flow = self.settings.hop(self.flow, &early.dialog);
                 let tx = transactions.request(now, flow, &self.settings.sent_by, prack);
-                self.expect(tx, Asked::Prack);
+                self.await_answer(tx, Asked::Prack);
             } else if number.is_none() {
                 early.preview = body.map(<[u8]>::to_vec).or(early.preview.take());
             }
@@ -166,7 +166,7 @@ impl Session {
         let mut bye = early.dialog.request(Method::Bye, None);
         self.settings.sign(&mut bye);
         let tx = transactions.request(now, flow, &self.settings.sent_by, bye);
-        self.expect(tx, Asked::Bye);
+        self.await_answer(tx, Asked::Bye);
     }
 }
 

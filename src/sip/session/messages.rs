@@ -113,10 +113,10 @@ impl Session {
             request.body = body;
         }
         let tx = transactions.request(now, flow, &self.settings.sent_by, request);
-        self.expect(tx, asked);
+        self.await_answer(tx, asked);
     }
 
-    pub(super) fn expect(&mut self, tx: ClientTx, asked: Asked) {
+    pub(super) fn await_answer(&mut self, tx: ClientTx, asked: Asked) {
         self.asked.insert(tx, asked);
         self.begun.push(tx);
     }
