@@ -83,6 +83,14 @@ pub fn nice_this_thread(nice: i32) {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, libc::gettid().cast_unsigned(), nice) };
 }
 
+/// Lets the calling thread run before every ordinary one (SCHED_FIFO), as root or within RLIMIT_RTPRIO.
+pub fn make_this_thread_real_time(priority: i32) -> io::Result<()> {
+    let asked = libc::sched_param { sched_priority: priority };
+    // SAFETY: `asked` lives over the call. 0 stands for the calling thread.
+    check(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const asked) })?;
+    Ok(())
+}
+
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
