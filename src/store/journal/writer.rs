@@ -40,7 +40,7 @@ struct Pending {
     done: Option<Done>,
 }
 
-/// Entries in one group at most.
+/// Entries in one group.
 const GROUP: usize = 4_096;
 
 impl Writer {
@@ -59,27 +59,42 @@ impl Writer {
     }
 
     /// Takes what comes until the oldest of it may wait no longer. True: this is the end.
+    ///
+    /// In steps of `gather`: woken for each entry the thread would cost more than the disk.
     fn gather(&mut self, inbox: &Receiver<Order>) -> bool {
-        let backlog = !self.pending.is_empty();
-        let mut until = self.failed.as_ref().filter(|_| backlog).map(|(_, again)| *again);
-        for _ in 0..GROUP {
-            let order = match until {
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(until) => inbox.recv_timeout(until.saturating_duration_since(Instant::now())),
-            };
-            match order {
-                Ok(Order::Append { entry, done }) => {
-                    let wait = if entry.is_urgent() { self.options.gather } else { self.options.linger };
-                    let latest = Instant::now() + wait;
-                    until = Some(until.map_or(latest, |until| until.min(latest)));
+        let again = self.failed.as_ref().filter(|_| !self.pending.is_empty()).map(|(_, again)| *again);
+        let first = match again {
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(again) => inbox.recv_timeout(again.saturating_duration_since(Instant::now())),
+        };
+        let mut next = match first {
+            Ok(order) => Some(order),
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => return true,
+        };
+        let mut latest = Instant::now() + self.options.linger;
+        let mut slept = false;
+        loop {
+            match next {
+                Some(Order::Append { entry, done }) => {
+                    if entry.is_urgent() {
+                        latest = Instant::now();
+                    }
                     self.stage(entry, done);
                 }
-                Ok(Order::Given(numbers)) => numbers.iter().for_each(|number| self.book.numbering.given(number)),
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-                Err(RecvTimeoutError::Timeout) => return false,
+                Some(Order::Given(numbers)) => numbers.iter().for_each(|number| self.book.numbering.given(number)),
+                Some(Order::Stop) => return true,
+                None if slept && Instant::now() >= latest => return false,
+                None => {
+                    std::thread::sleep(self.options.gather);
+                    slept = true;
+                }
             }
+            if self.pending.len() >= GROUP {
+                return false;
+            }
+            next = inbox.try_recv().ok();
         }
-        false
     }
 
     /// Gives the entry its place and number, and its line.
@@ -144,8 +159,9 @@ impl Writer {
     }
 
     fn write(&mut self) -> Result<(), JournalError> {
-        let bytes: Vec<u8> =
-            self.pending.iter().flat_map(|pending| &pending.line).flat_map(|(_, line)| line).copied().collect();
+        let lines: Vec<&[u8]> =
+            self.pending.iter().filter_map(|pending| pending.line.as_ref()).map(|(_, line)| line.as_slice()).collect();
+        let bytes = lines.concat();
         if bytes.is_empty() {
             return Ok(());
         }
