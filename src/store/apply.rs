@@ -14,8 +14,12 @@ use crate::call::CallId;
 pub struct Pace {
     /// Entries in one transaction at most.
     pub batch: usize,
-    /// From the begin of one transaction to that of the next at least, so that entries share one under load.
+    /// From the begin of one transaction to that of the next at least.
     pub gap: Duration,
+    /// The same for each entry of the last one, up to `longest_gap`: the more there is to do, the more
+    /// entries share a transaction.
+    pub gap_per_entry: Duration,
+    pub longest_gap: Duration,
     /// First pause after a failure; doubled up to `longest`.
     pub first: Duration,
     pub longest: Duration,
@@ -30,11 +34,20 @@ impl Default for Pace {
         Self {
             batch: 512,
             gap: Duration::from_millis(5),
+            gap_per_entry: Duration::from_millis(1),
+            longest_gap: Duration::from_millis(100),
             first: Duration::from_millis(20),
             longest: Duration::from_secs(1),
             keep: Duration::from_secs(30 * 24 * 3600),
             prune_every: Duration::from_secs(3600),
         }
+    }
+}
+
+impl Pace {
+    fn gap_after(&self, entries: usize) -> Duration {
+        let by_load = self.gap_per_entry.saturating_mul(u32::try_from(entries).unwrap_or(u32::MAX));
+        by_load.min(self.longest_gap).max(self.gap)
     }
 }
 
@@ -173,7 +186,7 @@ impl<S: Store> Run<S> {
             return (tail, Ok(false));
         }
         tokio::time::sleep_until(self.not_before).await;
-        self.not_before = tokio::time::Instant::now() + self.pace.gap;
+        let begun = tokio::time::Instant::now();
         let most = self.pace.batch;
         let read = tokio::task::spawn_blocking(move || {
             let stretch = tail.read(after, most);
@@ -194,6 +207,7 @@ impl<S: Store> Run<S> {
                     standing.batches += 1;
                 });
                 self.arrive(stretch.upto);
+                self.not_before = begun + self.pace.gap_after(stretch.records.len());
                 (tail, Ok(true))
             }
             Err(error) => (tail, Err(error.to_string())),
