@@ -174,7 +174,7 @@ impl Server {
         let (inbox, events) = mpsc::channel(INBOX);
         let media = start_media(&config, &options, &archive, clock, inbox.clone())?;
         let trace = start_trace(&config, &options.data);
-        let mut desk = Desk {
+        let desk = Desk {
             media: media.clone(),
             archive: archive.orders.clone(),
             journal: journal.clone(),
@@ -205,9 +205,8 @@ impl Server {
                     Err(error) => return drop(opened.send(Err(error))),
                 };
                 drop(opened.send(Ok(())));
-                let carry = move |now, output| desk.carry(now, output);
-                let driver = Driver { clock, exchange, sockets, inbox: inbox_of_driver, trace: trace_of_driver, carry };
-                driver.run(events).await;
+                let (inbox, trace, carry) = (inbox_of_driver, trace_of_driver, desk);
+                Driver { clock, exchange, sockets, inbox, trace, carry }.run(events).await;
             });
         })?;
         is_open.recv().map_err(io::Error::other)??;

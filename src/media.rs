@@ -21,7 +21,8 @@ pub mod tap;
 mod worker;
 
 use std::io;
-use std::sync::mpsc::SyncSender;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -93,7 +94,7 @@ pub fn start(setup: Setup) -> io::Result<Handle> {
                 std::process::abort();
             }
         })?);
-        threads.push(Thread { sender, waker });
+        threads.push(Thread { sender, waker, told: AtomicBool::new(false) });
     }
     let placement = Mutex::new(Placement::new(threads.len()));
     Ok(Handle { shared: Arc::new(Shared { threads, placement, joins: Mutex::new(joins) }) })
@@ -128,12 +129,22 @@ struct Shared {
 struct Thread {
     sender: SyncSender<Command>,
     waker: Arc<poll::Waker>,
+    /// It has a command that it may not know of.
+    told: AtomicBool,
 }
 
 impl Handle {
-    /// Hands a command to the thread of its call. False where there is none that could take it: a leg
-    /// that was never opened, a thread that has ended.
+    /// Hands a command to the thread of its call, and wakes it. False where there is none that could
+    /// take it: a leg that was never opened, a thread that has ended.
     pub fn send(&self, command: Command) -> bool {
+        let sent = self.queue(command);
+        self.wake();
+        sent
+    }
+
+    /// `send` without waking: the thread takes it with the next `wake`, so that it is woken once for
+    /// all that one event causes.
+    pub fn queue(&self, command: Command) -> bool {
         let shared = &self.shared;
         let mut placement = shared.placement.lock().unwrap_or_else(PoisonError::into_inner);
         let home = match &command {
@@ -147,11 +158,16 @@ impl Handle {
             Command::Stop => {
                 drop(placement);
                 // Each of them is told, whether or not another has ended.
-                return shared.threads.iter().filter(|thread| !thread.send(Command::Stop)).count() == 0;
+                return shared.threads.iter().filter(|thread| !thread.queue(Command::Stop)).count() == 0;
             }
         };
         drop(placement);
-        home.and_then(|home| shared.threads.get(home)).is_some_and(|thread| thread.send(command))
+        home.and_then(|home| shared.threads.get(home)).is_some_and(|thread| thread.queue(command))
+    }
+
+    /// Wakes every thread that has got a command since it was last woken.
+    pub fn wake(&self) {
+        self.shared.threads.iter().for_each(Thread::wake);
     }
 
     /// Closes all legs, hands over what was heard, and waits for the threads to end.
@@ -168,16 +184,30 @@ impl Handle {
 impl Drop for Shared {
     fn drop(&mut self) {
         for thread in &self.threads {
-            thread.send(Command::Stop);
+            thread.queue(Command::Stop);
+            thread.wake();
         }
     }
 }
 
 impl Thread {
-    /// False only once the thread has ended.
-    fn send(&self, command: Command) -> bool {
-        let sent = self.sender.send(command).is_ok();
-        self.waker.wake();
-        sent
+    /// False only once the thread has ended. Waits where the thread has a great many to take.
+    fn queue(&self, command: Command) -> bool {
+        self.told.store(true, Ordering::Relaxed);
+        match self.sender.try_send(command) {
+            Ok(()) => true,
+            Err(TrySendError::Full(command)) => {
+                // Nothing would take the others out.
+                self.wake();
+                self.sender.send(command).is_ok()
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    fn wake(&self) {
+        if self.told.swap(false, Ordering::AcqRel) {
+            self.waker.wake();
+        }
     }
 }

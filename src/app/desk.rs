@@ -14,7 +14,7 @@ use crate::call::mix_plan::Command;
 use crate::call::{CallBack, LegId, OpenTicket, Output as Wish, SeatNo};
 use crate::exchange::{Input, Output};
 use crate::media;
-use crate::net::driver::Event;
+use crate::net::driver::{Carry, Event};
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
 use crate::store::Store;
@@ -60,15 +60,14 @@ impl Farewell {
     }
 }
 
-impl Desk {
-    pub fn carry(&mut self, now: Now, output: Output) {
-        self.hand_over();
+impl Carry for Desk {
+    fn carry(&mut self, now: Now, output: Output) {
         match output {
             // The driver's own business.
             Output::Send { .. } => {}
             // A leg that could not be opened has reported that itself.
             Output::Media(command) => {
-                self.media.send(command);
+                self.media.queue(command);
             }
             Output::Call(wish) => self.carry_wish(now, wish),
             Output::Placed { call, leg, sip_call_id } => self.trace.placed(call, leg, &sip_call_id),
@@ -88,6 +87,13 @@ impl Desk {
         }
     }
 
+    fn rest(&mut self) {
+        self.hand_over();
+        self.media.wake();
+    }
+}
+
+impl Desk {
     fn carry_wish(&mut self, now: Now, wish: Wish) {
         match wish {
             Wish::OpenRecording { call, started, hotline, seat, trunk } => {
@@ -193,7 +199,7 @@ impl Desk {
         while let Some(order) = self.held_back.pop_front() {
             // Behind the last that media has heard, but not before the recorder knows of the call.
             if let Order::Seal { call, ended, at } = order
-                && self.media.send(Command::Seal { call, ended, at })
+                && self.media.queue(Command::Seal { call, ended, at })
             {
                 continue;
             }

@@ -52,6 +52,13 @@ pub trait Trace: Send {
     fn sent(&mut self, at: Wall, flow: Flow, bytes: &[u8]);
 }
 
+/// Carries out whatever the exchange wants that is not a SIP message.
+pub trait Carry: Send {
+    fn carry(&mut self, now: Now, output: Output);
+    /// Everything that waited has been carried out; what was gathered meanwhile can be sent off.
+    fn rest(&mut self);
+}
+
 /// One listener to open.
 #[derive(Clone, Copy, Debug)]
 pub struct Listen {
@@ -103,11 +110,10 @@ pub struct Driver<T, C> {
     pub sockets: Sockets,
     pub inbox: Sender<Event>,
     pub trace: T,
-    /// Gets whatever the exchange wants that is not a SIP message.
     pub carry: C,
 }
 
-impl<T: Trace, C: FnMut(Now, Output)> Driver<T, C> {
+impl<T: Trace, C: Carry> Driver<T, C> {
     /// Runs until `Stop`.
     pub async fn run(mut self, mut events: Receiver<Event>) {
         loop {
@@ -172,8 +178,9 @@ impl<T: Trace, C: FnMut(Now, Output)> Driver<T, C> {
                         self.exchange.handle(now, Input::TransportFailed { flow });
                     }
                 }
-                output => (self.carry)(now, output),
+                output => self.carry.carry(now, output),
             }
         }
+        self.carry.rest();
     }
 }

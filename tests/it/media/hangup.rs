@@ -18,6 +18,7 @@ use hotline::exchange::Output;
 use hotline::media::prompt::PromptShelf;
 use hotline::media::{self, Command, Limits, Setup};
 use hotline::net::clock::Clock;
+use hotline::net::driver::Carry;
 use hotline::store::journal::{self, Journal};
 use hotline::store::sqlite::Sqlite;
 use hotline::time::Wall;
@@ -79,10 +80,12 @@ impl House {
 
     fn wish(&mut self, wish: Wish) {
         self.desk.carry(self.clock.now(), Output::Call(wish));
+        self.desk.rest();
     }
 
     fn media(&mut self, command: Command) {
         self.desk.carry(self.clock.now(), Output::Media(command));
+        self.desk.rest();
     }
 
     fn answer(&mut self, call: CallId) -> Talk {

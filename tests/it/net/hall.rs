@@ -11,10 +11,10 @@ use hotline::call::{CallId, Output as Wish, Switchboard};
 use hotline::exchange::settings::{Listener, Settings, Source};
 use hotline::exchange::{Exchange, Input, Output};
 use hotline::net::clock::Clock;
-use hotline::net::driver::{Driver, Event, INBOX, Listen, Sockets, Trace};
+use hotline::net::driver::{Carry, Driver, Event, INBOX, Listen, Sockets, Trace};
 use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::sip::message::{Framed, Framer, Message, Method, Request, Response};
-use hotline::time::Wall;
+use hotline::time::{Now, Wall};
 use tokio::sync::mpsc::{self, Sender};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -107,20 +107,7 @@ impl Hall {
                     Err(error) => return opened.send(Err(error)).unwrap(),
                 };
                 opened.send(Ok(())).unwrap();
-                // Media closes at once, and the journal answers at once.
-                let desk = loop_inbox.clone();
-                let carry = move |_, output| {
-                    let input = match output {
-                        Output::Media(Command::Close { leg }) => {
-                            Input::Media(Report::Closed { leg, figures: Box::new(LegFigures::default()) })
-                        }
-                        Output::Call(Wish::OpenTicket(ticket)) => {
-                            Input::TicketOpened { call: ticket.call, number: Some("JDZ-20261124-000001".into()) }
-                        }
-                        _ => return,
-                    };
-                    desk.try_send(Event::Input(input)).ok().unwrap();
-                };
+                let carry = AtOnce(loop_inbox.clone());
                 Driver { clock, exchange, sockets, inbox: loop_inbox, trace, carry }.run(events).await;
             });
         });
@@ -283,4 +270,24 @@ pub fn within(method: &str, cseq: u32, own: SocketAddr, transport: &str, ok: &Re
     ];
     let uri = ok.headers.contact().unwrap().unwrap().uri.raw;
     crate::exchange::peers::message(&format!("{method} {uri} SIP/2.0"), &headers, "")
+}
+
+/// Media closes at once, and the journal answers at once.
+struct AtOnce(Sender<Event>);
+
+impl Carry for AtOnce {
+    fn carry(&mut self, _: Now, output: Output) {
+        let input = match output {
+            Output::Media(Command::Close { leg }) => {
+                Input::Media(Report::Closed { leg, figures: Box::new(LegFigures::default()) })
+            }
+            Output::Call(Wish::OpenTicket(ticket)) => {
+                Input::TicketOpened { call: ticket.call, number: Some("JDZ-20261124-000001".into()) }
+            }
+            _ => return,
+        };
+        self.0.try_send(Event::Input(input)).ok().unwrap();
+    }
+
+    fn rest(&mut self) {}
 }
