@@ -32,6 +32,7 @@ pub const PROMPTS: &[(&str, &[u8])] = prompts!(
     "greeting-12350.wav"
     "greeting-12369.wav"
     "greeting.wav"
+    "hundred.wav"
     "notice.wav"
     "position-prefix.wav"
     "position-suffix.wav"
@@ -39,4 +40,6 @@ pub const PROMPTS: &[(&str, &[u8])] = prompts!(
     "seat-prefix.wav"
     "seat-suffix.wav"
     "ten.wav"
+    "thousand.wav"
+    "yao.wav"
 );

@@ -4,4 +4,5 @@ mod hangup;
 mod parts;
 mod peer;
 mod recorder;
+mod shipped;
 mod talk;
