@@ -11,6 +11,7 @@ pub mod setup;
 pub mod trace;
 pub mod watch;
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -153,7 +154,8 @@ impl Server {
         let clock = Clock::start();
         let config = Config::load(options.config.as_deref()).map_err(StartError::Config)?;
         let recordings = options.recordings.clone().unwrap_or_else(|| options.data.join("recordings"));
-        std::fs::create_dir_all(&options.data)?;
+        std::fs::create_dir_all(&options.data)
+            .map_err(failed(format!("cannot make the data folder {}", options.data.display())))?;
         let lock = FolderLock::take(&options.data)?;
         let secrets = Secrets::open(&options.data, &config)?;
         raise_file_limit(crate::config::ports::open_files(&config))?;
@@ -294,6 +296,7 @@ fn start_archive(
         RecordingFormat::Pcm16 => crate::audio::wav::Format::Pcm16,
     };
     archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
+        .map_err(failed(format!("cannot record in {}", recordings.display())))
 }
 
 /// What becomes of the recorder's news: a journal entry, figures, and an alarm of the call.
@@ -352,12 +355,18 @@ fn start_media(
         seed: u64::from_le_bytes(random::<8>()?),
         limits: media::Limits { silence: config.server.media_timeout, ..media::Limits::default() },
     })
+    .map_err(failed("cannot start the media threads"))
+}
+
+/// The same error, with what was tried.
+pub(crate) fn failed(deed: impl Display) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{deed}: {error}"))
 }
 
 /// Random bytes of the operating system.
 fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    getrandom::fill(&mut bytes).map_err(io::Error::other).map_err(failed("no random numbers"))?;
     Ok(bytes)
 }
 
@@ -367,7 +376,7 @@ fn raise_file_limit(wanted: u64) -> io::Result<()> {
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
         if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) < 0 {
-            return Err(io::Error::last_os_error());
+            return Err(failed("cannot read the limit of open files")(io::Error::last_os_error()));
         }
         if limit.rlim_cur < wanted {
             limit.rlim_max = limit.rlim_max.max(wanted);

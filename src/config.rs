@@ -61,13 +61,13 @@ impl Config {
     /// files, what only a restart can change is refused, so that a reload is whole or nothing.
     pub fn reload(&self, dir: Option<&Path>) -> Result<Self, Vec<Fault>> {
         let next = Self::load(dir)?;
-        let fault = |file: &str, reason: String| Fault { file: file.to_owned(), line: None, reason };
+        let fault = |file: &files::Shipped, reason: String| Fault { file: file.named(dir), line: None, reason };
         let mut faults = Vec::new();
         if self.listens != next.listens {
-            faults.push(fault(files::SERVER.path, "[[listen]] and rtp_ports change only at a restart".into()));
+            faults.push(fault(&files::SERVER, "[[listen]] and rtp_ports change only at a restart".into()));
         }
         if self.server.http != next.server.http {
-            faults.push(fault(files::SERVER.path, "http changes only at a restart".into()));
+            faults.push(fault(&files::SERVER, "http changes only at a restart".into()));
         }
         for (key, changed) in [
             ("realm", self.server.realm != next.server.realm),
@@ -78,12 +78,12 @@ impl Config {
             ("trace_mib", self.server.trace_mib != next.server.trace_mib),
         ] {
             if changed {
-                faults.push(fault(files::SERVER.path, format!("{key} changes only at a restart")));
+                faults.push(fault(&files::SERVER, format!("{key} changes only at a restart")));
             }
         }
         for code in next.numbers.revived_since(&self.numbers) {
             let reason = format!("{code}: a merged number does not come back (R3); allow_revive = true overrides");
-            faults.push(fault(files::NUMBERS.path, reason));
+            faults.push(fault(&files::NUMBERS, reason));
         }
         if faults.is_empty() { Ok(next) } else { Err(faults) }
     }

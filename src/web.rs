@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::app::Office;
+use crate::app::{Office, failed};
 use crate::exchange::Exchange;
 use crate::time::Now;
 
@@ -50,12 +50,13 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// The file in the data folder that tells the commands where the API listens.
 pub const ADDRESS_FILE: &str = "http.addr";
 
-/// Binds the address and writes it down for the commands. Err names the address.
+/// Binds the address and writes it down for the commands. Err names the address or the file.
 pub async fn bind(address: SocketAddr, data: &Path) -> io::Result<TcpListener> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on http {address}: {error}"));
-    let listener = TcpListener::bind(address).await.map_err(named)?;
-    let bound = listener.local_addr().map_err(named)?;
-    std::fs::write(data.join(ADDRESS_FILE), format!("{bound}\n"))?;
+    let deed = format!("cannot listen on http {address}");
+    let listener = TcpListener::bind(address).await.map_err(failed(&deed))?;
+    let bound = listener.local_addr().map_err(failed(&deed))?;
+    let path = data.join(ADDRESS_FILE);
+    std::fs::write(&path, format!("{bound}\n")).map_err(failed(format!("cannot write {}", path.display())))?;
     Ok(listener)
 }
 
@@ -74,7 +75,7 @@ pub fn serve(office: Office, listener: TcpListener) -> Web {
     let task = tokio::spawn(async move {
         let until = async move { drop(ended.await) };
         if let Err(error) = axum::serve(Door::new(listener), pages).with_graceful_shutdown(until).await {
-            tracing::error!(%error, "API");
+            tracing::error!(%error, "the API has ended");
         }
     });
     Web { task, end, address_file }

@@ -44,7 +44,7 @@ impl Alarms {
                 for body in waiting {
                     let sent = agent.post(&address).header("content-type", "application/json").send(&body);
                     if let Err(error) = sent {
-                        tracing::warn!(%error, "alarm webhook");
+                        tracing::warn!(%error, "an alarm could not be posted to the webhook");
                     }
                 }
             };

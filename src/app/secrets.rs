@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::failed;
 use crate::config::{Config, SeatSettings};
 
 /// Letters and digits that cannot be taken for one another on a phone's display.
@@ -33,12 +34,9 @@ impl Secrets {
     pub fn open(data: &Path, config: &Config) -> io::Result<Self> {
         let path = data.join("secrets.toml");
         let mut file = match fs::read_to_string(&path) {
-            // Only what is wrong, never the line: it may hold a password.
-            Ok(text) => toml::from_str::<File>(&text).map_err(|error| {
-                io::Error::new(io::ErrorKind::InvalidData, format!("{}: {}", path.display(), error.message()))
-            })?,
+            Ok(text) => read(&path, &text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => File::default(),
-            Err(error) => return Err(named(&path, error)),
+            Err(error) => return Err(failed(path.display())(error)),
         };
         let mut fresh = Vec::new();
         if file.api_token.is_empty() {
@@ -53,7 +51,7 @@ impl Secrets {
             }
         }
         if !fresh.is_empty() {
-            write(&path, &file).map_err(|error| named(&path, error))?;
+            write(&path, &file).map_err(failed(path.display()))?;
         }
         Ok(Self { file, fresh })
     }
@@ -71,12 +69,16 @@ impl Secrets {
     /// The token of a server that runs (or ran) on this data folder, for the commands that ask it.
     pub fn read_token(data: &Path) -> io::Result<String> {
         let path = data.join("secrets.toml");
-        let text = fs::read_to_string(&path).map_err(|error| named(&path, error))?;
-        let file: File = toml::from_str(&text).map_err(|error: toml::de::Error| {
-            io::Error::new(io::ErrorKind::InvalidData, error.message().to_string())
-        })?;
-        Ok(file.api_token)
+        let text = fs::read_to_string(&path).map_err(failed(path.display()))?;
+        Ok(read(&path, &text)?.api_token)
     }
+}
+
+/// Err names the file and what is wrong, never the line: it may hold a password.
+fn read(path: &Path, text: &str) -> io::Result<File> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        failed(path.display())(io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned()))
+    })
 }
 
 /// Written aside and renamed, so that a crash leaves the old file or the new one.
@@ -94,8 +96,4 @@ fn random_word(length: usize) -> io::Result<String> {
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     let letter = |byte: &u8| char::from(ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or(b'a'));
     Ok(bytes.iter().map(letter).collect())
-}
-
-fn named(path: &Path, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

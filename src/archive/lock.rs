@@ -15,7 +15,7 @@ pub struct FolderLock {
 pub enum LockError {
     #[error("another server runs on {}", .folder.display())]
     Taken { folder: PathBuf },
-    #[error("cannot lock {}", .folder.display())]
+    #[error("cannot lock {}: {source}", .folder.display())]
     Io { folder: PathBuf, source: std::io::Error },
 }
 

@@ -35,7 +35,7 @@ pub enum ShelfError {
     NoRecording(PathBuf),
     #[error("recording {} is not there", .0.display())]
     Missing(PathBuf),
-    #[error("cannot read recording {}", .path.display())]
+    #[error("cannot read recording {}: {source}", .path.display())]
     Io { path: PathBuf, source: io::Error },
 }
 

@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> ExitCode {
 /// The configuration, or all that is wrong with it on a machine with this hard RLIMIT_NOFILE.
 pub fn check(args: &Args, hard_open_files: u64) -> Result<Config, Vec<Fault>> {
     let config = Config::load(args.config.as_deref())?;
-    let faults = ports::check_open_files(&config, hard_open_files);
+    let faults = ports::check_open_files(&config, args.config.as_deref(), hard_open_files);
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
 

@@ -47,9 +47,16 @@ pub const NUMBERS: Shipped = shipped!("dialplan/numbers.toml" from "dialplan/num
 pub const QUEUES: Shipped = shipped!("dialplan/queues.toml" from "dialplan/queues.toml");
 pub const ALL: [&Shipped; 5] = [&SERVER, &TRUNKS, &SEATS, &NUMBERS, &QUEUES];
 
+impl Shipped {
+    /// How faults speak of it in the configuration of this folder, or in the embedded one.
+    pub fn named(&self, dir: Option<&Path>) -> String {
+        dir.map_or_else(|| self.source.to_owned(), |dir| dir.join(self.path).display().to_string())
+    }
+}
+
 impl Texts {
     pub fn embedded() -> Self {
-        let text = |shipped: &Shipped| Text::new(shipped.source, shipped.text);
+        let text = |shipped: &Shipped| Text::new(shipped.named(None), shipped.text);
         Self {
             server: text(&SERVER),
             trunks: text(&TRUNKS),
@@ -64,7 +71,7 @@ impl Texts {
         let mut faults = Vec::new();
         let mut read = |shipped: &Shipped| {
             let path = dir.join(shipped.path);
-            let file = path.display().to_string();
+            let file = shipped.named(Some(dir));
             let text = fs::read_to_string(&path).unwrap_or_else(|error| {
                 let hint = match error.kind() {
                     std::io::ErrorKind::NotFound => "; `hotline init` writes the examples",

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::rows::Row;
 use super::server::Listen;
-use super::{Config, Fault, Trunk};
+use super::{Config, Fault, Trunk, files};
 
 /// `20000-29999`: pairs of an even RTP port and the odd RTCP port after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,8 +104,9 @@ pub(super) fn check(listens: &[Row<Listen>], trunks: &[Row<Trunk>], mut refuse: 
 }
 
 /// Faults where the process may not open as many files as the configuration can use.
-/// `hard` is the hard RLIMIT_NOFILE, to which the server raises itself at start.
-pub fn check_open_files(config: &Config, hard: u64) -> Vec<Fault> {
+/// `hard` is the hard RLIMIT_NOFILE, to which the server raises itself at start; `dir` is where the
+/// configuration was read from.
+pub fn check_open_files(config: &Config, dir: Option<&Path>, hard: u64) -> Vec<Fault> {
     let needed = open_files(config);
     if needed <= hard {
         return Vec::new();
@@ -112,7 +114,7 @@ pub fn check_open_files(config: &Config, hard: u64) -> Vec<Fault> {
     let reason = format!(
         "rtp_ports need {needed} open files, the limit is {hard}: raise LimitNOFILE (ulimit -Hn), or narrow the range"
     );
-    vec![Fault { file: "server.toml".into(), line: None, reason }]
+    vec![Fault { file: files::SERVER.named(dir), line: None, reason }]
 }
 
 /// Sockets and files at the busiest: every port, a recording for each two legs, and the rest.

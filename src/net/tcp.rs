@@ -140,7 +140,7 @@ async fn accept(id: ListenerId, listener: TcpListener, inbox: Sender<Event>) {
             }
             Err(error) => {
                 // Out of descriptors, most likely: wait until some are free again.
-                tracing::warn!(%error, listener = id.0, "TCP accept");
+                tracing::warn!(%error, listener = id.0, "cannot take a TCP connection");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }

@@ -45,7 +45,7 @@ async fn read(id: ListenerId, socket: Arc<UdpSocket>, inbox: Sender<Event>) {
                 }
             }
             // An ICMP error of an earlier datagram; the socket itself goes on.
-            Err(error) => tracing::debug!(%error, listener = id.0, "UDP receive"),
+            Err(error) => tracing::debug!(%error, listener = id.0, "cannot receive UDP"),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Listener for Door {
                     return (Visit { stream, patience: Box::pin(sleep(PATIENCE)), _place: place }, peer);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "API: accept");
+                    tracing::warn!(%error, "the API could not take a connection");
                     sleep(Duration::from_millis(200)).await;
                 }
             }

@@ -132,8 +132,8 @@ fn a_limit_that_cannot_carry_the_ports_is_refused() {
     let config = Config::embedded();
     let needed = ports::open_files(&config);
     assert!(needed > 10_000, "every port of the range is a socket: {needed}");
-    assert_eq!(ports::check_open_files(&config, needed), []);
-    let found = ports::check_open_files(&config, needed - 1);
+    assert_eq!(ports::check_open_files(&config, None, needed), []);
+    let found = ports::check_open_files(&config, None, needed - 1);
     assert!(found[0].reason.contains(&format!("rtp_ports need {needed} open files, the limit is {}", needed - 1)));
 }
 

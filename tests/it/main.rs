@@ -34,6 +34,7 @@ mod registrar;
 mod registration;
 mod retention;
 mod sdp;
+mod serve;
 mod session;
 mod sources;
 mod store;
