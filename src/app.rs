@@ -12,7 +12,9 @@ pub mod trace;
 pub mod watch;
 
 use std::fmt::Display;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,12 +151,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts every part. Call it inside a tokio runtime whose threads have a lowered priority.
+    /// Starts every part. Call it inside a tokio runtime whose threads have a lowered priority, from a
+    /// thread of normal priority, which is lowered too.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        let (start_media, media) = at_this_priority(media::start)?;
+        // Whatever is begun from here, the threads of journal and database among it, yields to media.
+        media::lower_priority_of_this_thread();
         let clock = Clock::start();
         let config = Config::load(options.config.as_deref()).map_err(StartError::Config)?;
         let recordings = options.recordings.clone().unwrap_or_else(|| options.data.join("recordings"));
-        std::fs::create_dir_all(&options.data)
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&options.data)
             .map_err(failed(format!("cannot make the data folder {}", options.data.display())))?;
         let lock = FolderLock::take(&options.data)?;
         let secrets = Secrets::open(&options.data, &config)?;
@@ -174,7 +183,9 @@ impl Server {
         let archive = start_archive(&config, &recordings, &journal, &alarms, &figures, clock)?;
 
         let (inbox, events) = mpsc::channel(INBOX);
-        let media = start_media(&config, &options, &archive, clock, inbox.clone())?;
+        let setup = media_setup(&config, &options, &archive, clock, inbox.clone())?;
+        let _ = start_media.send(setup);
+        let media = media.join().map_err(|_| io::Error::other("cannot start the media threads"))??;
         let trace = start_trace(&config, &options.data);
         let desk = Desk {
             media: media.clone(),
@@ -330,13 +341,22 @@ fn start_trace(config: &Config, data: &Path) -> TraceBook {
     })
 }
 
-fn start_media(
+/// A thread that keeps the priority of now until it is sent what its work needs.
+fn at_this_priority<S: Send + 'static, T: Send + 'static>(
+    work: impl FnOnce(S) -> io::Result<T> + Send + 'static,
+) -> io::Result<(std::sync::mpsc::Sender<S>, JoinHandle<io::Result<T>>)> {
+    let (give, given) = std::sync::mpsc::channel();
+    let wait = move || work(given.recv().map_err(io::Error::other)?);
+    Ok((give, std::thread::Builder::new().name("start".into()).spawn(wait)?))
+}
+
+fn media_setup(
     config: &Config,
     options: &Options,
     archive: &Archive,
     clock: Clock,
     inbox: mpsc::Sender<Event>,
-) -> io::Result<media::Handle> {
+) -> io::Result<media::Setup> {
     let own = options.config.as_ref().map(|folder| folder.join("dialplan/prompts")).filter(|folder| folder.is_dir());
     let (reports, mut reported) = mpsc::channel(4096);
     tokio::spawn(async move {
@@ -346,7 +366,7 @@ fn start_media(
             }
         }
     });
-    media::start(media::Setup {
+    Ok(media::Setup {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         prompts: PromptShelf::load(media::shipped::PROMPTS, own.as_deref()),
         tap: archive.orders.clone(),
@@ -355,7 +375,6 @@ fn start_media(
         seed: u64::from_le_bytes(random::<8>()?),
         limits: media::Limits { silence: config.server.media_timeout, ..media::Limits::default() },
     })
-    .map_err(failed("cannot start the media threads"))
 }
 
 /// The same error, with what was tried.

@@ -16,3 +16,10 @@ pub mod serve;
 pub mod table;
 pub mod tickets;
 pub mod trace;
+
+/// What this process writes is readable by its owner alone, whatever the shell says: journal,
+/// database and recordings hold citizens' numbers and voices.
+fn keep_files_private() {
+    // SAFETY: umask takes an integer and cannot fail.
+    unsafe { libc::umask(0o077) };
+}

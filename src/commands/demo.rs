@@ -107,6 +107,7 @@ pub enum DemoError {
 
 /// Exit code 0 where the call went as it should, else 1.
 pub fn run(args: &Args) -> ExitCode {
+    super::keep_files_private();
     let played = demo(args);
     let mut out = io::stdout().lock();
     match (&played, args.json) {

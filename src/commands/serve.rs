@@ -34,6 +34,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> ExitCode {
+    super::keep_files_private();
     start_logging(args.json);
     end_with_a_vital_thread();
     let runtime = tokio::runtime::Builder::new_multi_thread()
