@@ -3,12 +3,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::archive;
 use crate::store::apply::Progress;
 use crate::store::journal::Journal;
+use crate::store::query::Counts;
 
 use super::alarms::Alarms;
 use super::figures::Figures;
@@ -33,42 +34,85 @@ pub struct Watch {
     pub recordings: PathBuf,
 }
 
+/// What one look finds.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// What the journal's disk said since it fails.
+    pub journal: Option<String>,
+    pub database: Option<String>,
+    /// Entries that the tables would not take.
+    pub set_aside: usize,
+    /// Writes of recordings that failed since the last look.
+    pub write_errors: u64,
+    /// Orders that found the recorder's queue full since the last look.
+    pub overflow: u64,
+    /// Room for recordings, bytes; None: the system does not say.
+    pub free: Option<u64>,
+    /// The calls of the last 24 hours, where this look asked for them and the database answered.
+    pub day: Option<Counts>,
+}
+
+/// Whether an alarm is to stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    pub name: &'static str,
+    pub subject: &'static str,
+    pub active: bool,
+    pub detail: Option<String>,
+}
+
+/// Every alarm about which this look says something.
+pub fn judge(seen: &Seen) -> Vec<Judged> {
+    let told = |name, subject, detail: Option<String>| Judged { name, subject, active: detail.is_some(), detail };
+    let plain = |name, subject, active| Judged { name, subject, active, detail: None };
+    let mut all = vec![
+        told("journal", "", seen.journal.clone()),
+        told("database", "", seen.database.clone()),
+        told("database", "entries", (seen.set_aside > 0).then(|| format!("{} entries set aside", seen.set_aside))),
+        plain("recording", "disk", seen.write_errors > 0),
+        plain("recording", "queue", seen.overflow > 0),
+    ];
+    if let Some(free) = seen.free {
+        for (name, least) in [("disk_full", LOW / 10), ("disk_low", LOW)] {
+            all.push(told(name, "recordings", (free < least).then(|| format!("{} MiB free", free >> 20))));
+        }
+    }
+    if let Some(counts) = seen.day {
+        // R91: while less than 95 % of the callers got through.
+        let low = connect_rate(counts).filter(|rate| *rate < CONNECT_RATE && counts.offered >= FEW_CALLS);
+        let detail = low.map(|rate| format!("{:.2} % of {} calls in 24 h", rate * 100.0, counts.offered));
+        all.push(told("connect_rate", "", detail));
+    }
+    all
+}
+
 impl Watch {
     pub async fn run(self) {
         let mut every = tokio::time::interval(Duration::from_secs(1));
         let (mut errors, mut overflow) = (0, 0);
         for second in (0..RATE_EVERY).cycle() {
             every.tick().await;
-            let journal = self.journal.health().failing;
-            self.alarms.now("journal", "", journal.is_some(), journal);
             let database = self.progress.standing();
-            let aside = (database.set_aside > 0).then(|| format!("{} entries set aside", database.set_aside));
-            self.alarms.now("database", "", database.failing.is_some(), database.failing);
-            self.alarms.now("database", "entries", aside.is_some(), aside);
-            let seen = self.archive.write_errors.load(Ordering::Relaxed);
-            self.alarms.now("recording", "disk", seen > errors, None);
-            errors = seen;
-            let seen = self.figures.recorder_overflow.load(Ordering::Relaxed);
-            self.alarms.now("recording", "queue", seen > overflow, None);
-            overflow = seen;
-            if let Some(free) = free_bytes(&self.recordings) {
-                let detail = Some(format!("{} MiB free", free >> 20));
-                self.alarms.now("disk_full", "recordings", free < LOW / 10, detail.clone());
-                self.alarms.now("disk_low", "recordings", free < LOW, detail);
-            }
-            if second == 0 {
-                self.watch_rate().await;
+            let seen = Seen {
+                journal: self.journal.health().failing,
+                database: database.failing,
+                set_aside: database.set_aside,
+                write_errors: since(&mut errors, &self.archive.write_errors),
+                overflow: since(&mut overflow, &self.figures.recorder_overflow),
+                free: free_bytes(&self.recordings),
+                day: if second == 0 { self.rate.last_day().await } else { None },
+            };
+            for Judged { name, subject, active, detail } in judge(&seen) {
+                self.alarms.now(name, subject, active, detail);
             }
         }
     }
+}
 
-    /// R91: an alarm while less than 95 % of the callers of the last 24 hours got through.
-    async fn watch_rate(&self) {
-        let Some(counts) = self.rate.last_day().await else { return };
-        let low = connect_rate(counts).filter(|rate| *rate < CONNECT_RATE && counts.offered >= FEW_CALLS);
-        let detail = low.map(|rate| format!("{:.2} % of {} calls in 24 h", rate * 100.0, counts.offered));
-        self.alarms.now("connect_rate", "", low.is_some(), detail);
-    }
+/// By how much a counter has grown since the last look.
+fn since(last: &mut u64, counter: &AtomicU64) -> u64 {
+    let now = counter.load(Ordering::Relaxed);
+    now.saturating_sub(std::mem::replace(last, now))
 }
 
 /// Bytes that an ordinary user may still write there.
