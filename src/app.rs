@@ -10,6 +10,7 @@ pub mod secrets;
 pub mod setup;
 pub mod trace;
 pub mod watch;
+pub mod webhook;
 
 use std::fmt::Display;
 use std::fs::DirBuilder;
@@ -179,6 +180,7 @@ impl Server {
         }
         let applier = Applier::start(&journal, Arc::clone(&store), wall, Pace::default());
         let alarms = Alarms::new(clock, journal.clone(), config.server.alarm_webhook.clone());
+        alarms.clear_left_behind(&recovered.alarms);
         let figures = Arc::new(Figures::default());
         let archive = start_archive(&config, &recordings, &journal, &alarms, &figures, clock)?;
 

@@ -2,18 +2,14 @@
 //! posted to a webhook. (R109)
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::net::clock::Clock;
 use crate::store::entry::{AlarmChange, Entry};
 use crate::store::journal::Journal;
 use crate::time::Wall;
 
-/// Posts that may wait; an alarm beyond that is in the list all the same.
-const POSTS: usize = 256;
-const POST_PATIENCE: Duration = Duration::from_secs(5);
+use super::webhook::{PAUSES, Webhook};
 
 /// An alarm that stands now.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -29,30 +25,27 @@ pub struct Alarms {
     clock: Clock,
     journal: Journal,
     standing: Mutex<BTreeMap<(&'static str, String), Standing>>,
-    posts: Option<SyncSender<String>>,
+    pub webhook: Webhook,
 }
 
 impl Alarms {
     /// `webhook`: an `http://` address that gets a JSON object for each change.
     pub fn new(clock: Clock, journal: Journal, webhook: Option<String>) -> Arc<Self> {
-        let posts = webhook.map(|address| {
-            let (posts, waiting) = mpsc::sync_channel::<String>(POSTS);
-            let post = move || {
-                crate::media::lower_priority_of_this_thread();
-                let agent: ureq::Agent =
-                    ureq::Agent::config_builder().timeout_global(Some(POST_PATIENCE)).build().into();
-                for body in waiting {
-                    let sent = agent.post(&address).header("content-type", "application/json").send(&body);
-                    if let Err(error) = sent {
-                        tracing::warn!(%error, "an alarm could not be posted to the webhook");
-                    }
-                }
-            };
-            // Without its thread the channel is closed, and posting fails quietly.
-            let _ = std::thread::Builder::new().name("alarm-webhook".into()).spawn(post);
-            posts
-        });
-        Arc::new(Self { clock, journal, standing: Mutex::default(), posts })
+        Self::posting(clock, journal, Webhook::start(webhook, PAUSES))
+    }
+
+    pub fn posting(clock: Clock, journal: Journal, webhook: Webhook) -> Arc<Self> {
+        Arc::new(Self { clock, journal, standing: Mutex::default(), webhook })
+    }
+
+    /// What stood when the last run ended is cleared: nobody knows whether its cause still is, and
+    /// who finds it raises it anew.
+    pub fn clear_left_behind(&self, open: &[AlarmChange]) {
+        for alarm in open {
+            // The clock may have been set back since.
+            let at = self.clock.wall().max(alarm.at);
+            self.tell(AlarmChange { active: false, at, detail: Some("restart".to_owned()), ..alarm.clone() });
+        }
     }
 
     /// Raises or clears; a repeated one changes nothing.
@@ -72,17 +65,21 @@ impl Alarms {
                 standing.remove(&key);
             }
         }
-        tracing::warn!(alarm = name, subject, severity, active, "alarm");
-        let change = AlarmChange {
+        self.tell(AlarmChange {
             name: name.to_string(),
             subject: subject.to_string(),
             severity: severity.to_string(),
             detail,
             active,
             at,
-        };
-        if let (Some(posts), Ok(body)) = (&self.posts, serde_json::to_string(&change)) {
-            let _ = posts.try_send(body);
+        });
+    }
+
+    fn tell(&self, change: AlarmChange) {
+        let AlarmChange { name, subject, severity, active, .. } = &change;
+        tracing::warn!(alarm = name, subject, severity, active, "alarm");
+        if let Ok(body) = serde_json::to_string(&change) {
+            self.webhook.post(body);
         }
         self.journal.append(Entry::Alarm(change), |_| {});
     }

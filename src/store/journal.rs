@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::entry::{Entry, Record};
+use super::entry::{AlarmChange, Entry, Record};
 use super::numbering::Number;
 use crate::call::CallId;
 use crate::time::Wall;
@@ -74,6 +74,8 @@ pub struct Recovered {
     /// Answered calls, with their answer, of whose recording no `Sealed` has come: it is still to be
     /// sealed, or it was just before the process ended.
     pub unsealed: Vec<(CallId, Wall)>,
+    /// Alarms that stood.
+    pub alarms: Vec<AlarmChange>,
     /// The greatest ticket number per prefix and day.
     pub numbers: Vec<Number>,
     /// Places (segment, byte) of lines that cannot be read, save for a torn line at the very end.
@@ -133,6 +135,7 @@ impl Journal {
             open: book.open_calls(),
             last_call: book.last_call(),
             unsealed: book.unsealed_calls(),
+            alarms: book.standing_alarms(),
             numbers: book.numbering.greatest(),
             damaged: found.damaged,
             torn: found.torn,

@@ -43,5 +43,7 @@ mod timeline;
 mod torture;
 mod trace;
 mod transactions;
+mod watch;
 mod wav;
+mod webhook;
 mod wire;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::call::{CallId, LegId, MissedCall, OpenTicket, call_id_text};
 use crate::privacy::Private;
-use crate::store::entry::{Entry, Record};
+use crate::store::entry::{AlarmChange, Entry, Record};
 use crate::store::numbering::{Number, Numbering};
 use crate::time::Wall;
 
@@ -55,12 +55,15 @@ pub(super) struct Book {
     /// Answered calls, with their answer, whose recording has not been told to be sealed.
     #[serde(default)]
     unsealed: BTreeMap<String, Wall>,
+    /// Alarms that stand, by name and subject.
+    #[serde(default)]
+    alarms: BTreeMap<String, AlarmChange>,
     /// Numbers of calls that were answered not long ago, for an `Answered` that comes twice.
     #[serde(skip)]
     numbers: BTreeMap<CallId, String>,
 }
 
-/// Calls whose number, or whose missing seal, is remembered after their end.
+/// Calls whose number, or whose missing seal, is remembered after their end; alarms that stand.
 const REMEMBERED: usize = 65_536;
 
 impl Book {
@@ -74,6 +77,7 @@ impl Book {
             last_call: 0,
             open: BTreeMap::new(),
             unsealed: BTreeMap::new(),
+            alarms: BTreeMap::new(),
             numbers: BTreeMap::new(),
         }
     }
@@ -96,6 +100,10 @@ impl Book {
 
     pub fn unsealed_calls(&self) -> Vec<(CallId, Wall)> {
         self.unsealed.iter().filter_map(|(call, at)| Some((call.parse().ok()?, *at))).collect()
+    }
+
+    pub fn standing_alarms(&self) -> Vec<AlarmChange> {
+        self.alarms.values().cloned().collect()
     }
 
     pub fn fold(&mut self, record: &Record) {
@@ -144,12 +152,19 @@ impl Book {
                     }
                 }
             }
+            (Entry::Alarm(alarm), _) => {
+                let key = format!("{} {}", alarm.name, alarm.subject);
+                if alarm.active && self.alarms.len() < REMEMBERED {
+                    self.alarms.insert(key, alarm.clone());
+                } else {
+                    self.alarms.remove(&key);
+                }
+            }
             (Entry::Answered(_), None)
             | (
                 Entry::Invalid(_)
                 | Entry::RecordingFailed(_)
                 | Entry::Seat(_)
-                | Entry::Alarm(_)
                 | Entry::Access(_)
                 | Entry::Edit(_)
                 | Entry::CalledBack(_)
