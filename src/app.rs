@@ -89,6 +89,8 @@ pub struct Office {
     pub figures: Arc<Figures>,
     pub archive: Arc<archive::Figures>,
     pub trace: TraceBook,
+    media: media::Handle,
+    recorder: std::sync::mpsc::SyncSender<archive::Order>,
     pub token: Arc<str>,
     pub recordings: PathBuf,
     pub options: Arc<Options>,
@@ -124,16 +126,26 @@ impl Office {
         let _ = self.inbox.send(Event::Input(input)).await;
     }
 
-    /// Reads the configuration again. Err: what is wrong with it; nothing has changed then.
-    pub async fn reload(&self) -> Result<(), StartError> {
+    /// Reads the configuration again. Ok: for whom passwords were made. Err: what is wrong with it;
+    /// nothing has changed then.
+    pub async fn reload(&self) -> Result<Vec<String>, StartError> {
         // Held throughout, so that two reloads at once do not overtake each other.
         let mut running = self.config.lock().await;
         let config = running.reload(self.options.config.as_deref()).map_err(StartError::Config)?;
         let secrets = Secrets::open(&self.options.data, &config)?;
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
         self.names.send_replace(setup::names_to_resolve(&config));
+        self.alarms.webhook.set(config.server.alarm_webhook.clone());
+        let (office, new) = (self.clone(), config.clone());
+        // Prompts are read from the disk, and recorder and trace may have to make room.
+        let threads = move || {
+            office.media.tune(prompts(&office.options), new.server.media_timeout);
+            let _ = office.recorder.send(archive::Order::Format(recording_format(&new)));
+            office.trace.limit(trace_limits(&new));
+        };
+        let _ = tokio::task::spawn_blocking(threads).await;
         *running = config;
-        Ok(())
+        Ok(secrets.fresh.into_iter().map(|(who, _)| who).collect())
     }
 }
 
@@ -244,6 +256,8 @@ impl Server {
             figures: Arc::clone(&figures),
             archive: Arc::clone(&archive.figures),
             trace,
+            media: media.clone(),
+            recorder: archive.orders.clone(),
             token: Arc::from(secrets.api_token()),
             recordings: recordings.clone(),
             options: Arc::new(options),
@@ -304,10 +318,7 @@ fn start_archive(
     clock: Clock,
 ) -> io::Result<Archive> {
     let tell = recorder_news(journal.clone(), Arc::clone(alarms), Arc::clone(figures), clock);
-    let format = match config.server.recording_format {
-        RecordingFormat::Alaw => crate::audio::wav::Format::Alaw,
-        RecordingFormat::Pcm16 => crate::audio::wav::Format::Pcm16,
-    };
+    let format = recording_format(config);
     archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
         .map_err(failed(format!("cannot record in {}", recordings.display())))
 }
@@ -332,12 +343,8 @@ pub fn recorder_news(journal: Journal, alarms: Arc<Alarms>, figures: Arc<Figures
 
 /// A hotline without a trace is better than none.
 fn start_trace(config: &Config, data: &Path) -> TraceBook {
-    let total = config.server.trace_mib << 20;
-    if total == 0 {
-        return TraceBook::default();
-    }
     let dir = data.join("trace");
-    TraceBook::start(&dir, trace::ring::Limits::of(total), setup::own_addresses(config)).unwrap_or_else(|error| {
+    TraceBook::start(&dir, trace_limits(config), setup::own_addresses(config)).unwrap_or_else(|error| {
         tracing::error!(%error, folder = %dir.display(), "no trace is kept");
         TraceBook::default()
     })
@@ -352,6 +359,23 @@ fn at_this_priority<S: Send + 'static, T: Send + 'static>(
     Ok((give, std::thread::Builder::new().name("start".into()).spawn(wait)?))
 }
 
+fn trace_limits(config: &Config) -> trace::ring::Limits {
+    trace::ring::Limits::of(config.server.trace_mib << 20)
+}
+
+/// The shipped prompts and the owner's, which win.
+fn prompts(options: &Options) -> PromptShelf {
+    let own = options.config.as_ref().map(|folder| folder.join("dialplan/prompts")).filter(|folder| folder.is_dir());
+    PromptShelf::load(media::shipped::PROMPTS, own.as_deref())
+}
+
+fn recording_format(config: &Config) -> archive::Format {
+    match config.server.recording_format {
+        RecordingFormat::Alaw => archive::Format::Alaw,
+        RecordingFormat::Pcm16 => archive::Format::Pcm16,
+    }
+}
+
 fn media_setup(
     config: &Config,
     options: &Options,
@@ -359,7 +383,6 @@ fn media_setup(
     clock: Clock,
     inbox: mpsc::Sender<Event>,
 ) -> io::Result<media::Setup> {
-    let own = options.config.as_ref().map(|folder| folder.join("dialplan/prompts")).filter(|folder| folder.is_dir());
     let (reports, mut reported) = mpsc::channel(4096);
     tokio::spawn(async move {
         while let Some(report) = reported.recv().await {
@@ -370,7 +393,7 @@ fn media_setup(
     });
     Ok(media::Setup {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        prompts: PromptShelf::load(media::shipped::PROMPTS, own.as_deref()),
+        prompts: prompts(options),
         tap: archive.orders.clone(),
         reports,
         clock: clock.origin(),

@@ -25,6 +25,7 @@ pub use writer::{Archive, Figures, Settings, Tell, start};
 use std::path::PathBuf;
 
 pub use crate::audio::timeline::Heard;
+pub use crate::audio::wav::Format;
 use crate::call::CallId;
 use crate::time::{Mono, Now, Wall};
 
@@ -90,6 +91,8 @@ pub enum Order {
         ended: Wall,
         at: Mono,
     },
+    /// Of recordings that are opened from now on.
+    Format(Format),
     Stop,
 }
 

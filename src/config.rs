@@ -69,18 +69,6 @@ impl Config {
         if self.server.http != next.server.http {
             faults.push(fault(&files::SERVER, "http changes only at a restart".into()));
         }
-        for (key, changed) in [
-            ("realm", self.server.realm != next.server.realm),
-            ("digest", self.server.digest != next.server.digest),
-            ("media_timeout_s", self.server.media_timeout != next.server.media_timeout),
-            ("recording_format", self.server.recording_format != next.server.recording_format),
-            ("alarm_webhook", self.server.alarm_webhook != next.server.alarm_webhook),
-            ("trace_mib", self.server.trace_mib != next.server.trace_mib),
-        ] {
-            if changed {
-                faults.push(fault(&files::SERVER, format!("{key} changes only at a restart")));
-            }
-        }
         for code in next.numbers.revived_since(&self.numbers) {
             let reason = format!("{code}: a merged number does not come back (R3); allow_revive = true overrides");
             faults.push(fault(&files::NUMBERS, reason));

@@ -18,6 +18,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod shipped;
 pub mod tap;
+mod tuning;
 mod worker;
 
 use std::io;
@@ -63,6 +64,7 @@ impl Default for Limits {
 /// Starts the media threads. Where they may not be real-time threads they keep the caller's priority:
 /// start them before lowering it.
 pub fn start(setup: Setup) -> io::Result<Handle> {
+    let tuning = Arc::new(tuning::Tuning::new(setup.prompts, setup.limits.silence));
     let mut threads = Vec::new();
     let mut joins = Vec::new();
     for index in 0..setup.threads.max(1) {
@@ -74,9 +76,9 @@ pub fn start(setup: Setup) -> io::Result<Handle> {
             commands,
             reports: setup.reports.clone(),
             orders: setup.tap.clone(),
-            prompts: setup.prompts.clone(),
+            tuning: Arc::clone(&tuning),
             clock: setup.clock,
-            limits: setup.limits,
+            report_every: setup.limits.report_every,
             seed: setup.seed,
             legs: legs::Legs::default(),
             waiting: std::collections::VecDeque::new(),
@@ -97,7 +99,7 @@ pub fn start(setup: Setup) -> io::Result<Handle> {
         threads.push(Thread { sender, waker, told: AtomicBool::new(false) });
     }
     let placement = Mutex::new(Placement::new(threads.len()));
-    Ok(Handle { shared: Arc::new(Shared { threads, placement, joins: Mutex::new(joins) }) })
+    Ok(Handle { shared: Arc::new(Shared { threads, tuning, placement, joins: Mutex::new(joins) }) })
 }
 
 /// The lowest priorities of SCHED_FIFO are above every ordinary thread. Measured with 300 calls beside
@@ -121,6 +123,7 @@ pub struct Handle {
 
 struct Shared {
     threads: Vec<Thread>,
+    tuning: Arc<tuning::Tuning>,
     /// Only those who send commands take this lock.
     placement: Mutex<Placement>,
     joins: Mutex<Vec<JoinHandle<()>>>,
@@ -168,6 +171,11 @@ impl Handle {
     /// Wakes every thread that has got a command since it was last woken.
     pub fn wake(&self) {
         self.shared.threads.iter().for_each(Thread::wake);
+    }
+
+    /// From now on: what callers hear, and after how long without RTP and RTCP a leg is silent.
+    pub fn tune(&self, prompts: prompt::PromptShelf, silence: Duration) {
+        self.shared.tuning.set(prompts, silence);
     }
 
     /// Closes all legs, hands over what was heard, and waits for the threads to end.

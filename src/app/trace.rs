@@ -10,7 +10,7 @@ pub mod ring;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
@@ -50,6 +50,8 @@ struct Desk {
 
 #[derive(Debug, Default)]
 struct Counters {
+    /// Nothing is kept where the ring has no room.
+    off: AtomicBool,
     waiting_bytes: AtomicUsize,
     lost: AtomicU64,
 }
@@ -57,6 +59,8 @@ struct Counters {
 enum Order {
     /// A record as it stands in the file.
     Write(Vec<u8>),
+    /// Of everything that is kept.
+    Limit(Limits),
     Stop,
 }
 
@@ -65,7 +69,7 @@ impl TraceBook {
     /// those of the listeners, in the order of their ids.
     pub fn start(dir: &Path, limits: Limits, addresses: Vec<SocketAddr>) -> io::Result<Self> {
         let ring = Ring::open(dir, limits)?;
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters { off: AtomicBool::new(limits.total == 0), ..Counters::default() });
         let (orders, inbox) = sync_channel(WAITING);
         let seen = Arc::clone(&counters);
         let join = std::thread::Builder::new().name("trace".into()).spawn(move || {
@@ -84,6 +88,16 @@ impl TraceBook {
     /// A reason: "seat 1002 chosen: idle longest (312 s)".
     pub fn note(&self, at: Wall, call: CallId, text: String) {
         self.keep(|| Record::Note { at, call, text: &text });
+    }
+
+    /// Keeps this much from now on; 0: nothing more. Waits for room among the orders.
+    pub fn limit(&self, limits: Limits) {
+        let Some(desk) = &self.desk else {
+            return tracing::warn!("no trace is kept: its folder could not be opened at the start");
+        };
+        desk.counters.off.store(limits.total == 0, Ordering::Relaxed);
+        // Fails only where the thread has ended.
+        let _ = desk.orders.send(Order::Limit(limits));
     }
 
     /// Records that were lost since the start: the thread or the disk was too slow, or the disk failed.
@@ -112,7 +126,7 @@ impl TraceBook {
     }
 
     fn keep<'a>(&self, record: impl FnOnce() -> Record<'a>) {
-        let Some(desk) = &self.desk else { return };
+        let Some(desk) = self.desk.as_ref().filter(|desk| !desk.counters.off.load(Ordering::Relaxed)) else { return };
         let bytes = record().to_bytes();
         let size = bytes.len();
         let waiting = desk.counters.waiting_bytes.fetch_add(size, Ordering::Relaxed);
@@ -149,6 +163,7 @@ fn write_down(mut ring: Ring, inbox: &Receiver<Order>, counters: &Counters) {
                     counters.waiting_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
                     failure = ring.push(&bytes).err().or(failure);
                 }
+                Order::Limit(limits) => ring.limit(limits),
                 Order::Stop => last = true,
             }
         }

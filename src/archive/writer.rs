@@ -205,6 +205,7 @@ impl Writer {
                     self.finish(recording);
                 }
             }
+            Order::Format(format) => self.settings.format = format,
             Order::Stop => {}
         }
     }

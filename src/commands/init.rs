@@ -24,7 +24,7 @@ pub struct Args {
 
 #[derive(Debug, Error)]
 pub enum InitError {
-    #[error("{} is there already; nothing was written", list(.0))]
+    #[error("{} is there already, so nothing was written: name a folder that has none of them", list(.0))]
     Exists(Vec<PathBuf>),
     #[error("{} cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// Writes the five files, readable by their owner alone: seats and trunks hold passwords. Where one
+/// Writes the five files and the table of prompts, readable by their owner alone: seats and trunks hold passwords. Where one
 /// of them exists, none is written.
 pub fn write(dir: &Path) -> Result<Vec<PathBuf>, InitError> {
     let paths: Vec<(PathBuf, &str)> = files::ALL.iter().map(|file| (dir.join(file.path), file.text)).collect();

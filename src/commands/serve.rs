@@ -65,7 +65,10 @@ async fn serve(options: Options) -> Result<(), StartError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => match server.office.reload().await {
-                Ok(()) => tracing::info!("configuration read again"),
+                Ok(made) => tracing::info!(passwords_made = made.join(", "), "configuration read again"),
+                Err(StartError::Config(faults)) => {
+                    faults.iter().for_each(|fault| tracing::error!(%fault, "configuration not changed"));
+                }
                 Err(error) => tracing::error!(%error, "configuration not changed"),
             },
         }

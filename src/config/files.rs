@@ -45,7 +45,9 @@ pub const TRUNKS: Shipped = shipped!("sip-configs/trunks.toml" from "sip-configs
 pub const SEATS: Shipped = shipped!("sip-configs/seats.toml" from "sip-configs/seats.example.toml");
 pub const NUMBERS: Shipped = shipped!("dialplan/numbers.toml" from "dialplan/numbers.toml");
 pub const QUEUES: Shipped = shipped!("dialplan/queues.toml" from "dialplan/queues.toml");
-pub const ALL: [&Shipped; 5] = [&SERVER, &TRUNKS, &SEATS, &NUMBERS, &QUEUES];
+/// What the owner's own recordings beside it are called.
+pub const PROMPTS: Shipped = shipped!("dialplan/prompts/README.md" from "dialplan/prompts/README.md");
+pub const ALL: [&Shipped; 6] = [&SERVER, &TRUNKS, &SEATS, &NUMBERS, &QUEUES, &PROMPTS];
 
 impl Shipped {
     /// How faults speak of it in the configuration of this folder, or in the embedded one.

@@ -7,6 +7,7 @@ use super::settings::Settings;
 
 impl Exchange {
     pub(super) fn reload(&mut self, now: Now, settings: Settings) {
+        self.registrar.set_terms(settings.realm.clone(), settings.registrar.algorithms.clone());
         let changes = self.registrar.set_accounts(settings.accounts());
         let wishes = self.board.reload(now, settings.board.clone(), settings.plan.clone());
         self.carry_out_all(now, wishes);

@@ -16,8 +16,9 @@ use crate::call::LegId;
 use crate::media::leg::Leg;
 use crate::media::legs::Legs;
 use crate::media::poll::{Poll, Waker};
-use crate::media::prompt::{Playing, PromptShelf};
-use crate::media::{Command, Limits, Report, rtp};
+use crate::media::prompt::Playing;
+use crate::media::tuning::Tuning;
+use crate::media::{Command, Report, rtp};
 use crate::time::Mono;
 
 /// Housekeeping comes round every 20 ms for a tenth of the legs, so for each leg every 200 ms.
@@ -35,9 +36,10 @@ pub struct Worker {
     pub commands: Receiver<Command>,
     pub reports: Sender<Report>,
     pub orders: SyncSender<Order>,
-    pub prompts: PromptShelf,
+    pub tuning: Arc<Tuning>,
     pub clock: Instant,
-    pub limits: Limits,
+    /// Between two RTCP reports.
+    pub report_every: Duration,
     pub seed: u64,
     pub legs: Legs,
     /// Reports that did not fit into the channel yet.
@@ -163,9 +165,9 @@ impl Worker {
                     self.report(Report::NotOpened { leg, local, error: error.to_string() });
                 }
             }
-            Command::Agree { leg, media } => self.legs.agree(now, leg, media, self.limits.report_every),
+            Command::Agree { leg, media } => self.legs.agree(now, leg, media, self.report_every),
             Command::Play { leg, prompts, repeat, token } => {
-                let clips = self.prompts.clips(&prompts);
+                let clips = self.tuning.clips(&prompts);
                 self.legs.play(now, leg, |serial, due| Playing::new(clips, repeat, token, serial, due));
             }
             Command::StopPlay { leg } => self.legs.stop_playing(leg),
@@ -188,7 +190,7 @@ impl Worker {
     fn close(&mut self, leg: LegId, outbox: &mut [u8]) {
         let Some(mut port) = self.legs.close(leg) else { return };
         self.hand_over();
-        port.send_report(self.now(), ntp(), self.limits.report_every, true, outbox);
+        port.send_report(self.now(), ntp(), self.report_every, true, outbox);
         self.report(Report::Closed { leg, figures: Box::new(port.leg.totals()) });
     }
 
@@ -213,9 +215,9 @@ impl Worker {
             self.legs.flush_tap(slot);
             let Some(port) = self.legs.port(slot) else { continue };
             if port.leg.report_is_due(now) {
-                port.send_report(now, ntp(), self.limits.report_every, false, outbox);
+                port.send_report(now, ntp(), self.report_every, false, outbox);
             }
-            if let Some(since) = port.leg.fell_silent(now, self.limits.silence) {
+            if let Some(since) = port.leg.fell_silent(now, self.tuning.silence()) {
                 let leg = port.leg.id;
                 self.report(Report::Silent { leg, since });
             }

@@ -177,6 +177,13 @@ impl Registrar {
         self.changes(gone)
     }
 
+    /// New terms after a reload. Who is registered stays so; whoever answers to the old terms is
+    /// challenged anew.
+    pub fn set_terms(&mut self, realm: String, algorithms: Vec<Algorithm>) {
+        self.realm = realm;
+        self.limits.algorithms = algorithms;
+    }
+
     /// A keep-alive had no answer, or the connection is closed. The binding stays until it
     /// expires, because the phone believes in it: `reachable` or its next REGISTER revives it.
     pub fn unreachable(&mut self, flow: Flow) -> Vec<Change> {

@@ -9,15 +9,17 @@ use super::error::ApiError;
 use super::login::Visitor;
 use crate::app::{Office, StartError};
 
-/// 422 with every fault where something is wrong; nothing has changed then.
+/// Names the seats for which passwords were made. 422 with every fault where something is wrong; nothing has changed then.
 pub async fn reload(
     State(office): State<Office>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Value>, ApiError> {
     match office.reload().await {
-        Ok(()) => {
-            tracing::info!(who = visitor.who, from = visitor.from, "configuration read again");
-            Ok(Json(json!({ "reloaded": true })))
+        Ok(made) => {
+            let passwords_made = made.join(", ");
+            tracing::info!(who = visitor.who, from = visitor.from, passwords_made, "configuration read again");
+            let told = json!({ "reloaded": true });
+            Ok(Json(if made.is_empty() { told } else { json!({ "reloaded": true, "passwords_made": made }) }))
         }
         Err(error @ StartError::Config(_)) => {
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "config", error.to_string()))

@@ -12,7 +12,8 @@ use crate::config_faults::{File, edited};
 fn init_writes_what_serve_reads_and_never_overwrites() {
     let dir = scratch("init");
     let written = init::write(&dir).expect("init");
-    assert_eq!(written.len(), 5);
+    assert_eq!(written.len(), 6);
+    assert!(dir.join("dialplan/prompts/README.md").exists(), "what own prompts are called");
     assert_eq!(Config::load(Some(&dir)), Ok(Config::embedded()));
     let seats = dir.join("sip-configs/seats.toml");
     fs::write(&seats, "# mine\n").expect("edit");
@@ -24,7 +25,7 @@ fn init_writes_what_serve_reads_and_never_overwrites() {
     let found = Config::load(Some(&dir)).expect_err("a file is missing");
     assert_eq!((found.len(), found[0].line), (1, None));
     assert!(found[0].file.ends_with("sip-configs/seats.toml") && found[0].reason.contains("hotline init"));
-    assert!(init::write(&dir).is_err(), "four of the five are there");
+    assert!(init::write(&dir).is_err(), "the others are there");
     assert!(!seats.exists(), "nothing was written");
     fs::remove_dir_all(&dir).expect("clean up");
 }

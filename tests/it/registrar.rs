@@ -514,3 +514,20 @@ fn mutated_registers_are_answered() {
     }
     assert!(answered > 3_000, "{answered}");
 }
+
+#[test]
+fn new_terms_challenge_anew_and_leave_everybody_registered() {
+    let (mut registrar, mut phone) = (registrar(), Phone::new("1001", "192.0.2.5:5060"));
+    phone.contact(&mut registrar, at(0), "<sip:1001@192.0.2.5>");
+    let mut refresh = phone.proved(&mut registrar, at(1), &[(Name::Contact, "<sip:1001@192.0.2.5>")]);
+    registrar.set_terms("city".into(), vec![Algorithm::Md5]);
+    assert_eq!(registrar.bindings(at(1), "1001").len(), 1);
+    let (challenge, changes) = registrar.register(at(1), phone.flow, &refresh);
+    assert_eq!((challenge.status, changes), (401, vec![]), "the old realm proves nothing now");
+    let offered = challenges(&challenge);
+    assert!(offered[0].contains("realm=\"city\"") && offered[0].contains("MD5") && offered.len() == 1, "{offered:?}");
+    phone.cseq += 1;
+    refresh.headers.set(Name::CSeq, format!("{} REGISTER", phone.cseq));
+    phone.prove(&mut refresh, &challenge);
+    assert_eq!(registrar.register(at(1), phone.flow, &refresh).0.status, 200);
+}

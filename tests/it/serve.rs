@@ -3,12 +3,17 @@
 
 mod program;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::facts::Folder;
+use serde_json::Value;
+
+use crate::facts::{Folder, soon};
 use program::Program;
 
 #[test]
@@ -86,6 +91,121 @@ fn a_start_that_fails_says_what_it_tried_with_which_file() {
         assert!(said.iter().all(|part| told.contains(part)), "{what}: {told}");
         assert!(!told.contains("sesame"), "{told}");
     }
+}
+
+#[test]
+fn passwords_and_token_are_made_and_shown_once() {
+    let program = Program::start("secrets");
+    let file = program.data().join("secrets.toml");
+    assert_eq!(mode(&file), 0o600);
+    let kept = fs::read_to_string(&file).unwrap();
+    let first = program.printed.clone();
+    let shown: Vec<(&str, &str)> = first.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(": ")).collect();
+    let of: Vec<&str> = shown.iter().map(|(of, _)| *of).collect();
+    assert_eq!(of, ["API token", "seat 1001", "seat 1002", "seat 1003"], "{}", program.printed);
+    for (of, secret) in &shown {
+        assert!(secret.len() >= 16 && kept.contains(&format!("\"{secret}\"")), "{of}");
+    }
+    let secrets: BTreeSet<&str> = shown.iter().map(|(_, secret)| *secret).collect();
+    assert_eq!(secrets.len(), 4, "each has its own");
+
+    let mut program = program.restart();
+    assert!(secrets.iter().all(|secret| !program.printed.contains(secret)), "{}", program.printed);
+    assert!(!program.printed.contains("secrets.toml"), "{}", program.printed);
+    assert_eq!(fs::read_to_string(&file).unwrap(), kept);
+
+    // A seat more, while it runs: told of, kept, not shown.
+    let seat = "[[seat]]\nno = \"1004\"\nname = \"four\"\nkind = \"local\"\ncentre = \"jdz\"\nskills = [\"general\"]\n";
+    program.edit("sip-configs/seats.toml", "[[seat]]\nno = \"1001\"", &format!("{seat}\n[[seat]]\nno = \"1001\""));
+    let told = program.ask(&["reload"]).unwrap();
+    assert!(told.contains("secrets.toml has new passwords: seat 1004"), "{told}");
+    let kept = fs::read_to_string(&file).unwrap();
+    let made = kept.lines().find_map(|line| line.strip_prefix("1004 = \"")?.strip_suffix('"')).expect("a password");
+    assert_eq!((made.len(), mode(&file)), (16, 0o600));
+    assert!(secrets.iter().all(|secret| kept.contains(secret)), "the others stay");
+    let log = program.wait_for("configuration read again");
+    assert!(log.contains("seat 1004") && !log.contains(made), "{log}");
+}
+
+#[test]
+fn sighup_and_the_command_read_a_new_plan_and_a_bad_file_changes_nothing() {
+    type Reload = fn(&mut Program) -> String;
+    let by_signal: Reload = |program| {
+        program.signal(libc::SIGHUP);
+        program.wait_for("configuration ")
+    };
+    let by_command: Reload = |program| program.ask(&["reload"]).unwrap_or_else(|why| why);
+    for (name, reload) in [("signal", by_signal), ("command", by_command)] {
+        let mut program = Program::start(&format!("reload-{name}"));
+        assert_eq!(program.dial("12999"), 404, "{name}");
+        let rows = "[[number]]\ncode = \"12999\"\nmode = \"merged\"\nprimary = \"12345\"\nlabel = \"x\"\n\n[[number]]\ncode = \"12396\"";
+        program.edit("dialplan/numbers.toml", "[[number]]\ncode = \"12396\"", rows);
+        program.edit("sip-configs/server.toml", "trace_mib", "colour = \"red\"\ntrace_mib");
+        let told = reload(&mut program);
+        assert!(told.contains("colour") && !told.contains("read again"), "{name}: {told}");
+        assert_eq!(program.dial("12999"), 404, "{name}: nothing of a bad configuration is used");
+
+        program.edit("sip-configs/server.toml", "colour = \"red\"\n", "");
+        let told = reload(&mut program);
+        assert!(told.contains("read again"), "{name}: {told}");
+        assert_ne!(program.dial("12999"), 404, "{name}");
+    }
+}
+
+#[test]
+fn a_reload_takes_what_is_not_bound_to_a_socket() {
+    let home = Program::prepare("reload-all");
+    Program::edit_in(&home, "sip-configs/server.toml", "trace_mib = 256", "trace_mib = 0");
+    let program = Program::run(home);
+    let alarms = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_eq!(program.dial("12399"), 404);
+    assert!(!program.challenge().contains("realm=\"city\""));
+    for (old, new) in [
+        ("trace_mib = 0", "trace_mib = 1"),
+        ("realm = \"hotline\"", "realm = \"city\""),
+        ("digest = [\"MD5\"]", "digest = [\"SHA-256\", \"MD5\"]"),
+        ("media_timeout_s = 30", "media_timeout_s = 20"),
+        ("recording_format = \"alaw\"", "recording_format = \"pcm16\""),
+    ] {
+        program.edit("sip-configs/server.toml", old, new);
+    }
+    let hook = format!("alarm_webhook = \"http://{}/\"\n\n[[listen]]", alarms.local_addr().unwrap());
+    program.edit(
+        "sip-configs/server.toml",
+        "\n[[listen]]\nname = \"local\"\n",
+        &format!("\n{hook}\nname = \"local\"\n"),
+    );
+    program.ask(&["reload"]).unwrap();
+
+    let challenge = program.challenge();
+    assert!(challenge.contains("realm=\"city\"") && challenge.contains("SHA-256"), "{challenge}");
+    // No seat has signed in.
+    assert_ne!(program.dial("12345"), 404);
+    let mut posted = String::new();
+    BufReader::new(alarms.accept().unwrap().0).take(2000).read_line(&mut posted).unwrap();
+    assert!(posted.starts_with("POST / "), "{posted}");
+    let trace = program.data().join("trace");
+    soon(|| files_below(&trace).iter().any(|path| fs::read(path).is_ok_and(|bytes| bytes.len() > 1000)));
+}
+
+#[test]
+fn an_alarm_does_not_stand_for_ever_after_a_crash() {
+    let mut program = Program::start("alarm");
+    let alarms = |program: &Program, words: &[&str]| -> Vec<Value> {
+        let said = program.ask(&[&["alarms", "--json"], words].concat()).unwrap();
+        let rows = serde_json::from_str::<Value>(&said).unwrap()["rows"].as_array().unwrap().clone();
+        rows.into_iter().filter(|row| row["name"] == "no_seat").collect()
+    };
+    program.dial("12345");
+    soon(|| alarms(&program, &[])[..].iter().any(|row| row["cleared"].is_null()));
+    let today = jiff::Timestamp::now().in_tz("Asia/Shanghai").unwrap().date().to_string();
+    soon(|| !alarms(&program, &["--day", &today]).is_empty());
+    program = program.crash();
+    assert!(alarms(&program, &[]).is_empty());
+    soon(|| alarms(&program, &["--day", &today]).iter().all(|row| row["cleared"].is_number()));
+    // The caller of before is gone; another finds no seat either.
+    program.dial("12345");
+    soon(|| alarms(&program, &[]).len() == 1);
 }
 
 fn mode(path: &Path) -> u32 {

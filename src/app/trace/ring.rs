@@ -75,6 +75,11 @@ impl Ring {
         Ok(Self { dir: dir.to_owned(), limits, next, closed, open: None, buffer: Vec::new(), buffered: 0, lost: 0 })
     }
 
+    /// From the next segment on.
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Takes one record, as `Record::to_bytes` gives it. It is in the file after `flush`, or before.
     pub fn push(&mut self, record: &[u8]) -> io::Result<()> {
         let size = bytes(self.buffer.len() + record.len());

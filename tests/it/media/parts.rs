@@ -234,7 +234,7 @@ fn loss_and_jitter() {
     assert_eq!((block.ssrc, block.lost, block.fraction_lost, reception.lost()), (2, 0, 0, 19));
 }
 
-fn wav(samples: &[i16], rate: u32) -> Vec<u8> {
+pub fn wav(samples: &[i16], rate: u32) -> Vec<u8> {
     let spec =
         hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut bytes = std::io::Cursor::new(Vec::new());

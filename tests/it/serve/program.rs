@@ -67,6 +67,22 @@ impl Program {
         self
     }
 
+    /// `kill -9`, and the next start.
+    pub fn crash(mut self) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.lines) = launch(&self.home);
+        self.printed = self.wait_for("12345 is ready.");
+        self
+    }
+
+    /// Another command on this server's data folder: what it prints, or what it complains about.
+    pub fn ask(&self, words: &[&str]) -> Result<String, String> {
+        let output = Command::new(BINARY).args(words).arg("--data").arg(self.data()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
     /// What a start says that fails.
     pub fn fail(home: &Folder) -> String {
         let output = command(home).output().unwrap();
@@ -84,6 +100,10 @@ impl Program {
 
     pub fn edit(&self, file: &str, old: &str, new: &str) {
         edit(&self.home, file, old, new);
+    }
+
+    pub fn edit_in(home: &Folder, file: &str, old: &str, new: &str) {
+        edit(home, file, old, new);
     }
 
     pub fn signal(&self, signal: i32) {
@@ -113,25 +133,36 @@ impl Program {
 
     /// What the server says to an INVITE for this number, beyond 100 Trying.
     pub fn dial(&self, number: &str) -> u16 {
+        self.request("INVITE", number).get(8..11).unwrap().parse().unwrap()
+    }
+
+    /// The answer to a REGISTER without credentials.
+    pub fn challenge(&self) -> String {
+        self.request("REGISTER", "1001")
+    }
+
+    /// The first answer beyond 100 Trying.
+    fn request(&self, method: &str, number: &str) -> String {
         let citizen = self.citizen.local_addr().unwrap();
         let branch = format!("{number}-{}", DIALLED.fetch_add(1, Ordering::Relaxed));
         let invite = format!(
-            "INVITE sip:{number}@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP {citizen};branch=z9hG4bK-{branch}\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:13800005678@127.0.0.1>;tag={branch}\r\nTo: <sip:{number}@{sip}>\r\n\
-             Call-ID: {branch}\r\nCSeq: 1 INVITE\r\nContact: <sip:13800005678@{citizen}>\r\n\
+            "{method} sip:{number}@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP {citizen};branch=z9hG4bK-{branch}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:{from}@127.0.0.1>;tag={branch}\r\nTo: <sip:{number}@{sip}>\r\n\
+             Call-ID: {branch}\r\nCSeq: 1 {method}\r\nContact: <sip:13800005678@{citizen}>\r\n\
              Content-Length: 0\r\n\r\n",
             sip = self.sip,
+            from = if method == "INVITE" { "13800005678" } else { number },
         );
         self.citizen.send_to(invite.as_bytes(), self.sip).unwrap();
         let mut buffer = [0; 65_536];
         loop {
             let length = self.citizen.recv(&mut buffer).unwrap();
             let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-            let status = text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
-            if let Some(status) = status.filter(|status| *status != 100)
-                && text.contains(&format!("Call-ID: {branch}\r\n"))
+            if text.starts_with("SIP/2.0 ")
+                && !text.starts_with("SIP/2.0 100")
+                && text.contains(&format!("{branch}\r\n"))
             {
-                return status;
+                return text;
             }
         }
     }
