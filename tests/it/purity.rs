@@ -116,3 +116,11 @@ fn sources(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// A lean tree: whoever adds a crate that brings twenty more should notice.
+#[test]
+fn the_tree_has_at_most_300_crates() {
+    let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).expect("Cargo.lock");
+    let crates = lock.lines().filter(|line| *line == "[[package]]").count();
+    assert!((1..=300).contains(&crates), "{crates}");
+}

@@ -97,7 +97,7 @@ fn a_capture_file_is_read_by_wireshark() {
     };
     let fields = ["-e", "sip.Method", "-e", "sip.Status-Code", "-e", "ip.src", "-e", "ipv6.dst", "-e", "udp.dstport"];
     let Some(lines) = read(&[&["-Y", "sip", "-T", "fields", "-E", "separator=,"], &fields[..]].concat()) else {
-        eprintln!("tshark is not here; the capture file is not looked at");
+        crate::facts::leave_out("tshark is not here; the capture file is not looked at");
         return;
     };
     let wanted = "INVITE,,192.0.2.1,,5080\n,100,192.0.2.10,,5060\nINVITE,,,2001:db8::21,5062\n\
