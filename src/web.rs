@@ -105,6 +105,7 @@ fn router(office: Office) -> Router {
         .route("/callbacks", get(missed::callbacks))
         .route("/recordings", get(recordings::list))
         .route("/recordings/{call}", get(recordings::one))
+        .route("/recordings/{call}/accesses", get(recordings::accesses))
         .route("/recordings/{call}/audio", get(audio::download))
         .route("/alarms", get(alarms::list))
         .route("/reload", post(reload::reload))

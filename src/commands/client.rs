@@ -57,10 +57,13 @@ impl ClientError {
         }
     }
 
-    fn as_json(&self) -> Value {
+    /// The server's own word where it is the server that says no.
+    fn code(&self) -> &str {
         match self {
-            Self::Refused { code, text } => json!({ "error": text, "code": code }),
-            _ => json!({ "error": self.to_string(), "code": "client" }),
+            Self::Refused { code, .. } => code,
+            Self::NoAddress { .. } | Self::NoToken(_) | Self::Silent { .. } | Self::File { .. } | Self::Wrong(_) => {
+                "client"
+            }
         }
     }
 }
@@ -178,15 +181,20 @@ pub fn finish(json: bool, answer: Result<Value, ClientError>, as_text: impl FnOn
         (Ok(value), true) => print(&value),
         (Ok(value), false) => print(&as_text(&value).trim_end()),
         (Err(error), json) => {
-            if json {
-                print(&error.as_json());
-            } else {
-                let _ = writeln!(io::stderr(), "{error}");
-            }
+            complain(json, error.code(), &error.to_string());
             return error.exit_code();
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Prints what stood in the way: a line for a person, or an object as the API has it.
+pub(super) fn complain(json: bool, code: &str, error: &str) {
+    if json {
+        print(&json!({ "error": error, "code": code }));
+    } else {
+        let _ = writeln!(io::stderr(), "{error}");
+    }
 }
 
 /// A reader that has gone away is no fault.

@@ -1,4 +1,4 @@
-//! `hotline recordings`: a list, the side-car of one, or its audio as a file.
+//! `hotline recordings`: a list, the side-car of one, its audio as a file, or who has fetched it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -27,6 +27,9 @@ pub struct Args {
     /// Which part, of a recording that outgrew one file
     #[arg(long, requires = "out", default_value_t = 1)]
     pub part: usize,
+    /// Show who has fetched it, or tried to, and for what
+    #[arg(long, requires = "call", conflicts_with = "out")]
+    pub accesses: bool,
     /// Those begun on this day, such as 2026-11-24
     #[arg(long, conflicts_with = "call")]
     pub day: Option<String>,
@@ -44,7 +47,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    finish(args.server.json, answer(args), as_text)
+    finish(args.server.json, answer(args), if args.accesses { accesses_as_text } else { as_text })
 }
 
 pub fn answer(args: &Args) -> Result<Value, ClientError> {
@@ -62,6 +65,9 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
         );
     };
     let path = format!("/api/recordings/{}", segment(call));
+    if args.accesses {
+        return client.get(&format!("{path}/accesses"), &[]);
+    }
     let side_car = client.get(&path, &[])?;
     match &args.out {
         None => Ok(side_car),
@@ -116,6 +122,12 @@ pub fn as_text(answer: &Value) -> String {
             cell(recording, "/keep_until"),
             cell(recording, "/path"),
         ]
+    })
+}
+
+pub fn accesses_as_text(answer: &Value) -> String {
+    list(answer, "nobody has asked for it", &["AT", "WHO", "FROM", "PURPOSE"], |access| {
+        vec![time(access, "/at"), cell(access, "/who"), cell(access, "/from"), cell(access, "/purpose")]
     })
 }
 

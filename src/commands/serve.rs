@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::client::complain;
 use crate::app::{Options, Server, StartError};
 use crate::config::Fault;
 use crate::exchange::Input;
@@ -28,14 +29,15 @@ pub struct Args {
     /// Folder for the recordings, if they are not to lie in the data folder.
     #[arg(long, value_name = "DIR")]
     recordings: Option<PathBuf>,
-    /// Log lines as JSON.
+    /// Log lines, and what stands in the way of a start, as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: Args) -> ExitCode {
     super::keep_files_private();
-    start_logging(args.json);
+    let json = args.json;
+    start_logging(json);
     end_with_a_vital_thread();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -45,12 +47,12 @@ pub fn run(args: Args) -> ExitCode {
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&StartError::Io(error)),
+        Err(error) => return fail(json, &StartError::Io(error)),
     };
     let options = Options { config: args.config, data: args.data, recordings: args.recordings };
     match runtime.block_on(serve(options)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) => fail(json, &error),
     }
 }
 
@@ -152,12 +154,14 @@ fn start_logging(json: bool) {
     }
 }
 
-fn fail(error: &StartError) -> ExitCode {
-    match error {
-        StartError::Config(faults) => faults.iter().for_each(|fault: &Fault| eprintln!("{fault}")),
+/// The faults of a configuration stand alone, a line each.
+fn fail(json: bool, error: &StartError) -> ExitCode {
+    let (code, text) = match error {
+        StartError::Config(faults) => ("config", faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")),
         StartError::Io(_) | StartError::Lock(_) | StartError::Journal(_) | StartError::Store(_) => {
-            eprintln!("hotline: {error}");
+            ("start", format!("hotline: {error}"))
         }
-    }
+    };
+    complain(json, code, &text);
     ExitCode::FAILURE
 }

@@ -16,6 +16,7 @@ use crate::store::Store;
 use crate::store::numbering::Number;
 use crate::store::sqlite::Sqlite;
 
+use super::client::complain;
 use ladder::Ladder;
 use story::Story;
 
@@ -56,11 +57,11 @@ pub fn run(args: &Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(None) => {
-            let _ = writeln!(io::stderr(), "nothing is kept of {}", args.call);
+            complain(args.json, "not_found", &format!("nothing is kept of {}", args.call));
             ExitCode::FAILURE
         }
         Err(error) => {
-            let _ = writeln!(io::stderr(), "{error}");
+            complain(args.json, "client", &error.to_string());
             ExitCode::from(2)
         }
     }

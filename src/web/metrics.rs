@@ -44,6 +44,9 @@ pub async fn page(State(office): State<Office>) -> impl IntoResponse {
     media(&mut text, &office);
     recorder(&mut text, &office);
     journal(&mut text, &office);
+    let waiting = office.inbox.max_capacity().saturating_sub(office.inbox.capacity());
+    text.gauge("hotline_signalling_waiting", "Messages that wait for the signalling loop.", &[], waiting);
+    text.counter("hotline_trace_lost_total", "Records that the trace could not keep.", &[], office.trace.lost());
     for alarm in office.alarms.standing() {
         let labels = [("name", alarm.name), ("subject", &alarm.subject), ("severity", alarm.severity)];
         text.gauge("hotline_alarm", "Alarms that stand.", &labels, 1);

@@ -1,4 +1,5 @@
-//! `GET /api/recordings`: the sealed ones. `GET /api/recordings/{call}`: the side-car of one.
+//! `GET /api/recordings`: the sealed ones. `GET /api/recordings/{call}`: the side-car of one, and
+//! `/accesses` below it: who has fetched it.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::archive::Sealed;
 use crate::archive::sidecar::SideCar;
 use crate::call::CallId;
 use crate::store::Store;
+use crate::store::entry::Access;
 use crate::store::query::{PageAsk, RecordingQuery};
 
 #[derive(serde::Deserialize)]
@@ -43,6 +45,11 @@ pub async fn one(State(office): State<Office>, Path(id): Path<String>) -> Result
     let shelf = Arc::clone(&office.shelf);
     let folder = sealed.path.parent().unwrap_or(FilePath::new("")).to_path_buf();
     Ok(Json(on_disk(move || shelf.side_car(&folder)).await??))
+}
+
+/// Who has fetched the recording of a call or tried to, when, and for what. (R99)
+pub async fn accesses(State(office): State<Office>, Path(id): Path<String>) -> Result<Json<List<Access>>, ApiError> {
+    Ok(List::whole(office.store.accesses(call(&id)?).await?))
 }
 
 /// The sealed recording of a call, from the shelf itself where the database does not know (yet).

@@ -208,6 +208,33 @@ fn an_alarm_does_not_stand_for_ever_after_a_crash() {
     soon(|| alarms(&program, &[]).len() == 1);
 }
 
+#[test]
+fn a_fault_is_json_where_json_is_asked_for() {
+    let said = |words: &[&str]| {
+        let output = Command::new(program::BINARY).args(words).output().unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), told["code"].clone(), told["error"].as_str().unwrap_or_default().to_owned())
+    };
+    let home = Folder::new("serve-json");
+    let (config, data) = (home.join("none").display().to_string(), home.join("data").display().to_string());
+    let (status, code, error) = said(&["serve", "--json", "--config", &config, "--data", &data]);
+    assert_eq!((status, code), (Some(1), "config".into()));
+    assert_eq!(error.lines().filter(|line| line.contains("cannot be read")).count(), 5, "{error}");
+    fs::write(home.join("file"), "").unwrap();
+    let file = home.join("file").display().to_string();
+    let (status, code, error) = said(&["serve", "--json", "--data", &file]);
+    assert_eq!((status, code), (Some(1), "start".into()));
+    assert!(error.contains("cannot make the data folder"), "{error}");
+
+    fs::create_dir_all(home.join("data/trace")).unwrap();
+    let nothing = said(&["trace", "nobody", "--json", "--data", &data]);
+    assert_eq!(nothing, (Some(1), "not_found".into(), "nothing is kept of nobody".into()));
+    fs::remove_dir(home.join("data/trace")).unwrap();
+    fs::write(home.join("data/trace"), "").unwrap();
+    let (status, code, _) = said(&["trace", "nobody", "--json", "--data", &data]);
+    assert_eq!((status, code), (Some(2), "client".into()));
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

@@ -76,6 +76,12 @@ async fn a_recording_becomes_a_file() {
     house.applied().await;
     let accesses = house.server.office.store.accesses(call).await.unwrap();
     assert!(accesses.iter().all(|access| access.purpose == "质检") && !accesses.is_empty());
+    let asked = recordings::answer(&typed(&house, &[&*id, "--accesses"])).unwrap();
+    let shown = recordings::accesses_as_text(&asked);
+    assert!(shown.lines().skip(1).all(|line| line.contains("api") && line.ends_with("127.0.0.1  质检")), "{shown}");
+    assert_eq!(shown.lines().count(), accesses.len() + 1);
+    let nobody = recordings::answer(&typed(&house, &["00000000000000aa", "--accesses"])).unwrap();
+    assert_eq!(recordings::accesses_as_text(&nobody), "nobody has asked for it");
     let data = house.data().display().to_string();
     let without = Typed::<recordings::Args>::try_parse_from(["hotline", &id, "--out", &path, "--data", &data]);
     assert!(without.err().expect("refused").to_string().contains("--purpose"));
