@@ -29,9 +29,18 @@ pub struct Capture {
 impl Capture {
     /// All UDP from and to these ports.
     pub fn start(ports: (u16, u16)) -> Self {
+        Self::of(&format!("udp portrange {}-{}", ports.0, ports.1), ports)
+    }
+
+    /// All that would leave the machine: loopback is the way to the world here.
+    pub fn leaving() -> Self {
+        Self::of("not (src net 127.0.0.0/8 and dst net 127.0.0.0/8) and not (src host ::1 and dst host ::1)", (0, 0))
+    }
+
+    fn of(filter: &str, ports: (u16, u16)) -> Self {
         let folder = Folder::new("capture");
         let mut command = Command::new(find("tshark", "tshark"));
-        command.args(["-i", "lo", "-f", &format!("udp portrange {}-{}", ports.0, ports.1), "-w"]);
+        command.args(["-i", "lo", "-f", filter, "-w"]);
         command.arg(folder.path().join("packets"));
         let mut program = Program::start(&mut command, folder.path().join("log"), Stdio::null());
         program.wait_for("Capturing on");
@@ -46,6 +55,12 @@ impl Capture {
 
     fn file(&self) -> PathBuf {
         self.folder.path().join("packets")
+    }
+
+    /// A line for each packet of a stopped capture.
+    pub fn lines(&self) -> Vec<String> {
+        let text = run(Command::new(find("tshark", "tshark")).arg("-r").arg(self.file()));
+        text.lines().map(str::to_owned).collect()
     }
 
     /// The RTP packets of a stopped capture, in their order.

@@ -12,9 +12,12 @@ mod ports;
 mod process;
 mod server;
 mod sipp;
+mod small_disk;
 mod sound;
 
+mod anywhere;
 mod bad_days;
 mod calls;
 mod carriers;
+mod full_disk;
 mod phones;

@@ -15,6 +15,8 @@ const BLOCKS: u16 = 48;
 pub struct Ports {
     next: Cell<u16>,
     end: u16,
+    /// Nobody else is in this network.
+    pub alone: bool,
     /// Held for as long as the block is.
     _lock: Option<File>,
 }
@@ -24,7 +26,7 @@ impl Ports {
     /// that shares the machine's with everybody, and gets a block of ports.
     pub fn take() -> Self {
         if own_network() {
-            return Self { next: Cell::new(FIRST), end: FIRST + BLOCK, _lock: None };
+            return Self { next: Cell::new(FIRST), end: FIRST + BLOCK, alone: true, _lock: None };
         }
         // SAFETY: it only reads.
         let user = unsafe { libc::getuid() };
@@ -33,7 +35,7 @@ impl Ports {
             let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path).expect("lock file");
             let first = FIRST + block * BLOCK;
             if lock.try_lock().is_ok() && (first..first + BLOCK).all(is_free) {
-                return Self { next: Cell::new(first), end: first + BLOCK, _lock: Some(lock) };
+                return Self { next: Cell::new(first), end: first + BLOCK, alone: false, _lock: Some(lock) };
             }
         }
         panic!("no block of {BLOCK} free ports between {FIRST} and {}", FIRST + BLOCKS * BLOCK);

@@ -108,7 +108,7 @@ impl Program {
         let _ = self.child.wait();
     }
 
-    fn id(&self) -> libc::pid_t {
+    pub fn id(&self) -> libc::pid_t {
         libc::pid_t::try_from(self.child.id()).expect("process id")
     }
 

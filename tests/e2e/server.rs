@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,9 +11,12 @@ use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 
 use crate::ports::Ports;
-use crate::process::{Folder, PATIENCE, Program, eventually};
+use crate::process::{Folder, PATIENCE, Program, eventually, run};
+use crate::small_disk::SmallDisk;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hotline");
+/// The soft RLIMIT_NOFILE that every server finds.
+pub const FEW_FILES: u64 = 64;
 const SKILLS: &str =
     r#"["general", "12315", "12316", "12317", "12319", "12320", "12328", "12329", "12333", "12348", "12350", "12369"]"#;
 
@@ -25,10 +29,13 @@ pub struct Setup {
     pub trunk: &'static [(&'static str, &'static str)],
     /// The trunk calls from the port `Server::sbc` only.
     pub behind_sbc: bool,
+    /// The recordings lie on a disk of so many KiB.
+    pub recordings_kib: Option<u32>,
 }
 
 pub struct Server {
     pub ports: Ports,
+    _disk: Option<SmallDisk>,
     folder: Folder,
     program: Program,
     /// UDP and TCP, for trunks and seats.
@@ -57,8 +64,9 @@ impl Server {
         let (sbc, rtp6) = (ports.one(), ports.range(20));
         let addresses = Addresses { sip, sip6, http, rtp, rtp6, sbc };
         configure(&folder, &setup, &addresses);
+        let disk = setup.recordings_kib.map(|kib| SmallDisk::mount(folder.path().join("data/recordings"), kib));
         let program = launch(folder.path());
-        let mut server = Self { ports, folder, program, sip, sip6, sbc, rtp, http };
+        let mut server = Self { ports, _disk: disk, folder, program, sip, sip6, sbc, rtp, http };
         server.program.wait_for("12345 is ready.");
         server
     }
@@ -73,6 +81,31 @@ impl Server {
 
     pub fn kill(&mut self) {
         self.program.kill();
+    }
+
+    /// Changes a file of the configuration.
+    pub fn edit(&self, file: &str, old: &str, new: &str) {
+        let path = self.folder.path().join("config").join(file);
+        let text = fs::read_to_string(&path).expect("a file of the configuration");
+        assert!(text.contains(old), "{old}");
+        fs::write(path, text.replace(old, new)).expect("edited");
+    }
+
+    /// The running configuration is read again.
+    pub fn reload(&mut self) {
+        self.program.signal(libc::SIGHUP);
+        self.program.wait_for("configuration read again");
+    }
+
+    pub fn id(&self) -> libc::pid_t {
+        self.program.id()
+    }
+
+    /// Another command on this server's data folder; its JSON.
+    pub fn ask(&self, words: &[&str]) -> Value {
+        let mut command = Command::new(BINARY);
+        command.args(words).arg("--json").arg("--data").arg(self.data());
+        serde_json::from_str(&run(&mut command)).expect("JSON")
     }
 
     pub fn terminate(&self) {
@@ -240,6 +273,18 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn launch(folder: &Path) -> Program {
     let mut command = Command::new(BINARY);
     command.args(["serve", "--config"]).arg(folder.join("config")).arg("--data").arg(folder.join("data"));
+    // Whoever starts it may be anywhere, and may have raised no limit.
+    command.current_dir("/");
+    // SAFETY: both calls are async-signal-safe and touch one rlimit of this frame.
+    unsafe {
+        command.pre_exec(|| {
+            let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+            limit.rlim_cur = FEW_FILES;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+            Ok(())
+        });
+    }
     command.env("HOTLINE_LOG", "debug,sqlx=warn,hyper=warn").env("NO_COLOR", "1");
     Program::start(&mut command, folder.join("server.log"), Stdio::null())
 }
