@@ -8,6 +8,7 @@ pub mod client;
 pub mod demo;
 pub mod healthcheck;
 pub mod init;
+pub mod page;
 pub mod recordings;
 pub mod reload;
 pub mod route;

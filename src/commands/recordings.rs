@@ -10,16 +10,17 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::client::{Client, ClientError, Server, finish, segment};
+use super::page::Page;
 use super::table::{card, cell, duration, list, time};
 
 /// Shows recordings. With a call: that one; with --out its audio is written to a file, which needs a purpose.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Id of one call
-    #[arg(value_name = "CALL")]
+    #[arg(id = "one", value_name = "CALL")]
     pub call: Option<String>,
     /// Write the audio into this new file
-    #[arg(long, value_name = "FILE", requires = "call", requires = "purpose")]
+    #[arg(long, value_name = "FILE", requires = "one", requires = "purpose")]
     pub out: Option<PathBuf>,
     /// What the audio is for; written down with your name
     #[arg(long, requires = "out")]
@@ -28,20 +29,13 @@ pub struct Args {
     #[arg(long, requires = "out", default_value_t = 1)]
     pub part: usize,
     /// Show who has fetched it, or tried to, and for what
-    #[arg(long, requires = "call", conflicts_with = "out")]
+    #[arg(long, requires = "one", conflicts_with = "out")]
     pub accesses: bool,
-    /// Those begun on this day, such as 2026-11-24
-    #[arg(long, conflicts_with = "call")]
-    pub day: Option<String>,
     /// That of this ticket
-    #[arg(long, value_name = "NUMBER", conflicts_with = "call")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "one")]
     pub ticket: Option<String>,
-    /// So many at most
-    #[arg(long, conflicts_with = "call")]
-    pub limit: Option<u32>,
-    /// The page after one that ended with this cursor
-    #[arg(long, conflicts_with = "call")]
-    pub cursor: Option<String>,
+    #[command(flatten)]
+    pub page: Page,
     #[command(flatten)]
     pub server: Server,
 }
@@ -53,16 +47,7 @@ pub fn run(args: &Args) -> ExitCode {
 pub fn answer(args: &Args) -> Result<Value, ClientError> {
     let client = Client::open(&args.server)?;
     let Some(call) = &args.call else {
-        let limit = args.limit.map(|limit| limit.to_string());
-        return client.get(
-            "/api/recordings",
-            &[
-                ("day", args.day.as_deref()),
-                ("ticket", args.ticket.as_deref()),
-                ("limit", limit.as_deref()),
-                ("cursor", args.cursor.as_deref()),
-            ],
-        );
+        return args.page.get(&client, "/api/recordings", &[("ticket", &args.ticket)]);
     };
     let path = format!("/api/recordings/{}", segment(call));
     if args.accesses {

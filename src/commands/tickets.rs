@@ -5,40 +5,34 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::client::{Client, ClientError, Server, finish, segment};
+use super::page::Page;
 use super::table::{card, cell, duration, list, time};
 
 /// Shows tickets. With a number: that one, with the citizen's number; with --type, --place or --text it is changed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Number of one ticket
-    #[arg(value_name = "NUMBER")]
+    #[arg(id = "one", value_name = "NUMBER")]
     pub number: Option<String>,
-    /// Those answered on this day, such as 2026-11-24
-    #[arg(long, conflicts_with = "number")]
-    pub day: Option<String>,
     /// Those of this caller
-    #[arg(long, value_name = "NUMBER", conflicts_with = "number")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "one")]
     pub caller: Option<String>,
     /// That of this call
-    #[arg(long, conflicts_with = "number")]
+    #[arg(long, conflicts_with = "one")]
     pub call: Option<String>,
     /// Those of this seat
-    #[arg(long, conflicts_with = "number")]
+    #[arg(long, conflicts_with = "one")]
     pub seat: Option<String>,
-    /// So many at most
-    #[arg(long, conflicts_with = "number")]
-    pub limit: Option<u32>,
-    /// The page after one that ended with this cursor
-    #[arg(long, conflicts_with = "number")]
-    pub cursor: Option<String>,
+    #[command(flatten)]
+    pub page: Page,
     /// New type: consult, help, complaint, report, opinion, suggestion, praise, other
-    #[arg(long = "type", requires = "number")]
+    #[arg(long = "type", requires = "one")]
     pub kind: Option<String>,
     /// New place
-    #[arg(long, requires = "number")]
+    #[arg(long, requires = "one")]
     pub place: Option<String>,
     /// New text
-    #[arg(long, requires = "number")]
+    #[arg(long, requires = "one")]
     pub text: Option<String>,
     #[command(flatten)]
     pub server: Server,
@@ -52,18 +46,8 @@ pub fn run(args: &Args) -> ExitCode {
 pub fn answer(args: &Args) -> Result<Value, ClientError> {
     let client = Client::open(&args.server)?;
     let Some(number) = &args.number else {
-        let limit = args.limit.map(|limit| limit.to_string());
-        return client.get(
-            "/api/tickets",
-            &[
-                ("day", args.day.as_deref()),
-                ("caller", args.caller.as_deref()),
-                ("call", args.call.as_deref()),
-                ("seat", args.seat.as_deref()),
-                ("limit", limit.as_deref()),
-                ("cursor", args.cursor.as_deref()),
-            ],
-        );
+        let filters = [("caller", &args.caller), ("call", &args.call), ("seat", &args.seat)];
+        return args.page.get(&client, "/api/tickets", &filters);
     };
     let path = format!("/api/tickets/{}", segment(number));
     let ticket = client.get(&path, &[])?;
