@@ -103,9 +103,10 @@ impl House {
         }
         self.media(Command::Mix { call, citizen: left, others: vec![right], record: true });
         // What comes before the media thread knows of the call is nobody's: they talk once they are joined.
+        // Each at its time: packets faster than speech would be taken for a fast clock, and squeezed.
         loop {
             citizen.say(ports[0], 8, &[SILENCE; 160]);
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(PACKET);
             if !seat.hears_nothing() {
                 break;
             }
