@@ -103,8 +103,11 @@ pub struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Seat(SeatNo),
-    /// A telephone number, through whichever trunk can carry it.
-    Number(Private<String>),
+    /// A telephone number, through whichever trunk can carry it, on behalf of a hotline number.
+    Number {
+        number: Private<String>,
+        code: String,
+    },
 }
 
 /// Why a leg that was dialled did not come about.

@@ -118,7 +118,8 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         failover_after: row.failover_after,
         channels: row.channels,
         reserved_channels: row.reserved_channels,
-        shown: shown(config, row),
+        shows_caller: row.identity.from == config::FromForm::Caller,
+        shown: row.shown().map(str::to_owned),
         asserted_identity: row.identity.asserted_identity,
         diversion: row.identity.diversion,
         number_form: row.identity.number_form,
@@ -138,12 +139,6 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         overload_status: row.overload_status,
         overload_retry_after: row.overload_retry_after,
     }
-}
-
-/// Whom the called party sees: where the trunk wants a pilot its first one, else the hotline itself.
-fn shown(config: &Config, row: &config::Trunk) -> String {
-    let pilot = row.pilots.first().filter(|_| row.identity.from == config::FromForm::Pilot);
-    pilot.unwrap_or(&config.server.name).clone()
 }
 
 /// A host that needs no look-up.

@@ -73,6 +73,11 @@ impl Trunk {
             strip_prefix: self.strip_prefix.as_deref(),
         }
     }
+
+    /// Our own number towards this carrier: the first pilot, else the default code.
+    pub fn shown(&self) -> Option<&str> {
+        self.pilots.first().or(self.default_code.as_ref()).map(String::as_str)
+    }
 }
 
 /// How identities are written towards a trunk.
@@ -185,7 +190,12 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         for host in row.hosts.iter().filter(|host| !is_host(host)) {
             refuse(&format!("`{host}` is no host or host:port"));
         }
-        trunks.push(Row { line, value: row.into() });
+        let trunk = Trunk::from(row);
+        if !trunk.hosts.is_empty() && trunk.shown().is_none() {
+            let reason = "hosts, but neither pilots nor default_code: calls out would show no number";
+            reader.fault(Some(line), format!("trunk {}: {reason}", trunk.name));
+        }
+        trunks.push(Row { line, value: trunk });
     }
     (trunks, reader.finish())
 }

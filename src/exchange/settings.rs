@@ -68,8 +68,10 @@ pub struct Trunk {
     pub channels: u32,
     /// Of these, kept for emergencies (R31): other calls out do not take them.
     pub reserved_channels: u32,
-    /// The number that we show to whom we call.
-    pub shown: String,
+    /// Whom we call sees the number of the caller whose call is passed on, where there is one.
+    pub shows_caller: bool,
+    /// Our own number towards this carrier. None: the hotline number on whose behalf we call.
+    pub shown: Option<String>,
     pub asserted_identity: bool,
     pub diversion: bool,
     pub number_form: NumberForm,

@@ -210,7 +210,7 @@ pub fn leg(leg: LegId) -> String {
 fn line(output: &Output) -> Option<String> {
     Some(match output {
         Output::Dial { leg: id, target: Target::Seat(seat), .. } => format!("Dial {} {}", leg(*id), seat.0),
-        Output::Dial { leg: id, target: Target::Number(number), .. } => {
+        Output::Dial { leg: id, target: Target::Number { number, .. }, .. } => {
             format!("Dial {} {}", leg(*id), number.reveal())
         }
         Output::Progress { leg: id, media } => {

@@ -256,7 +256,20 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "[[trunk]]",
             "register needs hosts, username and password",
         ),
-        (Trunks, "", trunk("sources = [\"192.0.2.1\"]\nhosts = [\"a b\"]"), "[[trunk]]", "`a b` is no host"),
+        (
+            Trunks,
+            "",
+            trunk("sources = []\ndefault_code = \"12345\"\nhosts = [\"a b\"]"),
+            "[[trunk]]",
+            "`a b` is no host",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = []\nhosts = [\"192.0.2.1\"]"),
+            "[[trunk]]",
+            "trunk x: hosts, but neither pilots nor default_code",
+        ),
         (
             Trunks,
             "",

@@ -36,6 +36,7 @@ mod retention;
 mod sdp;
 mod serve;
 mod session;
+mod setup;
 mod sources;
 mod store;
 mod targets;

@@ -65,12 +65,12 @@ fn the_citizen_who_answers_is_in_a_call_with_a_ticket() {
         trunk.user_phone = true;
         trunk.number_form = NumberForm::E164;
         trunk.asserted_identity = true;
-        trunk.shown = "07988000000".into();
+        trunk.shown = Some("0798-8000000".into());
     }));
     let invite = invited(&mut city, FIRST).expect("the carrier is asked");
     assert_eq!(invite.1.uri, format!("sip:9+8613800000077@{FIRST};user=phone"));
     let from = invite.1.headers.from().unwrap();
-    assert_eq!(from.uri.unescaped_user().as_deref(), Some("07988000000"));
+    assert_eq!(from.uri.unescaped_user().as_deref(), Some("+867988000000"));
     assert_eq!(invite.1.headers.addrs(&Name::PAssertedIdentity)[0].uri, from.uri);
     replies(&mut city, &invite, 180, &["Contact: <sip:gw@198.51.100.9>".into()]);
     city.story();
