@@ -84,8 +84,6 @@ pub struct Invited {
     pub queue_answer: QueueAnswer,
     /// Whether the caller offered audio that we can play prompts to before the answer.
     pub early_media: bool,
-    /// First provisional without media: 180 or 183 as the trunk wants it.
-    pub ring_with_180: bool,
 }
 
 /// Who calls, as far as the trunk told. R30: the raw headers are kept beside the chosen number.
@@ -291,7 +289,7 @@ pub enum Output {
         caller: Caller,
         label: String,
     },
-    /// Tell the caller that it rings: 180 without media or 183 with.
+    /// Tell the caller that it rings, with our description where it shall hear us.
     Progress {
         leg: LegId,
         media: bool,

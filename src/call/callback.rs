@@ -174,7 +174,6 @@ impl Switchboard {
             caller: Caller { number: Some(pending.wish.number), ..Caller::default() },
             queue_answer: QueueAnswer::Connect,
             early_media: true,
-            ring_with_180: false,
         };
         let call = Call {
             called_back: true,

@@ -34,7 +34,6 @@ impl Exchange {
             caller: identity::caller(&invite, trunk.platform.as_deref()),
             queue_answer: trunk.queue_answer,
             early_media: !invite.body.is_empty(),
-            ring_with_180: trunk.ring_with_180,
         };
         let busy = self.busy.get(index).copied().unwrap_or(0);
         if u32::try_from(busy).map_or(true, |busy| busy >= trunk.channels) {

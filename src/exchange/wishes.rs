@@ -44,7 +44,7 @@ impl Exchange {
             Wish::Dial { call, leg, target, caller, label } => self.dial(now, call, leg, &target, caller, label),
             Wish::Progress { leg, media } => {
                 let ring_with_180 = self.trunk_of(leg).is_none_or(|trunk| trunk.ring_with_180);
-                let status = if media || !ring_with_180 { 183 } else { 180 };
+                let status = if ring_with_180 { 180 } else { 183 };
                 self.with_leg(now, leg, |session, transactions| {
                     session.progress(now.mono, transactions, status, media);
                 });

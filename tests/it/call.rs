@@ -192,7 +192,6 @@ pub fn invited(leg: u64, code: &str) -> Invited {
         caller: Caller { number: Some(Private::new(format!("1380000{leg:04}"))), ..Caller::default() },
         queue_answer: QueueAnswer::EarlyThenConnect(seconds(45)),
         early_media: true,
-        ring_with_180: false,
     }
 }
 

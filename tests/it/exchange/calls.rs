@@ -283,3 +283,18 @@ fn hold_and_resume_reach_the_other_side_as_music_and_states() {
     city.pass(Duration::from_millis(10));
     assert_eq!(caller.bye(&mut city), Some(200));
 }
+
+#[test]
+fn the_provisional_is_the_one_that_the_trunk_wants_with_sdp_where_audio_was_offered() {
+    for status in [180, 183] {
+        for offer in [sdp("198.51.100.20", 4000, "sendrecv"), String::new()] {
+            let mut settings = settings();
+            settings.trunks[0].ring_with_180 = status == 180;
+            let mut city = City::new(settings);
+            let mut caller = Caller::new(&mut city, "12345");
+            caller.invite_with(&mut city, &offer);
+            let provisional = caller.hear(&mut city).unwrap();
+            assert_eq!((provisional.status, provisional.body.is_empty()), (status, offer.is_empty()), "{offer}");
+        }
+    }
+}
