@@ -298,3 +298,33 @@ fn the_provisional_is_the_one_that_the_trunk_wants_with_sdp_where_audio_was_offe
         }
     }
 }
+
+#[test]
+fn a_caller_who_asks_for_privacy_in_any_writing_stays_unknown() {
+    let table = [
+        ("id", true),
+        ("ID", true),
+        ("user", true),
+        ("header", true),
+        ("session", true),
+        ("user;id", true),
+        ("none;id", true),
+        ("id;critical", true),
+        ("critical ; Id", true),
+        ("user,id", true),
+        ("none", false),
+        ("critical", false),
+        ("history", false),
+        ("idle", false),
+        ("", false),
+    ];
+    for (value, withheld) in table {
+        let mut city = City::open();
+        let mut caller = Caller::new(&mut city, "12345");
+        caller.more =
+            vec![format!("Privacy: {value}"), "P-Asserted-Identity: <sip:13800000009@carrier.example>".into()];
+        caller.invite(&mut city);
+        caller.cancel(&mut city);
+        assert_eq!(city.missed().caller.number.is_none(), withheld, "{value}");
+    }
+}
