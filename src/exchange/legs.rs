@@ -99,9 +99,9 @@ impl Leg {
     }
 
     /// One with which we call a number.
-    pub(super) fn calling_out(call: CallId, listener: ListenerId, port: u16, quest: Quest) -> Self {
+    pub(super) fn calling_out(call: CallId, quest: Quest) -> Self {
         let quest = Some(Box::new(quest));
-        Self { call, chosen: None, quest, ..Self::calling(listener, port, None) }
+        Self { call, chosen: None, quest, ..Self::calling(ListenerId::default(), 0, None) }
     }
 
     pub(super) const fn is_over(&self) -> bool {

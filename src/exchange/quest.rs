@@ -9,7 +9,7 @@ use crate::call::{self, CallId, Failure, LegId};
 use crate::privacy::Private;
 use crate::rules::dialling::written_for;
 use crate::sip::digest::Answerer;
-use crate::sip::flow::{Flow, Transport};
+use crate::sip::flow::{Flow, ListenerId, Transport};
 use crate::sip::message::{Method, Name, NameAddr, Response, Uri};
 use crate::sip::session::{Place, Session};
 use crate::time::{Mono, Now};
@@ -42,25 +42,8 @@ pub(super) struct Quest {
 impl Exchange {
     /// Calls the number through the first trunk that is up and has a channel that ordinary calls may take.
     pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, errand: Errand) {
-        let untried = self.ways_out();
-        let first = untried.front().and_then(|(trunk, _)| self.settings.trunk(trunk)).map(|(_, trunk)| trunk.listener);
-        let Some(listener) = first else {
-            return self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
-        };
-        let Some(port) = self.take_port_of_feature(listener) else {
-            self.counters.no_port += 1;
-            return self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
-        };
-        // One leg has one socket: trunks that could not reach it are left alone.
-        let shares = |(trunk, _): &(Arc<str>, SocketAddr)| {
-            let trunk = self.settings.trunk(trunk);
-            trunk.is_some_and(|(_, trunk)| self.settings.shares_media(listener, trunk.listener))
-        };
-        let untried = untried.into_iter().filter(shares).collect();
-        let quest = Quest { errand, untried, until: None, credentials: Answerer::default() };
-        self.legs.insert(leg, Leg::calling_out(call, listener, port.number, quest));
-        self.taken.insert(leg, port);
-        self.open_media(leg);
+        let quest = Quest { errand, untried: self.ways_out(), until: None, credentials: Answerer::default() };
+        self.legs.insert(leg, Leg::calling_out(call, quest));
         if !self.try_next_host(now, leg) {
             self.end_leg(now, leg);
             self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
@@ -87,15 +70,33 @@ impl Exchange {
 
     /// False: there is none left.
     fn try_next_host(&mut self, now: Now, id: LegId) -> bool {
-        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.is_over()) else { return false };
-        let Some(quest) = &mut leg.quest else { return false };
-        let Some((name, remote)) = quest.untried.pop_front() else { return false };
-        let Some((index, trunk)) = self.settings.trunk(&name).map(|(index, trunk)| (index, trunk.clone())) else {
+        while let Some((trunk, remote)) = self.next_host(id) {
+            if self.try_host(now, id, &trunk, remote) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn next_host(&mut self, id: LegId) -> Option<(Arc<str>, SocketAddr)> {
+        let leg = self.legs.get_mut(&id).filter(|leg| !leg.is_over())?;
+        leg.quest.as_mut()?.untried.pop_front()
+    }
+
+    /// False: the trunk is gone since, or no port is left where its carrier could send media.
+    fn try_host(&mut self, now: Now, id: LegId, name: &str, remote: SocketAddr) -> bool {
+        let Some((index, trunk)) = self.settings.trunk(name).map(|(index, trunk)| (index, trunk.clone())) else {
             return false;
         };
+        if !self.place_media(id, trunk.listener) {
+            return false;
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return false };
+        let (call, port) = (leg.call, leg.port);
+        let Some(quest) = &mut leg.quest else { return false };
         quest.until = Some(now.mono + trunk.failover_after);
         quest.credentials = Answerer::default();
-        let (call, port, errand) = (leg.call, leg.port, quest.errand.clone());
+        let errand = quest.errand.clone();
         self.carry_by(id, index);
         let settings = self.leg_settings(trunk.listener, port, Some(&trunk));
         let Some(listener) = self.settings.listener(trunk.listener) else { return false };
@@ -119,6 +120,25 @@ impl Exchange {
         self.by_tag.insert(tag, key);
         self.note_stream(id, flow);
         self.settle(now, key);
+        true
+    }
+
+    /// Gives the leg a port that carriers of this listener reach, where it has none. False: none is free.
+    fn place_media(&mut self, id: LegId, listener: ListenerId) -> bool {
+        let Some(leg) = self.legs.get(&id) else { return false };
+        if self.taken.contains_key(&id) && self.settings.shares_media(leg.listener, listener) {
+            return true;
+        }
+        let Some(port) = self.take_port_of_feature(listener) else {
+            self.counters.no_port += 1;
+            return false;
+        };
+        self.leave_port(id);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            (leg.listener, leg.port) = (listener, port.number);
+        }
+        self.taken.insert(id, port);
+        self.open_media(id);
         true
     }
 
