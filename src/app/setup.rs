@@ -8,7 +8,7 @@ use crate::call::settings::{
     AfterWrapUp, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
 use crate::config::{self, Config, PortRange, Require};
-use crate::exchange::settings::{Listener, SeatLine, Settings, Trunk};
+use crate::exchange::settings::{FixedPhone, Listener, SeatLine, Settings, Trunk};
 use crate::net::driver::Listen;
 use crate::net::resolve::Wanted;
 use crate::sip::flow::{Flow, ListenerId};
@@ -169,7 +169,8 @@ fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> 
     let fixed = row.contact.as_ref().and_then(|contact| {
         let fits = |listen: &config::Listen| listen.serves.seats() && config::seats::reaches(contact, listen);
         let listener = named.or_else(|| config.listens.iter().position(fits).map(listener_id))?;
-        Some(Flow { listener, transport: contact.transport, remote: contact.address })
+        let flow = Flow { listener, transport: contact.transport, remote: contact.address };
+        Some(FixedPhone { flow, user: contact.user.clone().unwrap_or_else(|| row.no.0.clone()) })
     });
     SeatLine { seat: row.no.clone(), password: secrets.password(row), fixed }
 }

@@ -10,7 +10,7 @@ use crate::sip::transactions::ServerTx;
 use crate::time::Now;
 
 use super::legs::{Leg, LegKey};
-use super::origin::Origin;
+use super::origin::{Origin, from_user};
 use super::ports::Port;
 use super::settings::{Listener, Trunk};
 use super::{Exchange, Output, identity};
@@ -60,16 +60,25 @@ impl Exchange {
     /// A seat's phone dials feature codes only; who it is must be proved, unless it has no password
     /// to prove it with (a phone of fixed address).
     fn on_seat_invite(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, seat: SeatNo) {
-        let fixed = self.lines.phones.fixed_at(flow) == Some(&seat);
-        if !fixed {
+        let from = from_user(&invite);
+        let fixed = self.lines.phones.fixed_at(flow, from.as_deref()) == Some(&seat);
+        let seat = if fixed {
+            seat
+        } else {
             match self.registrar.authenticate(now.mono, flow, &invite) {
-                Verdict::Ok(user) if user == seat.0 => {}
+                // A phone may have several accounts on one port, and say in From which it likes.
+                Verdict::Ok(user)
+                    if from.as_ref() == Some(&user)
+                        || self.registrar.users_at(now.mono, flow).any(|there| there == user) =>
+                {
+                    SeatNo(user)
+                }
                 Verdict::Ok(_) => return self.answer(now, tx, &invite, 403),
                 Verdict::Challenge(response) | Verdict::Locked(response) | Verdict::Bad(response) => {
                     return self.transactions.respond(now.mono, tx, response);
                 }
             }
-        }
+        };
         let dialled = Uri::parse(&invite.uri).ok().and_then(|uri| uri.unescaped_user()).unwrap_or_default();
         let Some(ask) = self.settings.features.get(&dialled).cloned() else {
             return self.answer(now, tx, &invite, 404);

@@ -170,7 +170,7 @@ impl Exchange {
         if !registered.is_empty() {
             return registered;
         }
-        let fixed = self.settings.line(seat).and_then(|line| line.fixed);
-        fixed.map(|flow| (flow, Uri::sip(Some(&seat.0), flow.remote))).into_iter().collect()
+        let fixed = self.settings.line(seat).and_then(|line| line.fixed.as_ref());
+        fixed.map(|phone| (phone.flow, phone.uri())).into_iter().collect()
     }
 }

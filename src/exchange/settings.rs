@@ -95,8 +95,21 @@ pub struct Trunk {
 pub struct SeatLine {
     pub seat: SeatNo,
     pub password: String,
-    /// A phone that does not register: listener and address.
-    pub fixed: Option<Flow>,
+    /// A phone that does not register.
+    pub fixed: Option<FixedPhone>,
+}
+
+/// Where a phone of fixed address is rung. Several of them may stand behind one gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FixedPhone {
+    pub flow: Flow,
+    pub user: String,
+}
+
+impl FixedPhone {
+    pub(super) fn uri(&self) -> Uri {
+        Uri::sip(Some(&self.user), self.flow.remote)
+    }
 }
 
 #[derive(Clone, Debug)]

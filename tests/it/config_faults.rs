@@ -178,6 +178,14 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "[[seat]]",
             "seat 1004: unknown listener mars",
         ),
+        (
+            Seats,
+            "",
+            seat("1004", "skills = [\"general\"]\ncontact = \"sip:8001@127.0.0.7\"")
+                + &seat("1005", "skills = [\"general\"]\ncontact = \"sip:8001@127.0.0.7:5060\""),
+            "[[seat]]",
+            "seat 1005: the contact of seat 1004",
+        ),
         (Seats, "", seat("1004", "skills = [\"general\"]\ncontact = \"1004\""), "contact =", "`1004` is no URI"),
         (
             Seats,

@@ -1,5 +1,7 @@
 //! What stands in the files, in the exchange's settings and on the wire.
 
+use std::time::Duration;
+
 use hotline::app::secrets::Secrets;
 use hotline::app::setup::exchange_settings;
 use hotline::call::{CallBack, CallId, SeatNo};
@@ -11,7 +13,7 @@ use hotline::sip::flow::{Flow, Transport};
 use hotline::sip::message::{Method, Name, Request};
 
 use crate::exchange::city::{City, flow};
-use crate::exchange::peers::Phone;
+use crate::exchange::peers::{Caller, Phone, reply};
 
 const HOST: &str = "127.0.0.9:5060";
 
@@ -47,6 +49,21 @@ fn callback(settings: Settings) -> (City, Flow, Request) {
     phone.rung(&mut city).answer(&mut city);
     let (flow, invite) = city.request_to(HOST.parse().unwrap(), &Method::Invite).expect("the carrier is asked");
     (city, flow, invite)
+}
+
+#[test]
+fn a_seat_is_asked_and_rung_at_the_user_of_its_contact() {
+    let seats = "[[seat]]\nno = \"2002\"\nname = \"x\"\nkind = \"local\"\nskills = [\"general\"]\n\
+                 contact = \"sip:8002@127.0.0.7\"\n";
+    let mut city = City::new(set_up("contact", "", &trunk("default_code = \"12345\""), seats));
+    let mut phone = Phone::at("8002", flow(0, Transport::Udp, "127.0.0.7:5060"));
+    city.pass(Duration::from_secs(1));
+    let (at, options) = city.request_to(phone.flow.remote, &Method::Options).expect("asked");
+    assert_eq!(options.uri, "sip:8002@127.0.0.7:5060");
+    city.send(at, reply(&options, 200, "pong", &[], ""));
+    let carrier = flow(0, Transport::Udp, HOST);
+    Caller::on(&mut city, carrier, "sip:12345@127.0.0.1", "13800000001").invite(&mut city);
+    assert_eq!(phone.rung(&mut city).invite.uri, "sip:8002@127.0.0.7:5060");
 }
 
 #[test]
