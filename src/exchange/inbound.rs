@@ -1,6 +1,7 @@
 //! An INVITE that comes to us becomes a leg: a citizen on a trunk, or a seat dialling a feature code.
 
 use crate::call::{self, CallId, Invited, LegId, SeatNo};
+use crate::sip::digest::Login;
 use crate::sip::flow::{Flow, ListenerId};
 use crate::sip::message::{Request, Uri};
 use crate::sip::negotiation::OwnMedia;
@@ -153,6 +154,8 @@ impl Exchange {
     pub(super) fn leg_settings(&mut self, listener: ListenerId, port: u16, trunk: Option<&Trunk>) -> LegSettings {
         use crate::audio::g711::Law;
         let id = self.tokens.number() >> 2;
+        let credentials = trunk.and_then(|trunk| trunk.credentials.clone());
+        let login = credentials.map(|(user, password)| Login { user, password, cnonce: self.tokens.next() });
         let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 5060));
         let listener = self.settings.listener(listener);
         LegSettings {
@@ -169,6 +172,7 @@ impl Exchange {
             reliable: trunk.map_or(Reliable::Off, |trunk| trunk.reliable),
             session_expires: trunk.and_then(|trunk| trunk.session_expires),
             follow_contact: trunk.is_some(),
+            login,
         }
     }
 }

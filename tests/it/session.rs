@@ -4,6 +4,7 @@
 mod bodies;
 mod called;
 mod calling;
+mod challenged;
 mod chaos;
 mod forks;
 mod pair;
@@ -40,6 +41,7 @@ fn settings() -> Settings {
         reliable: Reliable::Off,
         session_expires: None,
         follow_contact: true,
+        login: None,
     }
 }
 

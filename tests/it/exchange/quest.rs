@@ -224,3 +224,21 @@ fn a_carrier_on_another_listener_backs_the_first_one_up_with_media_of_its_own() 
         assert!(bye.is_none(), "{why:?}");
     }
 }
+
+#[test]
+fn a_challenged_bye_is_said_again_with_the_trunks_password() {
+    let challenge = "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", qop=\"auth\"".to_string();
+    let mut settings = settings();
+    settings.trunks[0].credentials = Some(("jdz12345".into(), "secret".into()));
+    let mut city = City::new(settings);
+    let (caller, _, mut rung) = super::peers::talking(&mut city);
+    assert_eq!(rung.bye(&mut city), Some(200));
+    let bye = city.request_to(caller.flow.remote, &Method::Bye).expect("the caller is released");
+    city.send(bye.0, reply(&bye.1, 407, "", &[challenge], ""));
+    let again = city.request_to(caller.flow.remote, &Method::Bye).expect("with credentials");
+    assert!(again.1.headers.text(&Name::ProxyAuthorization).unwrap().contains("jdz12345"));
+    city.send(again.0, reply(&again.1, 200, "", &[], ""));
+    city.pass(seconds(60));
+    assert!(city.request_to(caller.flow.remote, &Method::Bye).is_none());
+    assert_eq!(city.exchange.holdings().legs, 0);
+}
