@@ -198,8 +198,8 @@ pub struct Exchange {
     recording: BTreeSet<CallId>,
     /// Trunks of which a call was turned away for want of room, and when that is forgotten.
     overloads: BTreeMap<String, Mono>,
-    /// What DNS said of trunks, with the name that it said it of.
-    resolved: BTreeMap<String, (String, Vec<std::net::SocketAddr>)>,
+    /// What DNS said of trunks, with the hosts that it said it of.
+    resolved: BTreeMap<String, (Vec<String>, Vec<std::net::SocketAddr>)>,
     /// What the switchboard is still to be told.
     told: VecDeque<call::Input>,
     is_carrying_out: bool,

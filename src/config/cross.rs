@@ -111,7 +111,7 @@ fn trunk_codes(trunks: &[Row<Trunk>], numbers: &[Row<NumberRow>], refuse: &mut i
             refuse(*line, format!("trunk {name}: default_code {code} is not in the number table"));
         }
         for pilot in &trunk.pilots {
-            if is_code(pilot) {
+            if is_code(pilot) && trunk.username.as_ref() != Some(pilot) {
                 refuse(*line, format!("trunk {name}: {pilot} is a hotline code, not a pilot"));
             } else if EMERGENCY.contains(&pilot.as_str()) {
                 refuse(*line, format!("trunk {name}: {pilot} is an emergency number, not a pilot"));

@@ -41,10 +41,13 @@ pub struct Trunk {
     pub failover_after: Duration,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// Of the account, where it is not the first host.
+    pub domain: Option<String>,
     pub register: bool,
     pub options_interval: Option<Duration>,
     pub channels: u32,
     pub reserved_channels: u32,
+    /// With the user of our account among them where we register: a registrar may send calls to it.
     pub pilots: Vec<String>,
     pub default_code: Option<String>,
     pub queue_answer: QueueAnswer,
@@ -74,9 +77,10 @@ impl Trunk {
         }
     }
 
-    /// Our own number towards this carrier: the first pilot, else the default code.
+    /// Our own number towards this carrier: the first pilot that is none but a number, else the default code.
     pub fn shown(&self) -> Option<&str> {
-        self.pilots.first().or(self.default_code.as_ref()).map(String::as_str)
+        let is_number = |pilot: &&String| !pilot.chars().any(char::is_alphabetic);
+        self.pilots.iter().find(is_number).or(self.default_code.as_ref()).map(String::as_str)
     }
 }
 
@@ -113,6 +117,7 @@ struct TrunkRow {
     failover_after: Duration,
     username: Option<String>,
     password: Option<Secret>,
+    domain: Option<String>,
     #[serde(default)]
     register: bool,
     #[serde(
@@ -187,7 +192,7 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         if row.from == FromForm::Pilot && row.pilots.is_empty() {
             refuse("from = \"pilot\" needs pilots");
         }
-        for host in row.hosts.iter().filter(|host| !is_host(host)) {
+        for host in row.hosts.iter().chain(&row.domain).filter(|host| !is_host(host)) {
             refuse(&format!("`{host}` is no host or host:port"));
         }
         let trunk = Trunk::from(row);
@@ -201,7 +206,9 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
 }
 
 impl From<TrunkRow> for Trunk {
-    fn from(row: TrunkRow) -> Self {
+    fn from(mut row: TrunkRow) -> Self {
+        let account = row.username.as_ref().filter(|user| row.register && !row.pilots.contains(user));
+        row.pilots.extend(account.cloned());
         let identity = Identity {
             number_form: row.number_form,
             from: row.from,
@@ -217,6 +224,7 @@ impl From<TrunkRow> for Trunk {
             failover_after: row.failover_after,
             username: row.username,
             password: row.password,
+            domain: row.domain,
             register: row.register,
             options_interval: row.options_interval,
             channels: row.channels,

@@ -13,7 +13,7 @@ use crate::time::Now;
 use super::legs::{Leg, LegKey};
 use super::origin::{Origin, from_user};
 use super::ports::Port;
-use super::settings::{Listener, Trunk};
+use super::settings::Trunk;
 use super::{Exchange, Output, identity};
 
 impl Exchange {
@@ -160,7 +160,11 @@ impl Exchange {
         let listener = self.settings.listener(listener);
         LegSettings {
             sent_by: listener.map_or(nowhere, |listener| listener.sip_address).to_string(),
-            contact: listener.map_or_else(|| format!("sip:hotline@{nowhere}"), Listener::contact),
+            contact: match (listener, trunk) {
+                (Some(listener), Some(trunk)) => trunk.contact(listener),
+                (Some(listener), None) => listener.contact(),
+                (None, _) => format!("sip:hotline@{nowhere}"),
+            },
             user_agent: self.settings.user_agent.clone(),
             media: OwnMedia {
                 address: listener.map_or(nowhere.ip(), |listener| listener.media_address),

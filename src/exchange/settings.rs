@@ -35,9 +35,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Our Contact on this listener.
+    /// Our Contact on this listener, where we have no account with the peer.
     pub(super) fn contact(&self) -> String {
-        let address = Uri::sip(Some("hotline"), self.sip_address);
+        self.contact_of("hotline")
+    }
+
+    pub(super) fn contact_of(&self, user: &str) -> String {
+        let address = Uri::sip(Some(user), self.sip_address);
         match self.transport {
             Transport::Udp => address.raw,
             Transport::Tcp => format!("{};transport=tcp", address.raw),
@@ -58,7 +62,9 @@ pub struct Trunk {
     pub sources: Vec<Source>,
     /// Where we send to, in order of preference; filled in by `Resolved` where a host is a name.
     pub addresses: Vec<SocketAddr>,
-    /// The URI we register and ping: `sip:user@host`.
+    /// As configured: what DNS said holds for these alone.
+    pub hosts: Vec<String>,
+    /// Of our account: we register `sip:user@domain`.
     pub domain: String,
     pub credentials: Option<(String, String)>,
     pub register: bool,
@@ -88,6 +94,16 @@ pub struct Trunk {
     pub overload_status: u16,
     /// Seconds; None by default, because a Retry-After makes a carrier bar the whole trunk.
     pub overload_retry_after: Option<u32>,
+}
+
+impl Trunk {
+    /// Our Contact towards this carrier. A registrar may send calls to the account's user at it.
+    pub(super) fn contact(&self, listener: &Listener) -> String {
+        match self.credentials.as_ref().filter(|_| self.register) {
+            Some((user, _)) => listener.contact_of(user),
+            None => listener.contact(),
+        }
+    }
 }
 
 /// A seat's phone.

@@ -61,7 +61,8 @@ fn the_commented_examples_are_true() {
     assert_eq!(trunk.hosts, ["203.0.113.1:5060", "sbc.example.net"]);
     assert_eq!(
         (trunk.pilots.as_slice(), trunk.default_code.as_deref()),
-        (&["0798-8220000".to_owned()][..], Some("12331"))
+        (&["0798-8220000".to_owned(), "07988220000".to_owned()][..], Some("12331")),
+        "where we register, the account's user is a pilot too"
     );
     assert_eq!((trunk.reliable_provisionals, trunk.ring_with_180), (Require::Supported, false));
     assert_eq!(trunk.platform.as_deref(), Some("110"));

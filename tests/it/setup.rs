@@ -13,7 +13,7 @@ use hotline::sip::flow::{Flow, Transport};
 use hotline::sip::message::{Method, Name, Request};
 
 use crate::exchange::city::{City, flow};
-use crate::exchange::peers::{Caller, Phone, reply};
+use crate::exchange::peers::{Caller, Phone, reply, sdp};
 
 const HOST: &str = "127.0.0.9:5060";
 
@@ -88,5 +88,34 @@ fn a_call_of_ours_shows_numbers_and_never_text() {
         assert_eq!(text(&Name::PAssertedIdentity), format!("<sip:{shown}{ends}"), "{row}");
         assert_eq!(text(&Name::Diversion), format!("<sip:{dialled}{ends};reason=unconditional"), "{row}");
         assert!(!String::from_utf8_lossy(&invite.to_bytes()).contains('%'), "{row}");
+    }
+}
+
+#[test]
+fn a_registrar_that_sends_calls_to_our_contact_reaches_the_number_in_to() {
+    for user in ["07988220000", "hotline-jdz"] {
+        let account =
+            format!("register = true\nusername = \"{user}\"\npassword = \"x\"\ndomain = \"ims.example.net\"\n");
+        let mut city = City::new(set_up("account", "", &trunk(&format!("default_code = \"12345\"\n{account}")), ""));
+        let host = HOST.parse().unwrap();
+        let (at, register) = city.request_to(host, &Method::Register).expect("at once");
+        let contact = register.headers.contact().unwrap().unwrap().uri.raw;
+        assert_eq!(register.uri, "sip:ims.example.net");
+        assert_eq!(register.headers.to().unwrap().uri.raw, format!("sip:{user}@ims.example.net"));
+        assert_eq!(contact, format!("sip:{user}@127.0.0.1:5060"));
+        city.send(at, reply(&register, 200, "x", &[format!("Contact: <{contact}>")], ""));
+
+        let mut caller = Caller::on(&mut city, at, &contact, "13800000001");
+        let body = sdp("127.0.0.9", 4000, "sendrecv");
+        let invite = caller
+            .next("INVITE", &mut city, &body)
+            .replace(&format!("To: <{contact}>"), "To: <sip:12331@ims.example.net>");
+        city.send(at, invite);
+        assert_eq!(caller.hears(&mut city), [183], "{user}");
+        assert_eq!(city.exchange.board().calls()[0].original_code, "12331");
+        let other = contact.replace(user, "nobody");
+        let mut caller = Caller::on(&mut city, at, &other, "13800000001");
+        caller.invite(&mut city);
+        assert_eq!(caller.hears(&mut city), [404]);
     }
 }

@@ -56,6 +56,7 @@ pub fn trunk(name: &str, listener: u16, source: &str) -> Trunk {
         listener: ListenerId(listener),
         sources: vec![Source { address: source.parse().unwrap(), prefix_len: 28, port: None }],
         addresses: Vec::new(),
+        hosts: vec!["carrier.example".into()],
         domain: "carrier.example".into(),
         credentials: None,
         register: false,
