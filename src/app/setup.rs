@@ -110,7 +110,7 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         name: row.name.clone(),
         listener: listener_named(config, &row.listen),
         sources: row.sources.clone(),
-        addresses: row.hosts.iter().filter_map(|host| literal(host)).collect(),
+        addresses: row.hosts.iter().filter_map(|host| Host::literal(host)).collect(),
         hosts: row.hosts.clone(),
         domain: row.domain.as_ref().or(row.hosts.first()).cloned().unwrap_or_default(),
         credentials: row.username.clone().zip(row.password.as_ref().map(|secret| secret.reveal().to_string())),
@@ -142,17 +142,9 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
     }
 }
 
-/// A host that needs no look-up.
-fn literal(host: &str) -> Option<SocketAddr> {
-    match Host::parse(host)? {
-        Host::Address(address) => Some(address),
-        Host::Name { .. } => None,
-    }
-}
-
 /// The trunks with a host that is a name.
 pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
-    let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| literal(host).is_none());
+    let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| Host::literal(host).is_none());
     let wanted = |row: &config::Trunk| {
         let listen = config.listens.iter().find(|listen| listen.name == row.listen);
         Wanted {
@@ -166,10 +158,8 @@ pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
 }
 
 fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> SeatLine {
-    let named = row.listen.as_deref().map(|name| listener_named(config, name));
     let fixed = row.contact.as_ref().and_then(|contact| {
-        let fits = |listen: &config::Listen| listen.serves.seats() && config::seats::reaches(contact, listen);
-        let listener = named.or_else(|| config.listens.iter().position(fits).map(listener_id))?;
+        let listener = listener_named(config, &config::seats::rung_from(row, config.listens.iter())?.name);
         let flow = Flow { listener, transport: contact.transport, remote: contact.address };
         Some(FixedPhone { flow, user: contact.user.clone().unwrap_or_else(|| row.no.0.clone()) })
     });

@@ -90,6 +90,15 @@ pub fn reaches(contact: &FixedContact, listen: &Listen) -> bool {
     contact.transport == listen.transport && contact.address.is_ipv4() == listen.bind.is_ipv4()
 }
 
+/// The listener from which its contact is rung; None where it has none, or nothing reaches it.
+pub fn rung_from<'a>(seat: &SeatSettings, mut listens: impl Iterator<Item = &'a Listen>) -> Option<&'a Listen> {
+    let contact = seat.contact.as_ref()?;
+    match &seat.listen {
+        Some(name) => listens.find(|listen| listen.name == *name),
+        None => listens.find(|listen| listen.serves.seats() && reaches(contact, listen)),
+    }
+}
+
 /// The rows; `city` is the centre of a seat that names none.
 pub fn read(text: &Text, city: &str) -> (Vec<Row<SeatSettings>>, Vec<Fault>) {
     let mut reader = Reader::new(text);

@@ -192,6 +192,9 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         if row.from == FromForm::Pilot && row.pilots.is_empty() {
             refuse("from = \"pilot\" needs pilots");
         }
+        for pilot in row.pilots.iter().filter(|pilot| pilot.is_empty() || pilot.contains(char::is_whitespace)) {
+            refuse(&format!("pilot `{pilot}` is empty or has a space in it"));
+        }
         for host in row.hosts.iter().chain(&row.domain).filter(|host| !is_host(host)) {
             refuse(&format!("`{host}` is no host or host:port"));
         }

@@ -267,6 +267,49 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
         (
             Trunks,
             "",
+            trunk("sources = [\"192.0.2.1\"]\ndefault_code = \"12345\"\nhosts = [\"127.0.0.9:5060\"]"),
+            "[[trunk]]",
+            "trunk x: source 127.0.0.9/32:5060 is ambiguous, trunk loopback has 127.0.0.0/8",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = []\ndefault_code = \"12345\"\nhosts = [\"192.0.2.9\"]")
+                + &trunk("sources = [\"192.0.2.0/24:5060\"]").replace("\"x\"", "\"y\""),
+            "[[trunk]]",
+            "trunk y: source 192.0.2.0/24:5060 is ambiguous, trunk x has 192.0.2.9/32:5060",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = []\ndefault_code = \"12345\"\nhosts = [\"[2001:db8::9]:5060\"]"),
+            "[[trunk]]",
+            "trunk x: [2001:db8::9]:5060 cannot be reached from listener local, another IP version",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\npilots = [\"0798 8220000\"]"),
+            "[[trunk]]",
+            "trunk x: pilot `0798 8220000` is empty or has a space in it",
+        ),
+        (
+            Seats,
+            "",
+            seat("1004", "skills = [\"general\"]\ncontact = \"sip:8001@127.0.0.7\""),
+            "[[seat]]",
+            "seat 1004: its contact is ambiguous, trunk loopback has 127.0.0.0/8",
+        ),
+        (
+            Queues,
+            "overflow = [\"general\"]",
+            "overflow = [\"general\", \"nobody\"]\n[[group]]\nskill = \"nobody\"\nlabel = \"x\"".into(),
+            "[[group]]",
+            "group 12315: overflow into nobody, whose calls no seat answers",
+        ),
+        (
+            Trunks,
+            "",
             trunk("sources = []\ndefault_code = \"12345\"\nhosts = [\"a b\"]"),
             "[[trunk]]",
             "`a b` is no host",
@@ -574,4 +617,17 @@ fn one_address_with_two_ports_is_two_trunks() {
         .text
         .push_str("[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 2\nsources = [\"127.0.0.1:5071\"]\n");
     assert_eq!(faults(&texts), []);
+}
+
+#[test]
+fn a_default_code_that_ends_is_refused_and_one_that_changes_its_meaning_is_not() {
+    let (mut texts, _) = edited(Trunks, "default_code = \"12345\"", "default_code = \"12356\"");
+    assert_eq!(faults(&texts), [], "its first row ends, its second holds on");
+    texts.numbers.text.push_str(
+        "[[number]]\ncode = \"12344\"\nmode = \"dual\"\nskill = \"general\"\nlabel = \"x\"\nvalid_to = 2025-04-30\n",
+    );
+    texts.trunks.text = texts.trunks.text.replacen("\"12356\"", "\"12344\"", 1);
+    let found = faults(&texts);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].reason.contains("trunk loopback: default_code 12344 ends by its valid_to"), "{found:#?}");
 }
