@@ -130,6 +130,7 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         queue_answer: row.queue_answer,
         ring_with_180: row.ring_with_180,
         laws: row.laws.clone(),
+        laws_ordered: row.laws_ordered,
         ptime: row.ptime,
         reliable: match row.reliable_provisionals {
             Require::Off => Reliable::Off,

@@ -53,6 +53,8 @@ pub struct Trunk {
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
     pub laws: Vec<Law>,
+    /// Their order is given: it counts in our answers too.
+    pub laws_ordered: bool,
     pub ptime: u8,
     pub reliable_provisionals: Require,
     /// None: no session timer of our own (a peer's is honoured).
@@ -135,8 +137,8 @@ struct TrunkRow {
     queue_answer: QueueAnswer,
     #[serde(default, rename = "ringing", deserialize_with = "ringing")]
     ring_with_180: bool,
-    #[serde(default = "both_laws", rename = "codecs", deserialize_with = "laws")]
-    laws: Vec<Law>,
+    #[serde(default, rename = "codecs", deserialize_with = "laws")]
+    laws: Option<Vec<Law>>,
     #[serde(default = "twenty", deserialize_with = "ptime")]
     ptime: u8,
     #[serde(default = "supported")]
@@ -236,7 +238,8 @@ impl From<TrunkRow> for Trunk {
             default_code: row.default_code,
             queue_answer: row.queue_answer,
             ring_with_180: row.ring_with_180,
-            laws: row.laws,
+            laws_ordered: row.laws.is_some(),
+            laws: row.laws.unwrap_or_else(|| vec![Law::A, Law::Mu]),
             ptime: row.ptime,
             reliable_provisionals: row.reliable_provisionals,
             session_expires: row.session_expires,
@@ -294,7 +297,7 @@ fn ringing<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     }
 }
 
-fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Law>, D::Error> {
+fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Law>>, D::Error> {
     let mut laws = Vec::new();
     for name in Vec::<String>::deserialize(from)? {
         let law = match name.to_ascii_lowercase().as_str() {
@@ -307,7 +310,7 @@ fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Law>, D::Error> {
         }
         laws.push(law);
     }
-    if laws.is_empty() { Err(D::Error::custom("at least one of pcma, pcmu")) } else { Ok(laws) }
+    if laws.is_empty() { Err(D::Error::custom("at least one of pcma, pcmu")) } else { Ok(Some(laws)) }
 }
 
 fn ptime<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
@@ -338,10 +341,6 @@ fn half_an_hour() -> Option<Duration> {
 
 fn early_then_connect() -> QueueAnswer {
     QueueAnswer::EarlyThenConnect(Duration::from_secs(45))
-}
-
-fn both_laws() -> Vec<Law> {
-    vec![Law::A, Law::Mu]
 }
 
 fn twenty() -> u8 {

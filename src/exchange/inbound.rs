@@ -170,6 +170,7 @@ impl Exchange {
                 address: listener.map_or(nowhere.ip(), |listener| listener.media_address),
                 port,
                 laws: trunk.map_or_else(|| vec![Law::A, Law::Mu], |trunk| trunk.laws.clone()),
+                ordered: trunk.is_some_and(|trunk| trunk.laws_ordered),
                 ptime: trunk.map_or(20, |trunk| trunk.ptime),
                 id,
             },

@@ -87,6 +87,8 @@ pub struct Trunk {
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
     pub laws: Vec<Law>,
+    /// Their order counts in our answers too.
+    pub laws_ordered: bool,
     /// Milliseconds.
     pub ptime: u8,
     pub reliable: Reliable,

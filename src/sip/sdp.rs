@@ -53,6 +53,8 @@ pub struct Ours<'a> {
     pub port: u16,
     /// The laws we take; their order counts in an offer.
     pub laws: &'a [Law],
+    /// It counts in an answer too, before the offerer's (RFC 3264 §6.1 lets the answerer choose).
+    pub ordered: bool,
     /// Milliseconds of audio in a packet.
     pub ptime: u8,
     /// Session id and version of our `o=` line: the version grows with each change.
@@ -166,7 +168,7 @@ pub fn offer(ours: &Ours<'_>) -> Vec<u8> {
 /// A later offer in a dialog whose last description from the peer is `theirs`: the audio keeps its
 /// place among their m-lines, the refused lines stay refused (RFC 3264 §8).
 pub fn offer_again(ours: &Ours<'_>, theirs: &Description) -> Vec<u8> {
-    let place = audio_line(theirs, ours.laws).map_or(0, |found| found.place);
+    let place = audio_line(theirs, ours.laws, false).map_or(0, |found| found.place);
     let mut lines: Vec<Media> = theirs.session.medias.iter().map(refused_line).collect();
     match lines.get_mut(place) {
         Some(line) => *line = offered_line(ours),
@@ -178,7 +180,7 @@ pub fn offer_again(ours: &Ours<'_>, theirs: &Description) -> Vec<u8> {
 /// Answers an offer: every m-line in its place, the first usable audio kept, all else with port 0.
 /// An offer whose only usable audio has port 0 is answered in kind and counts as hold.
 pub fn answer(offer: &Description, ours: &Ours<'_>) -> Result<(Vec<u8>, Agreed), SdpFault> {
-    let audio = audio_line(offer, ours.laws).ok_or_else(|| unusable(offer))?;
+    let audio = audio_line(offer, ours.laws, ours.ordered).ok_or_else(|| unusable(offer))?;
     let mut agreed = agree(offer, &audio, ours)?;
     agreed.events_in = agreed.events_out;
     agreed.on_hold |= !agreed.their_direction.receives();
@@ -194,7 +196,7 @@ pub fn answer(offer: &Description, ours: &Ours<'_>) -> Result<(Vec<u8>, Agreed),
 
 /// Reads the peer's answer to our offer.
 pub fn accept(our_offer: &Ours<'_>, answer: &Description) -> Result<Agreed, SdpFault> {
-    let audio = audio_line(answer, our_offer.laws).ok_or_else(|| unusable(answer))?;
+    let audio = audio_line(answer, our_offer.laws, false).ok_or_else(|| unusable(answer))?;
     if audio.media.port == 0 {
         return Err(SdpFault::NoAudio);
     }
@@ -214,12 +216,17 @@ struct Audio<'a> {
 }
 
 /// The first line with a port that speaks one of our laws over plain RTP; else the first such line
-/// without a port.
-fn audio_line<'a>(description: &'a Description, laws: &[Law]) -> Option<Audio<'a>> {
+/// without a port. Its law is the first of theirs, or with `ordered` the first of `laws`.
+fn audio_line<'a>(description: &'a Description, laws: &[Law], ordered: bool) -> Option<Audio<'a>> {
     let usable = |(place, media): (usize, &'a Media)| {
         let plain = media.media.eq_ignore_ascii_case("audio")
             && (media.proto.eq_ignore_ascii_case("RTP/AVP") || media.proto.eq_ignore_ascii_case("RTP/AVPF"));
-        let (law, payload) = formats(media).find_map(|payload| Some((law_of(media, payload, laws)?, payload)))?;
+        let mut known = formats(media).filter_map(|payload| Some((law_of(media, payload, laws)?, payload)));
+        let (law, payload) = if ordered {
+            known.min_by_key(|(law, _)| laws.iter().position(|own| own == law))?
+        } else {
+            known.next()?
+        };
         plain.then_some(Audio { place, media, law, payload })
     };
     let lines = || description.session.medias.iter().enumerate().filter_map(usable);

@@ -35,6 +35,7 @@ fn settings() -> Settings {
             address: "198.51.100.1".parse().unwrap(),
             port: 20_000,
             laws: vec![Law::A, Law::Mu],
+            ordered: false,
             ptime: 20,
             id: 77,
         },

@@ -75,6 +75,7 @@ pub fn trunk(name: &str, listener: u16, source: &str) -> Trunk {
         queue_answer: QueueAnswer::EarlyThenConnect(seconds(45)),
         ring_with_180: false,
         laws: vec![Law::A, Law::Mu],
+        laws_ordered: false,
         ptime: 20,
         reliable: Reliable::Off,
         session_expires: None,
