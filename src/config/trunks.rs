@@ -128,8 +128,7 @@ struct TrunkRow {
         deserialize_with = "values::seconds_or_none::<5, 3600, _>"
     )]
     options_interval: Option<Duration>,
-    #[serde(default)]
-    reserved_channels: u32,
+    reserved_channels: Option<u32>,
     #[serde(default)]
     pilots: Vec<String>,
     default_code: Option<String>,
@@ -185,7 +184,7 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         if row.sources.is_empty() && row.hosts.is_empty() {
             refuse("neither sources nor hosts: no call could come or go");
         }
-        if row.reserved_channels >= row.channels {
+        if row.reserved_channels.is_some_and(|reserved| reserved >= row.channels) {
             refuse("reserved_channels leave no channel for anybody else");
         }
         if row.register && (row.username.is_none() || row.password.is_none() || row.hosts.is_empty()) {
@@ -233,7 +232,7 @@ impl From<TrunkRow> for Trunk {
             register: row.register,
             options_interval: row.options_interval,
             channels: row.channels,
-            reserved_channels: row.reserved_channels,
+            reserved_channels: row.reserved_channels.unwrap_or(RESERVED.min(row.channels.saturating_sub(1))),
             pilots: row.pilots,
             default_code: row.default_code,
             queue_answer: row.queue_answer,
@@ -326,6 +325,9 @@ fn overload_status<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> 
         other => Err(D::Error::custom(format!("{other} is no final failure (400 to 699)"))),
     }
 }
+
+/// Of a trunk's channels, kept for emergencies (R31).
+const RESERVED: u32 = 2;
 
 fn five_seconds() -> Duration {
     Duration::from_secs(5)

@@ -36,8 +36,7 @@ impl Exchange {
             queue_answer: trunk.queue_answer,
             early_media: !invite.body.is_empty(),
         };
-        let busy = self.busy.get(index).copied().unwrap_or(0);
-        if u32::try_from(busy).map_or(true, |busy| busy >= trunk.channels) {
+        if !trunk.has_channel(self.busy.get(index).copied().unwrap_or(0)) {
             return self.turn_away(now, tx, &invite, index, invited);
         }
         let Some(port) = self.take_port_of_call(flow.listener) else {

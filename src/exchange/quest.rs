@@ -52,10 +52,7 @@ impl Exchange {
 
     /// Every host of every trunk that could carry a call now, in the order of the configuration.
     fn ways_out(&self) -> VecDeque<(Arc<str>, SocketAddr)> {
-        let has_channel = |index: usize, trunk: &Trunk| {
-            let busy = self.busy.get(index).copied().unwrap_or(0);
-            u32::try_from(busy).is_ok_and(|busy| busy < trunk.channels.saturating_sub(trunk.reserved_channels))
-        };
+        let has_channel = |index: usize, trunk: &Trunk| trunk.has_channel(self.busy.get(index).copied().unwrap_or(0));
         let up = self.lines.trunk_states(&self.settings);
         let trunks = self.settings.trunks.iter().enumerate().zip(up);
         trunks

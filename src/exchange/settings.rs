@@ -72,7 +72,7 @@ pub struct Trunk {
     /// How long a host may be silent before the next is tried.
     pub failover_after: Duration,
     pub channels: u32,
-    /// Of these, kept for emergencies (R31): other calls out do not take them.
+    /// Of these, kept for emergencies (R31): other calls, in or out, do not take them.
     pub reserved_channels: u32,
     /// Whom we call sees the number of the caller whose call is passed on, where there is one.
     pub shows_caller: bool,
@@ -99,6 +99,11 @@ pub struct Trunk {
 }
 
 impl Trunk {
+    /// Whether an ordinary call finds a channel beside so many that are busy.
+    pub(super) fn has_channel(&self, busy: usize) -> bool {
+        u32::try_from(busy).is_ok_and(|busy| busy < self.channels.saturating_sub(self.reserved_channels))
+    }
+
     /// Our Contact towards this carrier. A registrar may send calls to the account's user at it.
     pub(super) fn contact(&self, listener: &Listener) -> String {
         match self.credentials.as_ref().filter(|_| self.register) {

@@ -19,6 +19,7 @@ fn the_embedded_default_is_whole_and_trusts_loopback_only() {
         assert!(trunk.sources.iter().all(|source| source.address.is_loopback() && source.prefix_len >= 8));
         assert_eq!(trunk.queue_answer, QueueAnswer::EarlyThenConnect(Duration::from_secs(45)));
         assert_eq!((trunk.overload_status, trunk.overload_retry_after), (503, None));
+        assert_eq!(trunk.reserved_channels, 2, "R31");
         assert_eq!((trunk.laws.as_slice(), trunk.ptime), (&[Law::A, Law::Mu][..], 20));
     }
     assert!(config.listens.iter().all(|listen| listen.bind.ip().is_loopback() && listen.media_bind.is_loopback()));

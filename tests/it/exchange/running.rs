@@ -97,7 +97,7 @@ fn changed() -> Settings {
     let mut settings = settings();
     settings.trunks.insert(0, trunk("another", 0, "198.51.100.64"));
     settings.trunks[1].overload_status = 486;
-    settings.trunks[1].channels = 2;
+    settings.trunks[1].channels = 4;
     settings.seats.pop();
     settings.board.seats.remove(&SeatNo("1003".into()));
     settings
