@@ -18,7 +18,7 @@ use super::origin::same_address;
 pub use super::source::Source;
 
 /// One socket of ours. A leg's Via, Contact and SDP name the addresses of its own listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub id: ListenerId,
     pub transport: Transport,
@@ -55,7 +55,7 @@ impl Listener {
 }
 
 /// A carrier's line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
     pub name: String,
     pub listener: ListenerId,
@@ -114,7 +114,7 @@ impl Trunk {
 }
 
 /// A seat's phone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatLine {
     pub seat: SeatNo,
     pub password: String,

@@ -4,13 +4,21 @@ use std::time::Duration;
 
 use hotline::app::secrets::Secrets;
 use hotline::app::setup::exchange_settings;
-use hotline::call::{CallBack, CallId, SeatNo};
+use hotline::audio::g711::Law;
+use hotline::call::settings::{
+    Night, Overflow, SeatKind, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
+};
+use hotline::call::{CallBack, CallId, QueueAnswer, SeatNo};
 use hotline::config::{Config, Texts};
 use hotline::exchange::Input;
-use hotline::exchange::settings::Settings;
+use hotline::exchange::settings::{FixedPhone, Listener, SeatLine, Settings, Source, Trunk};
 use hotline::privacy::Private;
-use hotline::sip::flow::{Flow, Transport};
+use hotline::rules::dialling::NumberForm;
+use hotline::sip::digest::Algorithm;
+use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::sip::message::{Method, Name, Request};
+use hotline::sip::session::Reliable;
+use jiff::civil::time;
 
 use crate::exchange::city::{City, flow};
 use crate::exchange::peers::{Caller, Phone, reply, sdp};
@@ -24,7 +32,11 @@ fn set_up(name: &str, server: &str, trunks: &str, seats: &str) -> Settings {
     texts.server.text.push_str(server);
     texts.trunks.text = trunks.into();
     texts.seats.text = texts.seats.text.replace("no = \"1001\"", "no = \"1001\"\npassword = \"secret-1001\"") + seats;
-    let config = Config::read(&texts).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    read_settings(name, &texts)
+}
+
+fn read_settings(name: &str, texts: &Texts) -> Settings {
+    let config = Config::read(texts).unwrap_or_else(|faults| panic!("{faults:#?}"));
     let folder = std::env::temp_dir().join(format!("hotline-setup-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let secrets = Secrets::open(&folder, &config).unwrap();
@@ -118,4 +130,222 @@ fn a_registrar_that_sends_calls_to_our_contact_reaches_the_number_in_to() {
         caller.invite(&mut city);
         assert_eq!(caller.hears(&mut city), [404]);
     }
+}
+
+const SERVER: &str = r#"
+[server]
+name = "试验热线"
+centre = "fuliang"
+ticket_prefix = "FL"
+area_code = "0799"
+user_agent = "pbx/9"
+realm = "pbx"
+digest = ["SHA-256"]
+rtp_ports = "12000-12999"
+ring_no_answer_s = 13
+wrap_up_s = 61
+announce_every_s = 21
+greeting = false
+notice = false
+say_seat_number = false
+
+[[centre]]
+id = "leping"
+name = "乐平"
+ticket_prefix = "LP"
+
+[[listen]]
+name = "hall"
+bind = "192.0.2.11:5061"
+transport = "udp"
+serves = "seats"
+
+[[listen]]
+name = "carrier"
+bind = "192.0.2.10:5062"
+transport = "tcp"
+serves = "trunks"
+sip_address = "198.51.100.7:5063"
+media_address = "198.51.100.8"
+media_bind = "192.0.2.12"
+rtp_ports = "14000-14999"
+"#;
+
+const TRUNK: &str = r#"
+[[trunk]]
+name = "one"
+listen = "carrier"
+sources = ["203.0.113.0/28:5064"]
+hosts = ["203.0.113.1:5065", "sbc.example.net"]
+transport = "tcp"
+failover_after_s = 6
+options_interval_s = 31
+register = true
+username = "07998220000"
+password = "invented"
+domain = "ims.example.net"
+channels = 29
+reserved_channels = 3
+pilots = ["0799-8220001"]
+default_code = "12315"
+strip_prefix = "9"
+add_prefix = "8"
+number_form = "e164"
+from = "pilot"
+asserted_identity = true
+diversion = true
+user_phone = true
+codecs = ["pcmu", "pcma"]
+ptime = 30
+reliable_provisionals = "required"
+session_expires_s = 900
+ringing = 180
+queue_answer = "early_then_connect(44)"
+overload_status = 486
+overload_retry_after_s = 7
+platform = "110"
+"#;
+
+const SEAT: &str = r#"
+[[seat]]
+no = "2002"
+name = "某坐席"
+kind = "remote"
+centre = "leping"
+skills = ["quiet"]
+password = "secret-2002"
+contact = "sip:8002@192.0.2.31:5066"
+listen = "hall"
+wrap_up_s = 11
+"#;
+
+const GROUP: &str = r#"
+[[group]]
+skill = "quiet"
+label = "某组"
+overflow = ["general"]
+night_overflow = ["12315"]
+overflow_after_s = 9
+priority = 7
+"#;
+
+/// No value here is a default: what is left out on the way shows.
+#[test]
+fn every_key_of_the_files_reaches_the_settings() {
+    let mut texts = Texts::embedded();
+    texts.server.text = SERVER.into();
+    texts.trunks.text = TRUNK.into();
+    texts.seats.text.push_str(SEAT);
+    texts.seats.text = texts.seats.text.replace("centre = \"jdz\"", "centre = \"fuliang\"");
+    texts.queues.text.push_str(GROUP);
+    texts.queues.text =
+        texts.queues.text.replacen("from = \"20:00\"\nto = \"08:00\"", "from = \"21:00\"\nto = \"07:00\"", 1);
+    let settings = read_settings("every-key", &texts);
+    let at = |text: &str| text.parse().unwrap();
+    let carrier = Listener {
+        id: ListenerId(1),
+        transport: Transport::Tcp,
+        sip_address: "198.51.100.7:5063".parse().unwrap(),
+        media_address: at("198.51.100.8"),
+        media_bind: at("192.0.2.12"),
+        serves_trunks: true,
+        serves_seats: false,
+        pool: 1,
+    };
+    let hall = Listener {
+        id: ListenerId(0),
+        transport: Transport::Udp,
+        sip_address: "192.0.2.11:5061".parse().unwrap(),
+        media_address: at("192.0.2.11"),
+        media_bind: at("192.0.2.11"),
+        serves_trunks: false,
+        serves_seats: true,
+        pool: 0,
+    };
+    assert_eq!(settings.listeners, [hall, carrier]);
+    assert_eq!(settings.pools, [(12_000, 12_999), (14_000, 14_999)]);
+    let trunk = Trunk {
+        name: "one".into(),
+        listener: ListenerId(1),
+        sources: vec![Source::parse("203.0.113.0/28:5064").unwrap()],
+        addresses: vec!["203.0.113.1:5065".parse().unwrap()],
+        hosts: vec!["203.0.113.1:5065".into(), "sbc.example.net".into()],
+        domain: "ims.example.net".into(),
+        credentials: Some(("07998220000".into(), "invented".into())),
+        register: true,
+        options_interval: Some(Duration::from_secs(31)),
+        failover_after: Duration::from_secs(6),
+        channels: 29,
+        reserved_channels: 3,
+        shows_caller: false,
+        shown: Some("0799-8220001".into()),
+        asserted_identity: true,
+        diversion: true,
+        number_form: NumberForm::E164,
+        add_prefix: Some("8".into()),
+        user_phone: true,
+        platform: Some("110".into()),
+        queue_answer: QueueAnswer::EarlyThenConnect(Duration::from_secs(44)),
+        ring_with_180: true,
+        laws: vec![Law::Mu, Law::A],
+        laws_ordered: true,
+        ptime: 30,
+        reliable: Reliable::Required,
+        session_expires: Some(Duration::from_secs(900)),
+        overload_status: 486,
+        overload_retry_after: Some(7),
+    };
+    assert_eq!(settings.trunks, [trunk]);
+    let seat = SeatLine {
+        seat: SeatNo("2002".into()),
+        password: "secret-2002".into(),
+        fixed: Some(FixedPhone { flow: flow(0, Transport::Udp, "192.0.2.31:5066"), user: "8002".into() }),
+    };
+    assert_eq!(settings.seats.last(), Some(&seat));
+    assert_eq!((settings.area.as_str(), settings.realm.as_str()), ("0799", "pbx"));
+    assert_eq!((settings.user_agent.as_str(), &settings.registrar.algorithms[..]), ("pbx/9", &[Algorithm::Sha256][..]));
+    assert_eq!(settings.features.len(), 8);
+    assert!(settings.plan.rows().any(|row| row.code == "12315"));
+
+    let mut board = settings.board;
+    let group = board.skills.remove("quiet").unwrap();
+    let after = Duration::from_secs(9);
+    let overflow = |to: &str| vec![Overflow { to: to.into(), after }];
+    let expected = SkillSettings {
+        centre: String::new(),
+        priority: 7,
+        overflow: overflow("general"),
+        night_overflow: Some(overflow("12315")),
+    };
+    assert_eq!(group, expected);
+    let seat = board.seats.remove(&SeatNo("2002".into())).unwrap();
+    let expected = SeatSettings {
+        name: "某坐席".into(),
+        kind: SeatKind::Remote,
+        centre: "leping".into(),
+        skills: ["quiet".to_owned()].into(),
+        wrap_up: Some(Duration::from_secs(11)),
+    };
+    assert_eq!(seat, expected);
+    let codes = TrunkCodes {
+        pilots: vec!["0799-8220001".into(), "07998220000".into()],
+        default_code: Some("12315".into()),
+        strip_prefix: Some("9".into()),
+    };
+    let expected = BoardSettings {
+        centres: [("fuliang".to_owned(), "FL".to_owned()), ("leping".to_owned(), "LP".to_owned())].into(),
+        city_centre: "fuliang".into(),
+        trunks: [("one".to_owned(), codes)].into(),
+        night: Some(Night { from: time(21, 0, 0, 0), to: time(7, 0, 0, 0) }),
+        ring_time: Duration::from_secs(13),
+        wrap_up: Duration::from_secs(61),
+        announce_every: Duration::from_secs(21),
+        play_greeting: false,
+        play_notice: false,
+        play_seat_number: false,
+        ..BoardSettings::default()
+    };
+    board.seats.clear();
+    board.skills.clear();
+    assert_eq!(board, expected);
 }
