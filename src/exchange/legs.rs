@@ -385,6 +385,7 @@ impl Exchange {
 fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
     let silent = agreed.remote.ip().is_unspecified() || agreed.remote.port() == 0;
     media::LegMedia {
+        // Of a peer that told a name, the lock finds the address.
         remote: (!silent).then_some(agreed.remote),
         remote_rtcp: (!silent).then_some(agreed.remote_rtcp),
         law: agreed.law,
@@ -392,7 +393,7 @@ fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
         events_out: agreed.events_out,
         events_in: agreed.events_in,
         ptime: agreed.ptime,
-        send: agreed.our_direction.sends() && !silent,
+        send: agreed.our_direction.sends() && !agreed.on_hold,
         receive: agreed.our_direction.receives(),
         generation,
     }

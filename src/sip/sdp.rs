@@ -5,7 +5,7 @@
 
 mod tidy;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 
@@ -26,7 +26,7 @@ pub struct Description {
 pub enum SdpFault {
     #[error("not a session description: {0}")]
     Syntax(String),
-    /// The connection line is missing or holds no IP address.
+    /// The connection line is missing, or holds neither an IP address nor a name.
     #[error("no usable connection address: {0}")]
     Address(String),
     /// No audio line over plain RTP, or it was refused.
@@ -70,7 +70,8 @@ pub struct Ours<'a> {
 /// The stream both sides agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreed {
-    /// Where the peer receives RTP; port 0 and the unspecified address are kept as they came.
+    /// Where the peer receives RTP; port 0 and the unspecified address are kept as they came. A name
+    /// (RFC 8866 §5.7) is not looked up: unspecified and not on hold, until the peer is heard.
     pub remote: SocketAddr,
     /// `a=rtcp` (RFC 3605), else the next port.
     pub remote_rtcp: SocketAddr,
@@ -236,7 +237,8 @@ fn audio_line<'a>(description: &'a Description, laws: &[Law], ordered: bool) -> 
 fn agree(theirs: &Description, audio: &Audio<'_>, ours: &Ours<'_>) -> Result<Agreed, SdpFault> {
     let media = audio.media;
     let address = address_of(theirs, media)?;
-    let remote = SocketAddr::new(address, media.port);
+    let nowhere = || if ours.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let remote = SocketAddr::new(address.unwrap_or_else(nowhere), media.port);
     let their_direction = direction_of(theirs, media);
     let events = formats(media).find(|payload| is_encoding(media, *payload, "telephone-event"));
     Ok(Agreed {
@@ -249,7 +251,7 @@ fn agree(theirs: &Description, audio: &Audio<'_>, ours: &Ours<'_>) -> Result<Agr
         ptime: ptime_of(media, ours.ptime),
         their_direction,
         our_direction: ours.direction.within(their_direction),
-        on_hold: address.is_unspecified() || media.port == 0,
+        on_hold: address.is_some_and(|address| address.is_unspecified()) || media.port == 0,
         origin: theirs.origin.clone(),
     })
 }
@@ -302,12 +304,27 @@ fn values<'a>(attributes: &'a [Attribute], name: &'a str) -> impl Iterator<Item 
     named.filter_map(|attribute| attribute.value.as_deref())
 }
 
-fn address_of(theirs: &Description, media: &Media) -> Result<IpAddr, SdpFault> {
+/// None: the peer tells a name.
+fn address_of(theirs: &Description, media: &Media) -> Result<Option<IpAddr>, SdpFault> {
     let connection = media.connections.first().or(theirs.session.connection.as_ref());
     let text = connection.map_or("", |connection| connection.connection_address.as_str());
     // Multicast adds a time to live and a count: `224.2.1.1/127/3`.
     let bare = text.split('/').next().unwrap_or_default();
-    bare.parse().map_err(|_| SdpFault::Address(text.to_owned()))
+    match bare.parse() {
+        Ok(address) => Ok(Some(address)),
+        Err(_) if is_name(bare) => Ok(None),
+        Err(_) => Err(SdpFault::Address(text.to_owned())),
+    }
+}
+
+/// A domain name: its last label is no number (RFC 3696 §2), so that a mistyped address is none.
+fn is_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let bare = text.strip_suffix('.').unwrap_or(text);
+    bare.split('.').all(is_label)
+        && bare.rsplit('.').next().is_some_and(|last| last.starts_with(|sign: char| sign.is_ascii_alphabetic()))
 }
 
 /// `a=rtcp:53020` or `a=rtcp:53020 IN IP4 192.0.2.7` (RFC 3605).

@@ -189,6 +189,15 @@ fn table_origin() -> &'static [u8] {
 }
 
 #[test]
+fn a_name_is_no_address_yet_and_no_hold() {
+    for name in ["phone.example", "sbc-1.carrier.example.", "gateway"] {
+        let (_, agreed) = answered(&format!("v=0\nc=IN IP4 {name}\nm=audio 4000 RTP/AVP 8\n"));
+        assert!(agreed.remote.ip().is_unspecified() && !agreed.on_hold, "{name}");
+        assert_eq!((agreed.remote.port(), agreed.our_direction), (4000, Direction::SendRecv), "{name}");
+    }
+}
+
+#[test]
 fn what_cannot_be_used_says_why() {
     let fault = |text: &str| sdp::answer(&read(text), &ours()).unwrap_err();
     assert!(matches!(sdp::parse(b""), Err(SdpFault::Syntax(_))));
@@ -202,10 +211,8 @@ fn what_cannot_be_used_says_why() {
         fault(&audio("m=audio 4000 RTP/AVP 8\r\na=rtpmap:8 opus/48000/2\r\n")),
         SdpFault::NoCommonCodec("8".into())
     );
-    assert_eq!(
-        fault("v=0\nc=IN IP4 phone.example\nm=audio 4000 RTP/AVP 8\n"),
-        SdpFault::Address("phone.example".into())
-    );
+    assert_eq!(fault("v=0\nc=IN IP4 192.0.2.999\nm=audio 4000 RTP/AVP 8\n"), SdpFault::Address("192.0.2.999".into()));
+    assert_eq!(fault("v=0\nm=audio 4000 RTP/AVP 8\n"), SdpFault::Address(String::new()));
     let refused = read(&audio("m=audio 0 RTP/AVP 8\r\n"));
     assert_eq!(sdp::accept(&ours(), &refused), Err(SdpFault::NoAudio));
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hotline::call::mix_plan::Command;
 use hotline::call::{Output as Wish, QueueAnswer, SeatState};
 use hotline::sip::message::{Method, Name};
 
@@ -327,4 +328,18 @@ fn a_caller_who_asks_for_privacy_in_any_writing_stays_unknown() {
         caller.cancel(&mut city);
         assert_eq!(city.missed().caller.number.is_none(), withheld, "{value}");
     }
+}
+
+#[test]
+fn a_caller_whose_sdp_names_a_host_is_let_in_and_heard_for_its_address() {
+    let mut city = City::open();
+    let mut caller = Caller::new(&mut city, "12345");
+    caller.invite_with(&mut city, &sdp("sbc.carrier.example", 4000, "sendrecv"));
+    assert_eq!(caller.hears(&mut city), [183]);
+    let agreed = city.media.iter().find_map(|command| match command {
+        Command::Agree { media, .. } => Some(media.clone()),
+        _ => None,
+    });
+    let agreed = agreed.expect("an agreement");
+    assert_eq!((agreed.remote, agreed.send, agreed.receive), (None, true, true));
 }
