@@ -211,6 +211,11 @@ pub enum Input {
     Resumed {
         leg: LegId,
     },
+    /// Who called hears us from now on, before any answer: the offer of ours that its INVITE wanted has
+    /// been answered.
+    Audible {
+        leg: LegId,
+    },
     /// `Play` came to its end.
     Played {
         leg: LegId,

@@ -230,7 +230,11 @@ impl Exchange {
             Event::Agreed { agreed, generation } => {
                 if leg.chosen.is_none_or(|chosen| chosen == key.branch) {
                     let media = leg_media(&agreed, generation);
+                    let waits = leg.server_tx.is_some() && leg.talk().is_none();
                     self.outputs.push_back(Output::Media(media::Command::Agree { leg: id, media }));
+                    if waits {
+                        self.tell(now, call::Input::Audible { leg: id });
+                    }
                 }
             }
             Event::Answered => self.on_branch_answered(now, key),

@@ -10,6 +10,7 @@ use super::city::{CARRIER, City, LAN, LAN6, VLAN, flow, settings};
 use super::peers::{Caller, Phone, sdp, talking};
 use crate::call::{SECOND, seconds};
 use hotline::sip::flow::Transport;
+use hotline::sip::session::Reliable;
 
 fn texts(body: &[u8]) -> String {
     String::from_utf8(body.to_vec()).unwrap()
@@ -328,6 +329,28 @@ fn a_caller_who_asks_for_privacy_in_any_writing_stays_unknown() {
         caller.cancel(&mut city);
         assert_eq!(city.missed().caller.number.is_none(), withheld, "{value}");
     }
+}
+
+#[test]
+fn a_caller_without_an_offer_is_welcomed_as_soon_as_its_prack_has_answered_ours() {
+    let mut settings = settings();
+    settings.trunks[0].reliable = Reliable::Supported;
+    let mut city = City::new(settings);
+    let mut caller = Caller::new(&mut city, "12345");
+    caller.more = vec!["Supported: 100rel".into()];
+    caller.invite_with(&mut city, "");
+    let progress = caller.hear(&mut city).unwrap();
+    assert!(!progress.body.is_empty(), "our offer");
+    assert!(!city.story().iter().any(|line| line.starts_with("Play")), "nobody hears it yet");
+    let rseq = progress.headers.text(&Name::RSeq).unwrap().into_owned();
+    let answer = sdp("198.51.100.20", 4000, "sendrecv");
+    let prack = caller.next("PRACK", &mut city, &answer);
+    city.send(caller.flow, prack.replace("\r\nMax-", &format!("\r\nRAck: {rseq} 1 INVITE\r\nMax-")));
+    assert_eq!(caller.hears(&mut city), [200]);
+    let story = city.story();
+    assert_eq!(story[..2], ["Agree c1 198.51.100.20:4000", "Play c1 Greeting(12345)"], "{story:?}");
+    city.pass(seconds(46));
+    assert!(!city.story().iter().any(|line| line.contains("Greeting")), "it is not told again once connected");
 }
 
 #[test]
