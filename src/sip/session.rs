@@ -30,6 +30,7 @@ mod within;
 
 use answered::Unacknowledged;
 use incoming::Incoming;
+pub use messages::capabilities;
 pub use outgoing::Place;
 use outgoing::{Calling, Placed};
 use refresh::Refresh;

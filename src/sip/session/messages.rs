@@ -92,6 +92,13 @@ impl Settings {
     }
 }
 
+/// What we can, in a 200 to OPTIONS inside or outside of a dialog (RFC 3261 §11.2).
+pub fn capabilities(response: &mut Response) {
+    response.headers.push(Name::Allow, ALLOW);
+    response.headers.push(Name::Accept, ACCEPT);
+    response.headers.push(Name::Supported, EXTENSIONS.join(", "));
+}
+
 impl Session {
     /// Sends a request inside the dialog.
     pub(super) fn ask(
