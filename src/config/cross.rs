@@ -127,7 +127,8 @@ fn places(trunk: &Trunk) -> Vec<Source> {
     trunk.sources.iter().copied().chain(hosts).collect()
 }
 
-/// On a listener for both, a packet from a seat's fixed address belongs to no trunk.
+/// On a listener for both, a seat's fixed address is the seat's. It may lie in a trunk's range, but not
+/// be the very address of a trunk, which would then never be heard.
 fn seat_contacts(
     seats: &[Row<SeatSettings>],
     listens: &[Row<Listen>],
@@ -140,7 +141,7 @@ fn seat_contacts(
         let on_it = trunks.iter().map(|row| &row.value).filter(|trunk| trunk.listen == listen.name);
         let own = Source::from(contact.address);
         for trunk in on_it {
-            if let Some(other) = places(trunk).iter().find(|other| own.overlaps(other)) {
+            if let Some(other) = places(trunk).iter().find(|other| other.is_one_address() && own.overlaps(other)) {
                 let no = &seat.no.0;
                 refuse(*line, format!("seat {no}: its contact is ambiguous, trunk {} has {other}", trunk.name));
             }

@@ -50,6 +50,10 @@ impl Source {
         self.holds(address) && self.port.is_none_or(|own| own == port)
     }
 
+    pub const fn is_one_address(&self) -> bool {
+        self.prefix_len == if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Whether one packet could come from both.
     pub fn overlaps(&self, other: &Self) -> bool {
         let ports = self.port.zip(other.port).is_none_or(|(own, other)| own == other);

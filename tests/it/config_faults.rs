@@ -294,13 +294,6 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "trunk x: pilot `0798 8220000` is empty or has a space in it",
         ),
         (
-            Seats,
-            "",
-            seat("1004", "skills = [\"general\"]\ncontact = \"sip:8001@127.0.0.7\""),
-            "[[seat]]",
-            "seat 1004: its contact is ambiguous, trunk loopback has 127.0.0.0/8",
-        ),
-        (
             Queues,
             "overflow = [\"general\"]",
             "overflow = [\"general\", \"nobody\"]\n[[group]]\nskill = \"nobody\"\nlabel = \"x\"".into(),
@@ -630,4 +623,27 @@ fn a_default_code_that_ends_is_refused_and_one_that_changes_its_meaning_is_not()
     let found = faults(&texts);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].reason.contains("trunk loopback: default_code 12344 ends by its valid_to"), "{found:#?}");
+}
+
+#[test]
+fn a_seats_fixed_address_may_lie_in_a_trunks_range_but_not_be_a_trunks_own() {
+    let contact = "[[seat]]\nno = \"1004\"\nname = \"x\"\nkind = \"local\"\nskills = [\"general\"]\n\
+                   contact = \"sip:8001@127.0.0.7\"\n";
+    for (more, refused) in [
+        ("", None),
+        ("sources = [\"127.0.0.7\"]", Some("127.0.0.7/32")),
+        ("sources = [\"127.0.0.7:5060\"]", Some("127.0.0.7/32:5060")),
+        ("sources = [\"127.0.0.7:5070\"]", None),
+        ("sources = []\nhosts = [\"127.0.0.7\"]", Some("127.0.0.7/32:5060")),
+    ] {
+        let (mut texts, _) = edited(Seats, "", contact);
+        if !more.is_empty() {
+            texts.trunks.text = format!(
+                "[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 9\ndefault_code = \"12345\"\n{more}\n"
+            );
+        }
+        let found: Vec<String> = faults(&texts).into_iter().map(|fault| fault.reason).collect();
+        let expected = refused.map(|other| format!("seat 1004: its contact is ambiguous, trunk x has {other}"));
+        assert_eq!(found, Vec::from_iter(expected), "{more}");
+    }
 }
