@@ -16,6 +16,7 @@ mod call_waiting;
 mod callback;
 mod commands;
 mod config;
+mod config_cross;
 mod config_faults;
 mod corpora;
 mod demo;
