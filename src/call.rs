@@ -84,8 +84,6 @@ pub struct Invited {
     pub queue_answer: QueueAnswer,
     /// Whether the caller offered audio that we can play prompts to before the answer.
     pub early_media: bool,
-    /// First provisional without media: 180 or 183 as the trunk wants it.
-    pub ring_with_180: bool,
 }
 
 /// Who calls, as far as the trunk told. R30: the raw headers are kept beside the chosen number.
@@ -103,8 +101,11 @@ pub struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Seat(SeatNo),
-    /// A telephone number, through whichever trunk can carry it.
-    Number(Private<String>),
+    /// A telephone number, through whichever trunk can carry it, on behalf of a hotline number.
+    Number {
+        number: Private<String>,
+        code: String,
+    },
 }
 
 /// Why a leg that was dialled did not come about.
@@ -210,6 +211,11 @@ pub enum Input {
     Resumed {
         leg: LegId,
     },
+    /// Who called hears us from now on, before any answer: the offer of ours that its INVITE wanted has
+    /// been answered.
+    Audible {
+        leg: LegId,
+    },
     /// `Play` came to its end.
     Played {
         leg: LegId,
@@ -288,7 +294,7 @@ pub enum Output {
         caller: Caller,
         label: String,
     },
-    /// Tell the caller that it rings: 180 without media or 183 with.
+    /// Tell the caller that it rings, with our description where it shall hear us.
     Progress {
         leg: LegId,
         media: bool,

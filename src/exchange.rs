@@ -182,6 +182,8 @@ pub struct Exchange {
     ports: Vec<PortPool>,
     /// Until the media threads have closed its socket, a port is its leg's.
     taken: BTreeMap<LegId, Port>,
+    /// Ports that a leg has left for another one, in that order, until their sockets are closed.
+    left: Vec<(LegId, Port)>,
     /// Calls that came in and keep a port for their seat.
     citizens: BTreeSet<CallId>,
     /// Live legs of each trunk, by its index.
@@ -196,8 +198,8 @@ pub struct Exchange {
     recording: BTreeSet<CallId>,
     /// Trunks of which a call was turned away for want of room, and when that is forgotten.
     overloads: BTreeMap<String, Mono>,
-    /// What DNS said of trunks, with the name that it said it of.
-    resolved: BTreeMap<String, (String, Vec<std::net::SocketAddr>)>,
+    /// What DNS said of trunks, with the hosts that it said it of.
+    resolved: BTreeMap<String, (Vec<String>, Vec<std::net::SocketAddr>)>,
     /// What the switchboard is still to be told.
     told: VecDeque<call::Input>,
     is_carrying_out: bool,
@@ -229,6 +231,7 @@ impl Exchange {
             alarms: BTreeSet::new(),
             ports: settings.pools.iter().map(|(first, last)| PortPool::new(*first, *last)).collect(),
             taken: BTreeMap::new(),
+            left: Vec::new(),
             citizens: BTreeSet::new(),
             busy: vec![0; settings.trunks.len()],
             streams: BTreeSet::new(),
@@ -326,7 +329,7 @@ impl Exchange {
             server_transactions: self.by_server_tx.len(),
             client_transactions: self.owners.len(),
             alarms: self.alarms.len(),
-            ports: self.taken.len(),
+            ports: self.taken.len() + self.left.len(),
             calls: self.busy.iter().sum(),
             citizens: self.citizens.len(),
             seats: self.ports.iter().map(PortPool::of_seats).sum(),

@@ -11,6 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
         address: std::net::Ipv4Addr::LOCALHOST.into(),
         port: 20_000,
         laws: &[Law::A, Law::Mu],
+        ordered: false,
         ptime: 20,
         session: 1,
         version: 1,

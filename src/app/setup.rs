@@ -8,7 +8,7 @@ use crate::call::settings::{
     AfterWrapUp, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
 use crate::config::{self, Config, PortRange, Require};
-use crate::exchange::settings::{Listener, SeatLine, Settings, Trunk};
+use crate::exchange::settings::{FixedPhone, Listener, SeatLine, Settings, Trunk};
 use crate::net::driver::Listen;
 use crate::net::resolve::Wanted;
 use crate::sip::flow::{Flow, ListenerId};
@@ -110,15 +110,17 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         name: row.name.clone(),
         listener: listener_named(config, &row.listen),
         sources: row.sources.clone(),
-        addresses: row.hosts.iter().filter_map(|host| literal(host)).collect(),
-        domain: row.hosts.first().cloned().unwrap_or_default(),
+        addresses: row.hosts.iter().filter_map(|host| Host::literal(host)).collect(),
+        hosts: row.hosts.clone(),
+        domain: row.domain.as_ref().or(row.hosts.first()).cloned().unwrap_or_default(),
         credentials: row.username.clone().zip(row.password.as_ref().map(|secret| secret.reveal().to_string())),
         register: row.register,
         options_interval: row.options_interval,
         failover_after: row.failover_after,
         channels: row.channels,
         reserved_channels: row.reserved_channels,
-        shown: shown(config, row),
+        shows_caller: row.identity.from == config::FromForm::Caller,
+        shown: row.shown().map(str::to_owned),
         asserted_identity: row.identity.asserted_identity,
         diversion: row.identity.diversion,
         number_form: row.identity.number_form,
@@ -128,6 +130,7 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         queue_answer: row.queue_answer,
         ring_with_180: row.ring_with_180,
         laws: row.laws.clone(),
+        laws_ordered: row.laws_ordered,
         ptime: row.ptime,
         reliable: match row.reliable_provisionals {
             Require::Off => Reliable::Off,
@@ -140,23 +143,9 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
     }
 }
 
-/// Whom the called party sees: where the trunk wants a pilot its first one, else the hotline itself.
-fn shown(config: &Config, row: &config::Trunk) -> String {
-    let pilot = row.pilots.first().filter(|_| row.identity.from == config::FromForm::Pilot);
-    pilot.unwrap_or(&config.server.name).clone()
-}
-
-/// A host that needs no look-up.
-fn literal(host: &str) -> Option<SocketAddr> {
-    match Host::parse(host)? {
-        Host::Address(address) => Some(address),
-        Host::Name { .. } => None,
-    }
-}
-
 /// The trunks with a host that is a name.
 pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
-    let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| literal(host).is_none());
+    let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| Host::literal(host).is_none());
     let wanted = |row: &config::Trunk| {
         let listen = config.listens.iter().find(|listen| listen.name == row.listen);
         Wanted {
@@ -170,11 +159,10 @@ pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
 }
 
 fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> SeatLine {
-    let named = row.listen.as_deref().map(|name| listener_named(config, name));
     let fixed = row.contact.as_ref().and_then(|contact| {
-        let fits = |listen: &config::Listen| listen.serves.seats() && config::seats::reaches(contact, listen);
-        let listener = named.or_else(|| config.listens.iter().position(fits).map(listener_id))?;
-        Some(Flow { listener, transport: contact.transport, remote: contact.address })
+        let listener = listener_named(config, &config::seats::rung_from(row, config.listens.iter())?.name);
+        let flow = Flow { listener, transport: contact.transport, remote: contact.address };
+        Some(FixedPhone { flow, user: contact.user.clone().unwrap_or_else(|| row.no.0.clone()) })
     });
     SeatLine { seat: row.no.clone(), password: secrets.password(row), fixed }
 }

@@ -107,7 +107,7 @@ impl Switchboard {
                 self.desk.turn(now, &pending.wish.seat.clone(), SeatState::Ringing, None, &mut self.out);
             }
             LegEvent::Answered if pending.citizen.is_none() => {
-                let number = pending.wish.number.clone();
+                let (number, code) = (pending.wish.number.clone(), pending.wish.code.clone());
                 let (seat_leg, label) = (pending.seat_leg, pending.route.label.clone());
                 let citizen = self.new_dialled_leg();
                 if let Some(pending) = self.callbacks.get_mut(&id) {
@@ -120,7 +120,7 @@ impl Switchboard {
                 self.out.push(Output::Dial {
                     call: id,
                     leg: citizen,
-                    target: Target::Number(number),
+                    target: Target::Number { number, code },
                     caller: Caller::default(),
                     label,
                 });
@@ -174,7 +174,6 @@ impl Switchboard {
             caller: Caller { number: Some(pending.wish.number), ..Caller::default() },
             queue_answer: QueueAnswer::Connect,
             early_media: true,
-            ring_with_180: false,
         };
         let call = Call {
             called_back: true,

@@ -87,6 +87,7 @@ impl Switchboard {
             Input::Lost { leg, why } => self.leg_event(now, leg, LegEvent::Lost(why)),
             Input::Held { leg } => self.leg_event(now, leg, LegEvent::Held),
             Input::Resumed { leg } => self.leg_event(now, leg, LegEvent::Resumed),
+            Input::Audible { leg } => self.audible(now, leg),
             Input::Played { leg, token } => self.played(now, leg, token),
             Input::TicketOpened { call, number } => self.ticket_opened(now, call, number),
             Input::Reachable { seat, reachable } => self.reachable(now, &seat, reachable),

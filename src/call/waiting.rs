@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, NoticePlayed, Output, Prompt};
+use super::{CallId, LegId, NoticePlayed, Output, Prompt};
 use crate::time::Now;
 
 /// What is being played to the citizen.
@@ -58,6 +59,16 @@ impl Switchboard {
             self.play(id, Piece::Greeting, vec![Prompt::Greeting(code)]);
         } else {
             self.after(id, Piece::Greeting);
+        }
+    }
+
+    /// A caller who offered no audio has agreed on some while it waits.
+    pub(super) fn audible(&mut self, now: Now, leg: LegId) {
+        let Some(Role::Citizen(id)) = self.legs.get(&leg).copied() else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        match call.stage {
+            Stage::Waiting | Stage::Offered(_) if !std::mem::replace(&mut call.audible, true) => self.welcome(now, id),
+            Stage::Waiting | Stage::Offered(_) | Stage::Talking(_) => {}
         }
     }
 

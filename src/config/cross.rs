@@ -4,7 +4,9 @@ use super::rows::Row;
 use super::{Config, Fault, QueueSettings, SeatSettings, Texts, Trunk};
 use super::{files::Text, server::Listen};
 use super::{numbers, ports, queues, seats, server, trunks};
+use crate::exchange::source::Source;
 use crate::rules::numbers::{AreaCode, EMERGENCY, NumberRow};
+use crate::sip::targets::Host;
 
 pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
     let mut faults = Vec::new();
@@ -31,6 +33,7 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
     if let Some(server) = server.as_ref().filter(|_| server_is_whole) {
         trunk_listeners(&trunks, &server.listens, &mut refuse(&texts.trunks, &mut faults));
         seat_places(&seats, server, &mut refuse(&texts.seats, &mut faults));
+        seat_contacts(&seats, &server.listens, &trunks, &mut refuse(&texts.seats, &mut faults));
         if trunks_are_whole {
             ports::check(&server.listens, &trunks, refuse(&texts.server, &mut faults));
         }
@@ -43,6 +46,9 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
     if queues_are_whole {
         seat_skills(&seats, &queues.groups, &mut refuse(&texts.seats, &mut faults));
         let seats = seats_are_whole.then_some(seats.as_slice());
+        if let Some(seats) = seats {
+            overflow_skills(&queues.groups, &numbers.rows, seats, &mut refuse(&texts.queues, &mut faults));
+        }
         number_skills(&numbers.rows, &queues.groups, seats, &mut refuse(&texts.numbers, &mut faults));
     }
     let (Some(server), Some(plan), true) = (server, numbers.plan, faults.is_empty()) else { return Err(faults) };
@@ -79,6 +85,17 @@ fn trunk_listeners(trunks: &[Row<Trunk>], listens: &[Row<Listen>], refuse: &mut 
                     let (own, its) = (trunk.transport.param_name(), listen.transport.param_name());
                     refuse(*line, format!("trunk {name}: transport {own}, but listener {} is {its}", listen.name));
                 }
+                let other_version =
+                    |host: &&String| Host::literal(host).is_some_and(|at| at.is_ipv4() != listen.bind.is_ipv4());
+                for host in trunk.hosts.iter().filter(other_version) {
+                    refuse(
+                        *line,
+                        format!(
+                            "trunk {name}: {host} cannot be reached from listener {}, another IP version",
+                            listen.name
+                        ),
+                    );
+                }
                 for source in trunk.sources.iter().filter(|source| source.address.is_ipv4() != listen.bind.is_ipv4()) {
                     refuse(
                         *line,
@@ -94,10 +111,39 @@ fn trunk_listeners(trunks: &[Row<Trunk>], listens: &[Row<Listen>], refuse: &mut 
 fn sources(trunks: &[Row<Trunk>], refuse: &mut impl FnMut(u32, String)) {
     for (at, Row { line, value: trunk }) in trunks.iter().enumerate() {
         for Row { value: former, .. } in trunks.iter().take(at).filter(|former| former.value.listen == trunk.listen) {
-            let pair = trunk.sources.iter().flat_map(|own| former.sources.iter().map(move |other| (own, other)));
+            let (ours, theirs) = (places(trunk), places(former));
+            let pair = ours.iter().flat_map(|own| theirs.iter().map(move |other| (own, other)));
             for (own, other) in pair.filter(|(own, other)| own.overlaps(other)) {
                 let name = &trunk.name;
                 refuse(*line, format!("trunk {name}: source {own} is ambiguous, trunk {} has {other}", former.name));
+            }
+        }
+    }
+}
+
+/// From where packets count as this trunk's: its sources, and the hosts that are addresses.
+fn places(trunk: &Trunk) -> Vec<Source> {
+    let hosts = trunk.hosts.iter().filter_map(|host| Host::literal(host)).map(Source::from);
+    trunk.sources.iter().copied().chain(hosts).collect()
+}
+
+/// On a listener for both, a seat's fixed address is the seat's. It may lie in a trunk's range, but not
+/// be the very address of a trunk, which would then never be heard.
+fn seat_contacts(
+    seats: &[Row<SeatSettings>],
+    listens: &[Row<Listen>],
+    trunks: &[Row<Trunk>],
+    refuse: &mut impl FnMut(u32, String),
+) {
+    for Row { line, value: seat } in seats {
+        let Some(contact) = &seat.contact else { continue };
+        let Some(listen) = seats::rung_from(seat, listens.iter().map(|row| &row.value)) else { continue };
+        let on_it = trunks.iter().map(|row| &row.value).filter(|trunk| trunk.listen == listen.name);
+        let own = Source::from(contact.address);
+        for trunk in on_it {
+            if let Some(other) = places(trunk).iter().find(|other| other.is_one_address() && own.overlaps(other)) {
+                let no = &seat.no.0;
+                refuse(*line, format!("seat {no}: its contact is ambiguous, trunk {} has {other}", trunk.name));
             }
         }
     }
@@ -107,11 +153,16 @@ fn trunk_codes(trunks: &[Row<Trunk>], numbers: &[Row<NumberRow>], refuse: &mut i
     let is_code = |code: &str| numbers.iter().any(|row| row.value.code == code);
     for Row { line, value: trunk } in trunks {
         let name = &trunk.name;
-        if let Some(code) = trunk.default_code.as_ref().filter(|code| !is_code(code)) {
-            refuse(*line, format!("trunk {name}: default_code {code} is not in the number table"));
+        if let Some(code) = &trunk.default_code {
+            let mut rows = numbers.iter().filter(|row| row.value.code == *code).peekable();
+            if rows.peek().is_none() {
+                refuse(*line, format!("trunk {name}: default_code {code} is not in the number table"));
+            } else if rows.all(|row| row.value.valid_to.is_some()) {
+                refuse(*line, format!("trunk {name}: default_code {code} ends by its valid_to, a default may not"));
+            }
         }
         for pilot in &trunk.pilots {
-            if is_code(pilot) {
+            if is_code(pilot) && trunk.username.as_ref() != Some(pilot) {
                 refuse(*line, format!("trunk {name}: {pilot} is a hotline code, not a pilot"));
             } else if EMERGENCY.contains(&pilot.as_str()) {
                 refuse(*line, format!("trunk {name}: {pilot} is an emergency number, not a pilot"));
@@ -181,6 +232,23 @@ fn number_skills(
             refuse(*line, format!("{}: skill {skill} names an unknown group", row.code));
         } else if seats.is_some_and(|seats| !seats.iter().any(|seat| seat.value.answers(skill))) {
             refuse(*line, format!("{}: no seat has the skill {skill}", row.code));
+        }
+    }
+}
+
+/// A group that calls only overflow into; one that numbers lead to is refused there.
+fn overflow_skills(
+    groups: &[Row<QueueSettings>],
+    numbers: &[Row<NumberRow>],
+    seats: &[Row<SeatSettings>],
+    refuse: &mut impl FnMut(u32, String),
+) {
+    let is_led_to = |skill: &String| numbers.iter().any(|row| row.value.skill.as_ref() == Some(skill));
+    let is_answered = |skill: &String| seats.iter().any(|seat| seat.value.answers(skill));
+    for Row { line, value: group } in groups {
+        let targets = group.overflow.iter().chain(group.night_overflow.iter().flatten());
+        for skill in targets.filter(|skill| !is_led_to(skill) && !is_answered(skill)) {
+            refuse(*line, format!("group {}: overflow into {skill}, whose calls no seat answers", group.skill));
         }
     }
 }

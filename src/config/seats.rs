@@ -13,6 +13,7 @@ use super::values::{self, Secret};
 pub use crate::call::SeatKind;
 use crate::call::SeatNo;
 use crate::sip::flow::Transport;
+use crate::sip::message::Uri;
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +53,8 @@ impl SeatSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FixedContact {
     pub uri: String,
+    /// The seat's number unless given.
+    pub user: Option<String>,
     /// Where its requests are sent; port 5060 unless given.
     pub address: SocketAddr,
     pub transport: Transport,
@@ -60,6 +63,7 @@ pub struct FixedContact {
 impl FixedContact {
     pub fn parse(uri: &str) -> Result<Self, String> {
         let wrong = || format!("`{uri}` is no URI such as sip:1001@192.0.2.21:5060;transport=udp");
+        let user = Uri::parse(uri).map_err(|_| wrong())?.unescaped_user();
         let rest = uri.strip_prefix("sip:").ok_or_else(wrong)?;
         let (target, params) = rest.split_once(';').unwrap_or((rest, ""));
         let host = target.split_once('@').map_or(target, |(_, host)| host);
@@ -71,7 +75,7 @@ impl FixedContact {
             "transport=tcp" => Transport::Tcp,
             _ => return Err(wrong()),
         };
-        Ok(Self { uri: uri.to_owned(), address, transport })
+        Ok(Self { uri: uri.to_owned(), user, address, transport })
     }
 }
 
@@ -84,6 +88,15 @@ impl<'de> Deserialize<'de> for FixedContact {
 /// Whether a request to this contact can leave from this listener.
 pub fn reaches(contact: &FixedContact, listen: &Listen) -> bool {
     contact.transport == listen.transport && contact.address.is_ipv4() == listen.bind.is_ipv4()
+}
+
+/// The listener from which its contact is rung; None where it has none, or nothing reaches it.
+pub fn rung_from<'a>(seat: &SeatSettings, mut listens: impl Iterator<Item = &'a Listen>) -> Option<&'a Listen> {
+    let contact = seat.contact.as_ref()?;
+    match &seat.listen {
+        Some(name) => listens.find(|listen| listen.name == *name),
+        None => listens.find(|listen| listen.serves.seats() && reaches(contact, listen)),
+    }
 }
 
 /// The rows; `city` is the centre of a seat that names none.
@@ -99,6 +112,15 @@ pub fn read(text: &Text, city: &str) -> (Vec<Row<SeatSettings>>, Vec<Fault>) {
         let mut refuse = |reason: &str| reader.fault(Some(*line), format!("seat {}: {reason}", seat.no.0));
         if seats.iter().take(at).any(|former| former.value.no == seat.no) {
             refuse("duplicate seat");
+        }
+        let place = |seat: &SeatSettings| {
+            let contact = seat.contact.as_ref()?;
+            let user = contact.user.as_ref().unwrap_or(&seat.no.0).clone();
+            Some((seat.listen.clone(), contact.transport, contact.address, user))
+        };
+        let twin = |former: &&Row<SeatSettings>| place(seat).is_some() && place(&former.value) == place(seat);
+        if let Some(former) = seats.iter().take(at).find(twin) {
+            refuse(&format!("the contact of seat {}", former.value.no.0));
         }
         if seat.skills.is_empty() && seat.kind != SeatKind::Leader {
             refuse("no skills: no call would reach it");

@@ -41,15 +41,20 @@ pub struct Trunk {
     pub failover_after: Duration,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// Of the account, where it is not the first host.
+    pub domain: Option<String>,
     pub register: bool,
     pub options_interval: Option<Duration>,
     pub channels: u32,
     pub reserved_channels: u32,
+    /// With the user of our account among them where we register: a registrar may send calls to it.
     pub pilots: Vec<String>,
     pub default_code: Option<String>,
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
     pub laws: Vec<Law>,
+    /// Their order is given: it counts in our answers too.
+    pub laws_ordered: bool,
     pub ptime: u8,
     pub reliable_provisionals: Require,
     /// None: no session timer of our own (a peer's is honoured).
@@ -72,6 +77,12 @@ impl Trunk {
             default_code: self.default_code.as_deref(),
             strip_prefix: self.strip_prefix.as_deref(),
         }
+    }
+
+    /// Our own number towards this carrier: the first pilot that is none but a number, else the default code.
+    pub fn shown(&self) -> Option<&str> {
+        let is_number = |pilot: &&String| !pilot.chars().any(char::is_alphabetic);
+        self.pilots.iter().find(is_number).or(self.default_code.as_ref()).map(String::as_str)
     }
 }
 
@@ -108,6 +119,7 @@ struct TrunkRow {
     failover_after: Duration,
     username: Option<String>,
     password: Option<Secret>,
+    domain: Option<String>,
     #[serde(default)]
     register: bool,
     #[serde(
@@ -116,8 +128,7 @@ struct TrunkRow {
         deserialize_with = "values::seconds_or_none::<5, 3600, _>"
     )]
     options_interval: Option<Duration>,
-    #[serde(default)]
-    reserved_channels: u32,
+    reserved_channels: Option<u32>,
     #[serde(default)]
     pilots: Vec<String>,
     default_code: Option<String>,
@@ -125,8 +136,8 @@ struct TrunkRow {
     queue_answer: QueueAnswer,
     #[serde(default, rename = "ringing", deserialize_with = "ringing")]
     ring_with_180: bool,
-    #[serde(default = "both_laws", rename = "codecs", deserialize_with = "laws")]
-    laws: Vec<Law>,
+    #[serde(default, rename = "codecs", deserialize_with = "laws")]
+    laws: Option<Vec<Law>>,
     #[serde(default = "twenty", deserialize_with = "ptime")]
     ptime: u8,
     #[serde(default = "supported")]
@@ -173,7 +184,7 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         if row.sources.is_empty() && row.hosts.is_empty() {
             refuse("neither sources nor hosts: no call could come or go");
         }
-        if row.reserved_channels >= row.channels {
+        if row.reserved_channels.is_some_and(|reserved| reserved >= row.channels) {
             refuse("reserved_channels leave no channel for anybody else");
         }
         if row.register && (row.username.is_none() || row.password.is_none() || row.hosts.is_empty()) {
@@ -182,16 +193,26 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         if row.from == FromForm::Pilot && row.pilots.is_empty() {
             refuse("from = \"pilot\" needs pilots");
         }
-        for host in row.hosts.iter().filter(|host| !is_host(host)) {
+        for pilot in row.pilots.iter().filter(|pilot| pilot.is_empty() || pilot.contains(char::is_whitespace)) {
+            refuse(&format!("pilot `{pilot}` is empty or has a space in it"));
+        }
+        for host in row.hosts.iter().chain(&row.domain).filter(|host| !is_host(host)) {
             refuse(&format!("`{host}` is no host or host:port"));
         }
-        trunks.push(Row { line, value: row.into() });
+        let trunk = Trunk::from(row);
+        if !trunk.hosts.is_empty() && trunk.shown().is_none() {
+            let reason = "hosts, but neither pilots nor default_code: calls out would show no number";
+            reader.fault(Some(line), format!("trunk {}: {reason}", trunk.name));
+        }
+        trunks.push(Row { line, value: trunk });
     }
     (trunks, reader.finish())
 }
 
 impl From<TrunkRow> for Trunk {
-    fn from(row: TrunkRow) -> Self {
+    fn from(mut row: TrunkRow) -> Self {
+        let account = row.username.as_ref().filter(|user| row.register && !row.pilots.contains(user));
+        row.pilots.extend(account.cloned());
         let identity = Identity {
             number_form: row.number_form,
             from: row.from,
@@ -207,15 +228,17 @@ impl From<TrunkRow> for Trunk {
             failover_after: row.failover_after,
             username: row.username,
             password: row.password,
+            domain: row.domain,
             register: row.register,
             options_interval: row.options_interval,
             channels: row.channels,
-            reserved_channels: row.reserved_channels,
+            reserved_channels: row.reserved_channels.unwrap_or(RESERVED.min(row.channels.saturating_sub(1))),
             pilots: row.pilots,
             default_code: row.default_code,
             queue_answer: row.queue_answer,
             ring_with_180: row.ring_with_180,
-            laws: row.laws,
+            laws_ordered: row.laws.is_some(),
+            laws: row.laws.unwrap_or_else(|| vec![Law::A, Law::Mu]),
             ptime: row.ptime,
             reliable_provisionals: row.reliable_provisionals,
             session_expires: row.session_expires,
@@ -273,7 +296,7 @@ fn ringing<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     }
 }
 
-fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Law>, D::Error> {
+fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Law>>, D::Error> {
     let mut laws = Vec::new();
     for name in Vec::<String>::deserialize(from)? {
         let law = match name.to_ascii_lowercase().as_str() {
@@ -286,7 +309,7 @@ fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Law>, D::Error> {
         }
         laws.push(law);
     }
-    if laws.is_empty() { Err(D::Error::custom("at least one of pcma, pcmu")) } else { Ok(laws) }
+    if laws.is_empty() { Err(D::Error::custom("at least one of pcma, pcmu")) } else { Ok(Some(laws)) }
 }
 
 fn ptime<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
@@ -303,6 +326,9 @@ fn overload_status<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> 
     }
 }
 
+/// Of a trunk's channels, kept for emergencies (R31).
+const RESERVED: u32 = 2;
+
 fn five_seconds() -> Duration {
     Duration::from_secs(5)
 }
@@ -317,10 +343,6 @@ fn half_an_hour() -> Option<Duration> {
 
 fn early_then_connect() -> QueueAnswer {
     QueueAnswer::EarlyThenConnect(Duration::from_secs(45))
-}
-
-fn both_laws() -> Vec<Law> {
-    vec![Law::A, Law::Mu]
 }
 
 fn twenty() -> u8 {

@@ -119,7 +119,7 @@ impl Exchange {
     pub(super) fn on_resolved(&mut self, now: Now, trunk: &str, addresses: Vec<SocketAddr>) {
         self.settings.resolve(trunk, addresses);
         if let Some(trunk) = self.settings.trunks.iter().find(|known| known.name == trunk).cloned() {
-            self.resolved.insert(trunk.name.clone(), (trunk.domain.clone(), trunk.addresses.clone()));
+            self.resolved.insert(trunk.name.clone(), (trunk.hosts.clone(), trunk.addresses.clone()));
             self.start_carrier(now, trunk);
         }
     }
@@ -168,14 +168,14 @@ impl Exchange {
 
     fn ask_host(&mut self, now: Now, name: &Arc<str>, address: SocketAddr, trunk: &Trunk) {
         let Some(interval) = trunk.options_interval else { return };
-        let Some(from) = self.contact_on(trunk.listener) else { return };
+        let Some(from) = self.contact_on(trunk) else { return };
         let settings =
             PingSettings { target: format!("sip:{address}"), from, interval, misses: MISSES, id: self.tokens.next() };
         self.lines.watch(Line::Host(Arc::clone(name), address), Ping::new(settings, now.mono));
     }
 
     fn register(&mut self, now: Now, name: &Arc<str>, trunk: &Trunk) {
-        let Some(contact) = self.contact_on(trunk.listener) else { return };
+        let Some(contact) = self.contact_on(trunk) else { return };
         let (call_id, from_tag) = (format!("{}@hotline", self.tokens.next()), self.tokens.next());
         let seed = self.tokens.key(&format!("register {name} {from_tag}"));
         let Some(carrier) = self.lines.carriers.get_mut(name) else { return };
@@ -351,7 +351,7 @@ impl Exchange {
         self.send_on(now, line, flow, request)
     }
 
-    fn contact_on(&self, listener: ListenerId) -> Option<String> {
-        Some(self.settings.listener(listener)?.contact())
+    fn contact_on(&self, trunk: &Trunk) -> Option<String> {
+        Some(trunk.contact(self.settings.listener(trunk.listener)?))
     }
 }

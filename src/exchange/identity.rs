@@ -19,7 +19,7 @@ pub(super) fn dialled(invite: &Request) -> Dialled {
 /// Who calls. From another platform (`linked`) the citizen is whoever was diverted, then
 /// P-Asserted-Identity, then From (R30); on an ordinary trunk the network's word goes first.
 pub(super) fn caller(invite: &Request, platform: Option<&str>) -> Caller {
-    let withheld = invite.headers.tokens(&Name::Privacy).iter().any(|token| token == "id" || token == "user");
+    let withheld = is_withheld(invite);
     let from = invite.headers.from().ok();
     let asserted = invite.headers.addrs(&Name::PAssertedIdentity);
     let diverted = invite.headers.addrs(&Name::Diversion);
@@ -43,6 +43,16 @@ pub(super) fn caller(invite: &Request, platform: Option<&str>) -> Caller {
         .collect();
     Caller { number: number.filter(|_| !withheld).map(Private::new), raw, platform: platform.map(str::to_string) }
 }
+
+/// Whether the caller wants not to be known, in whatever way (RFC 3323 §4.2, RFC 3325 §9.3). The values
+/// stand between semicolons; some carriers write commas.
+fn is_withheld(invite: &Request) -> bool {
+    let lines = invite.headers.0.iter().filter(|header| header.name == Name::Privacy);
+    let values = lines.flat_map(|header| header.value.split(|byte| matches!(byte, b';' | b',')));
+    values.map(<[u8]>::trim_ascii).any(|value| WITHHOLDING.iter().any(|known| value.eq_ignore_ascii_case(known)))
+}
+
+const WITHHOLDING: [&[u8]; 4] = [b"id", b"user", b"header", b"session"];
 
 fn user(address: &NameAddr) -> Option<String> {
     address.uri.unescaped_user().map(|user| user.split(';').next().unwrap_or_default().to_string())

@@ -1,6 +1,7 @@
 //! An INVITE that comes to us becomes a leg: a citizen on a trunk, or a seat dialling a feature code.
 
 use crate::call::{self, CallId, Invited, LegId, SeatNo};
+use crate::sip::digest::Login;
 use crate::sip::flow::{Flow, ListenerId};
 use crate::sip::message::{Request, Uri};
 use crate::sip::negotiation::OwnMedia;
@@ -10,9 +11,9 @@ use crate::sip::transactions::ServerTx;
 use crate::time::Now;
 
 use super::legs::{Leg, LegKey};
-use super::origin::Origin;
+use super::origin::{Origin, from_user};
 use super::ports::Port;
-use super::settings::{Listener, Trunk};
+use super::settings::Trunk;
 use super::{Exchange, Output, identity};
 
 impl Exchange {
@@ -34,10 +35,8 @@ impl Exchange {
             caller: identity::caller(&invite, trunk.platform.as_deref()),
             queue_answer: trunk.queue_answer,
             early_media: !invite.body.is_empty(),
-            ring_with_180: trunk.ring_with_180,
         };
-        let busy = self.busy.get(index).copied().unwrap_or(0);
-        if u32::try_from(busy).map_or(true, |busy| busy >= trunk.channels) {
+        if !trunk.has_channel(self.busy.get(index).copied().unwrap_or(0)) {
             return self.turn_away(now, tx, &invite, index, invited);
         }
         let Some(port) = self.take_port_of_call(flow.listener) else {
@@ -61,16 +60,25 @@ impl Exchange {
     /// A seat's phone dials feature codes only; who it is must be proved, unless it has no password
     /// to prove it with (a phone of fixed address).
     fn on_seat_invite(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, seat: SeatNo) {
-        let fixed = self.lines.phones.fixed_at(flow) == Some(&seat);
-        if !fixed {
+        let from = from_user(&invite);
+        let fixed = self.lines.phones.fixed_at(flow, from.as_deref()) == Some(&seat);
+        let seat = if fixed {
+            seat
+        } else {
             match self.registrar.authenticate(now.mono, flow, &invite) {
-                Verdict::Ok(user) if user == seat.0 => {}
+                // A phone may have several accounts on one port, and say in From which it likes.
+                Verdict::Ok(user)
+                    if from.as_ref() == Some(&user)
+                        || self.registrar.users_at(now.mono, flow).any(|there| there == user) =>
+                {
+                    SeatNo(user)
+                }
                 Verdict::Ok(_) => return self.answer(now, tx, &invite, 403),
                 Verdict::Challenge(response) | Verdict::Locked(response) | Verdict::Bad(response) => {
                     return self.transactions.respond(now.mono, tx, response);
                 }
             }
-        }
+        };
         let dialled = Uri::parse(&invite.uri).ok().and_then(|uri| uri.unescaped_user()).unwrap_or_default();
         let Some(ask) = self.settings.features.get(&dialled).cloned() else {
             return self.answer(now, tx, &invite, 404);
@@ -145,22 +153,30 @@ impl Exchange {
     pub(super) fn leg_settings(&mut self, listener: ListenerId, port: u16, trunk: Option<&Trunk>) -> LegSettings {
         use crate::audio::g711::Law;
         let id = self.tokens.number() >> 2;
+        let credentials = trunk.and_then(|trunk| trunk.credentials.clone());
+        let login = credentials.map(|(user, password)| Login { user, password, cnonce: self.tokens.next() });
         let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 5060));
         let listener = self.settings.listener(listener);
         LegSettings {
             sent_by: listener.map_or(nowhere, |listener| listener.sip_address).to_string(),
-            contact: listener.map_or_else(|| format!("sip:hotline@{nowhere}"), Listener::contact),
+            contact: match (listener, trunk) {
+                (Some(listener), Some(trunk)) => trunk.contact(listener),
+                (Some(listener), None) => listener.contact(),
+                (None, _) => format!("sip:hotline@{nowhere}"),
+            },
             user_agent: self.settings.user_agent.clone(),
             media: OwnMedia {
                 address: listener.map_or(nowhere.ip(), |listener| listener.media_address),
                 port,
                 laws: trunk.map_or_else(|| vec![Law::A, Law::Mu], |trunk| trunk.laws.clone()),
+                ordered: trunk.is_some_and(|trunk| trunk.laws_ordered),
                 ptime: trunk.map_or(20, |trunk| trunk.ptime),
                 id,
             },
             reliable: trunk.map_or(Reliable::Off, |trunk| trunk.reliable),
             session_expires: trunk.and_then(|trunk| trunk.session_expires),
             follow_contact: trunk.is_some(),
+            login,
         }
     }
 }

@@ -99,9 +99,9 @@ impl Leg {
     }
 
     /// One with which we call a number.
-    pub(super) fn calling_out(call: CallId, listener: ListenerId, port: u16, quest: Quest) -> Self {
+    pub(super) fn calling_out(call: CallId, quest: Quest) -> Self {
         let quest = Some(Box::new(quest));
-        Self { call, chosen: None, quest, ..Self::calling(listener, port, None) }
+        Self { call, chosen: None, quest, ..Self::calling(ListenerId::default(), 0, None) }
     }
 
     pub(super) const fn is_over(&self) -> bool {
@@ -230,7 +230,11 @@ impl Exchange {
             Event::Agreed { agreed, generation } => {
                 if leg.chosen.is_none_or(|chosen| chosen == key.branch) {
                     let media = leg_media(&agreed, generation);
+                    let waits = leg.server_tx.is_some() && leg.talk().is_none();
                     self.outputs.push_back(Output::Media(media::Command::Agree { leg: id, media }));
+                    if waits {
+                        self.tell(now, call::Input::Audible { leg: id });
+                    }
                 }
             }
             Event::Answered => self.on_branch_answered(now, key),
@@ -385,6 +389,7 @@ impl Exchange {
 fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
     let silent = agreed.remote.ip().is_unspecified() || agreed.remote.port() == 0;
     media::LegMedia {
+        // Of a peer that told a name, the lock finds the address.
         remote: (!silent).then_some(agreed.remote),
         remote_rtcp: (!silent).then_some(agreed.remote_rtcp),
         law: agreed.law,
@@ -392,7 +397,7 @@ fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
         events_out: agreed.events_out,
         events_in: agreed.events_in,
         ptime: agreed.ptime,
-        send: agreed.our_direction.sends() && !silent,
+        send: agreed.our_direction.sends() && !agreed.on_hold,
         receive: agreed.our_direction.receives(),
         generation,
     }

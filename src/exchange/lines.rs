@@ -14,6 +14,7 @@ use crate::time::{Mono, Now};
 
 use super::carriers::Carrier;
 use super::phones::PhoneBook;
+use super::settings::FixedPhone;
 use super::{Exchange, Output, Owner};
 
 /// So many OPTIONS in a row without an answer mean that nobody is there.
@@ -25,8 +26,10 @@ pub(super) enum Line {
     Host(Arc<str>, SocketAddr),
     /// Our registration with a trunk's carrier.
     Registration(Arc<str>),
-    /// OPTIONS to a phone.
+    /// OPTIONS to where phones have registered from.
     Phone(Flow),
+    /// OPTIONS to a phone of fixed address.
+    Fixed(FixedPhone),
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +66,7 @@ impl Lines {
 
     pub(super) fn arm(&mut self, line: &Line) {
         let wanted = match line {
-            Line::Host(..) | Line::Phone(_) => self.pings.get(line).and_then(Ping::next_timeout),
+            Line::Host(..) | Line::Phone(_) | Line::Fixed(_) => self.pings.get(line).and_then(Ping::next_timeout),
             Line::Registration(name) => self.carriers.get(name).and_then(Carrier::next_timeout),
         };
         let armed = self.armed.get(line).copied();
@@ -106,7 +109,7 @@ impl Exchange {
         self.owners.remove(&tx);
         match &line {
             Line::Registration(name) => self.on_register_response(now, name, tx, response),
-            Line::Host(..) | Line::Phone(_) => {
+            Line::Host(..) | Line::Phone(_) | Line::Fixed(_) => {
                 if let Some(ping) = self.lines.pings.get_mut(&line) {
                     ping.answered(now.mono, response);
                 }
@@ -119,7 +122,7 @@ impl Exchange {
         self.owners.remove(&tx);
         match &line {
             Line::Registration(name) => self.on_register_silent(now, name, tx),
-            Line::Host(..) | Line::Phone(_) => {
+            Line::Host(..) | Line::Phone(_) | Line::Fixed(_) => {
                 if let Some(ping) = self.lines.pings.get_mut(&line) {
                     ping.missed(now.mono);
                 }
@@ -132,7 +135,7 @@ impl Exchange {
         while let Some(line) = self.lines.take_due(now.mono) {
             match &line {
                 Line::Registration(name) => self.on_registration_time(now, name),
-                Line::Host(..) | Line::Phone(_) => {
+                Line::Host(..) | Line::Phone(_) | Line::Fixed(_) => {
                     if let Some(ping) = self.lines.pings.get_mut(&line) {
                         ping.handle_timeout(now.mono);
                     }
@@ -146,18 +149,19 @@ impl Exchange {
     pub(super) fn serve_line(&mut self, now: Now, line: &Line) {
         match line {
             Line::Registration(name) => self.serve_registration(now, name),
-            Line::Host(..) | Line::Phone(_) => {
+            Line::Host(..) | Line::Phone(_) | Line::Fixed(_) => {
                 while let Some(wish) = self.lines.pings.get_mut(line).and_then(Ping::poll) {
                     match (wish, line) {
                         (PingWish::Send(request), Line::Host(name, remote)) => {
                             self.send_to_host(now, name, *remote, line, *request);
                         }
-                        (PingWish::Send(request), Line::Phone(flow)) => {
+                        (PingWish::Send(request), Line::Phone(flow) | Line::Fixed(FixedPhone { flow, .. })) => {
                             self.send_on(now, line, *flow, *request);
                         }
                         (PingWish::Up | PingWish::Down, Line::Host(name, remote)) => self.on_host(name, *remote),
                         (PingWish::Up, Line::Phone(flow)) => self.on_phone(now, *flow, true),
                         (PingWish::Down, Line::Phone(flow)) => self.on_phone(now, *flow, false),
+                        (PingWish::Up | PingWish::Down, Line::Fixed(phone)) => self.on_fixed_phone(now, phone),
                         (PingWish::Send(_) | PingWish::Up | PingWish::Down, Line::Registration(_)) => {}
                     }
                 }

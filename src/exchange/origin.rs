@@ -30,10 +30,10 @@ impl Exchange {
             if request.method == Method::Register {
                 return Origin::Registering;
             }
-            if let Some(seat) = self.seat_at(now, flow) {
+            let from = from_user(request);
+            if let Some(seat) = self.seat_at(now, flow, from.as_deref()) {
                 return Origin::Seat(seat);
             }
-            let from = request.headers.from().ok().and_then(|from| from.uri.unescaped_user());
             if let Some(user) = from.filter(|user| self.registrar.has_account(user)) {
                 return Origin::Seat(SeatNo(user));
             }
@@ -63,12 +63,20 @@ impl Exchange {
         }
     }
 
-    fn seat_at(&self, now: Mono, flow: Flow) -> Option<SeatNo> {
-        if let Some(user) = self.registrar.user_at(now, flow) {
-            return Some(SeatNo(user.to_string()));
-        }
-        self.lines.phones.fixed_at(flow).cloned()
+    /// Of several seats there the one that From names, else the first.
+    fn seat_at(&self, now: Mono, flow: Flow, from: Option<&str>) -> Option<SeatNo> {
+        let phones = &self.lines.phones;
+        let registered = |user: &str| SeatNo(user.to_owned());
+        let named = self.registrar.users_at(now, flow).find(|user| from == Some(*user)).map(registered);
+        named
+            .or_else(|| phones.fixed_named(flow, from).cloned())
+            .or_else(|| self.registrar.user_at(now, flow).map(registered))
+            .or_else(|| phones.fixed_at(flow, from).cloned())
     }
+}
+
+pub(super) fn from_user(request: &Request) -> Option<String> {
+    request.headers.from().ok()?.uri.unescaped_user()
 }
 
 /// The same flow with its peer's address in its shortest form.

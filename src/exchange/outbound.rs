@@ -9,6 +9,7 @@ use crate::sip::session::{Place, Session};
 use crate::time::{Mono, Now};
 
 use super::legs::{Leg, LegKey};
+use super::quest::Errand;
 use super::{Exchange, Output};
 
 /// A phone answers a CANCEL or a BYE within milliseconds, or after a lost packet or two; one that has
@@ -33,7 +34,10 @@ impl Exchange {
     pub(super) fn dial(&mut self, now: Now, call: CallId, leg: LegId, target: &Target, caller: Caller, label: String) {
         let seat = match target {
             Target::Seat(seat) => seat,
-            Target::Number(number) => return self.call_number(now, call, leg, number.clone()),
+            Target::Number { number, code } => {
+                let errand = Errand { number: number.clone(), code: code.clone(), caller: caller.number };
+                return self.call_number(now, call, leg, errand);
+            }
         };
         let ring = Ring { seat: seat.clone(), caller, label, held_until: None, ports: PORTS };
         self.legs.insert(leg, Leg::dialled(call, ring));
@@ -166,7 +170,7 @@ impl Exchange {
         if !registered.is_empty() {
             return registered;
         }
-        let fixed = self.settings.line(seat).and_then(|line| line.fixed);
-        fixed.map(|flow| (flow, Uri::sip(Some(&seat.0), flow.remote))).into_iter().collect()
+        let fixed = self.settings.line(seat).and_then(|line| line.fixed.as_ref());
+        fixed.map(|phone| (phone.flow, phone.uri())).into_iter().collect()
     }
 }

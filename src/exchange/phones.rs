@@ -13,6 +13,7 @@ use crate::time::{Mono, Now};
 use super::Exchange;
 use super::lines::{Line, MISSES};
 use super::origin::canonical;
+use super::settings::FixedPhone;
 
 /// Within two of them a phone is known to be gone.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -25,19 +26,37 @@ const APART: Duration = Duration::from_millis(5);
 pub(super) struct PhoneBook {
     /// Registered contacts, by user.
     of: BTreeMap<String, Vec<Flow>>,
-    /// How many users, or fixed seats, are at a place.
+    /// How many users are at a place.
     at: BTreeMap<Flow, usize>,
-    fixed: BTreeMap<Flow, SeatNo>,
+    /// In canonical form.
+    fixed: BTreeMap<FixedPhone, SeatNo>,
 }
 
 impl PhoneBook {
     /// Whether a phone is registered or fixed there.
     pub(super) fn has(&self, flow: Flow) -> bool {
-        self.at.contains_key(&flow) || self.fixed.contains_key(&canonical(flow))
+        self.at.contains_key(&flow) || self.fixed_there(flow).next().is_some()
     }
 
-    pub(super) fn fixed_at(&self, flow: Flow) -> Option<&SeatNo> {
-        self.fixed.get(&canonical(flow))
+    /// The phone of fixed address there that `from` names, by the user part of its address or by its seat.
+    pub(super) fn fixed_named(&self, flow: Flow, from: Option<&str>) -> Option<&SeatNo> {
+        let is_it = |(phone, seat): &(&FixedPhone, &SeatNo)| from == Some(&phone.user) || from == Some(&seat.0);
+        self.fixed_there(flow).find(is_it).map(|(_, seat)| seat)
+    }
+
+    /// The same, and where just one is there it whatever it calls itself.
+    pub(super) fn fixed_at(&self, flow: Flow, from: Option<&str>) -> Option<&SeatNo> {
+        let alone = || {
+            let mut there = self.fixed_there(flow);
+            there.next().filter(|_| there.next().is_none()).map(|(_, seat)| seat)
+        };
+        self.fixed_named(flow, from).or_else(alone)
+    }
+
+    fn fixed_there(&self, flow: Flow) -> impl Iterator<Item = (&FixedPhone, &SeatNo)> {
+        let flow = canonical(flow);
+        let first = FixedPhone { flow, user: String::new() };
+        self.fixed.range(first..).take_while(move |(phone, _)| phone.flow == flow)
     }
 }
 
@@ -54,7 +73,10 @@ impl Exchange {
     pub(super) fn on_phone(&mut self, now: Now, flow: Flow, there: bool) {
         let changes = if there { self.registrar.reachable(flow) } else { self.registrar.unreachable(flow) };
         self.on_registrations(now, changes);
-        if let Some(seat) = self.lines.phones.fixed_at(flow).cloned() {
+    }
+
+    pub(super) fn on_fixed_phone(&mut self, now: Now, phone: &FixedPhone) {
+        if let Some(seat) = self.lines.phones.fixed.get(phone).cloned() {
             self.tell_reachable(now, seat);
         }
     }
@@ -62,17 +84,18 @@ impl Exchange {
     /// The phones of the settings and of the registrar, from the start or after a reload.
     pub(super) fn start_phones(&mut self, now: Now) {
         let lines = self.settings.seats.iter();
-        let wanted: BTreeMap<Flow, SeatNo> =
-            lines.filter_map(|line| Some((canonical(line.fixed?), line.seat.clone()))).collect();
+        let wanted: BTreeMap<FixedPhone, SeatNo> =
+            lines.filter_map(|line| Some((line.fixed.as_ref().map(placed)?, line.seat.clone()))).collect();
         let old = std::mem::replace(&mut self.lines.phones.fixed, wanted.clone());
-        for (flow, seat) in old.iter().filter(|(flow, seat)| wanted.get(flow) != Some(*seat)) {
-            self.unwatch(*flow);
+        for (phone, seat) in old.iter().filter(|(phone, seat)| wanted.get(phone) != Some(*seat)) {
+            self.lines.leave(&Line::Fixed(phone.clone()));
             self.tell_reachable(now, seat.clone());
         }
         let mut first = now.mono;
-        for (flow, seat) in wanted.into_iter().filter(|(flow, seat)| old.get(flow) != Some(seat)) {
+        for (phone, _) in wanted.into_iter().filter(|(phone, seat)| old.get(phone) != Some(seat)) {
             // Unlike a phone that registers, it must first be found; not all of them at one instant.
-            self.watch(flow, Uri::sip(Some(&seat.0), flow.remote).raw, first);
+            let (flow, target) = (phone.flow, phone.uri().raw);
+            self.ping(Line::Fixed(phone), flow, target, first);
             first = first + APART;
         }
         self.watch_all_phones(now);
@@ -106,7 +129,7 @@ impl Exchange {
             if !old.contains(&flow) {
                 self.watch(flow, target, first);
             } else if self.lines.pings.get(&line).is_some_and(|ping| ping.health() == Health::Down) {
-                self.ping(flow, target, first);
+                self.ping(line, flow, target, first);
             }
         }
     }
@@ -115,7 +138,7 @@ impl Exchange {
         let users = self.lines.phones.at.entry(flow).or_default();
         *users += 1;
         if *users == 1 {
-            self.ping(flow, target, first);
+            self.ping(Line::Phone(flow), flow, target, first);
         }
     }
 
@@ -128,7 +151,7 @@ impl Exchange {
         }
     }
 
-    fn ping(&mut self, flow: Flow, target: String, first: Mono) {
+    fn ping(&mut self, line: Line, flow: Flow, target: String, first: Mono) {
         let Some(listener) = self.settings.listener(flow.listener) else { return };
         let settings = PingSettings {
             target,
@@ -137,14 +160,19 @@ impl Exchange {
             misses: MISSES,
             id: self.tokens.next(),
         };
-        self.lines.watch(Line::Phone(flow), Ping::new(settings, first));
+        self.lines.watch(line, Ping::new(settings, first));
     }
 
     /// A seat can be rung where a contact is registered and answers, or its fixed phone does.
     fn tell_reachable(&mut self, now: Now, seat: SeatNo) {
-        let fixed = self.settings.line(&seat).and_then(|line| line.fixed).map(canonical);
-        let health = fixed.and_then(|flow| self.lines.pings.get(&Line::Phone(flow))).map(Ping::health);
+        let fixed = self.settings.line(&seat).and_then(|line| line.fixed.as_ref()).map(placed);
+        let health = fixed.and_then(|phone| self.lines.pings.get(&Line::Fixed(phone))).map(Ping::health);
         let reachable = health == Some(Health::Up) || !self.registrar.bindings(now.mono, &seat.0).is_empty();
         self.tell(now, call::Input::Reachable { seat, reachable });
     }
+}
+
+/// As it stands in the phone book.
+fn placed(phone: &FixedPhone) -> FixedPhone {
+    FixedPhone { flow: canonical(phone.flow), user: phone.user.clone() }
 }

@@ -2,11 +2,13 @@
 //! in only where its seat will have a port too, so that no seat is ever rung in vain.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 use crate::call::LegId;
+use crate::call::mix_plan::Command;
 use crate::sip::flow::ListenerId;
 
-use super::Exchange;
+use super::{Exchange, Output};
 
 /// The free ports of one range. A port returns to the end of the line, so that late packets of the
 /// last call do not meet the next one.
@@ -115,6 +117,37 @@ impl Exchange {
         if let Some(port) = self.taken.remove(&id) {
             self.give_port_back(port);
         }
+    }
+
+    /// The leg goes on at another port; this one is free as soon as its socket is closed.
+    pub(super) fn leave_port(&mut self, id: LegId) {
+        if let Some(port) = self.taken.remove(&id) {
+            self.left.push((id, port));
+            self.outputs.push_back(Output::Media(Command::Close { leg: id }));
+        }
+    }
+
+    /// A socket of this leg is closed: of several the one that it left first.
+    pub(super) fn port_closed(&mut self, id: LegId) {
+        match self.left.iter().position(|(leg, _)| *leg == id) {
+            Some(at) => {
+                let (_, port) = self.left.remove(at);
+                self.give_port_back(port);
+            }
+            None => self.free_port(id),
+        }
+    }
+
+    /// Whether the socket that could not be bound is one that its leg has left since.
+    pub(super) fn has_left(&mut self, id: LegId, local: SocketAddr) -> bool {
+        let bind = |port: &Port| self.settings.listeners.iter().find(|listener| listener.pool == port.pool);
+        let is_it = |(leg, port): &(LegId, Port)| {
+            *leg == id && port.number == local.port() && bind(port).is_some_and(|at| at.media_bind == local.ip())
+        };
+        let Some(at) = self.left.iter().position(is_it) else { return false };
+        let (_, port) = self.left.remove(at);
+        self.give_port_back(port);
+        true
     }
 
     fn serves_seats(&self, pool: usize) -> bool {

@@ -9,7 +9,7 @@ use crate::call::{self, CallId, Failure, LegId};
 use crate::privacy::Private;
 use crate::rules::dialling::written_for;
 use crate::sip::digest::Answerer;
-use crate::sip::flow::{Flow, Transport};
+use crate::sip::flow::{Flow, ListenerId, Transport};
 use crate::sip::message::{Method, Name, NameAddr, Response, Uri};
 use crate::sip::session::{Place, Session};
 use crate::time::{Mono, Now};
@@ -18,10 +18,20 @@ use super::legs::{Leg, LegKey};
 use super::settings::Trunk;
 use super::{Exchange, Output};
 
+/// Whom to call, and for whom.
+#[derive(Clone, Debug)]
+pub(super) struct Errand {
+    pub(super) number: Private<String>,
+    /// The hotline number on whose behalf.
+    pub(super) code: String,
+    /// Whose call is passed on; None: the call is our own.
+    pub(super) caller: Option<Private<String>>,
+}
+
 /// A number that is being called, and where it has not been tried yet.
 #[derive(Debug)]
 pub(super) struct Quest {
-    number: Private<String>,
+    errand: Errand,
     /// Trunk, by its name, since a reload may move it; and host.
     untried: VecDeque<(Arc<str>, SocketAddr)>,
     /// A host that has not said a word by then is left for the next one.
@@ -31,26 +41,9 @@ pub(super) struct Quest {
 
 impl Exchange {
     /// Calls the number through the first trunk that is up and has a channel that ordinary calls may take.
-    pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, number: Private<String>) {
-        let untried = self.ways_out();
-        let first = untried.front().and_then(|(trunk, _)| self.settings.trunk(trunk)).map(|(_, trunk)| trunk.listener);
-        let Some(listener) = first else {
-            return self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
-        };
-        let Some(port) = self.take_port_of_feature(listener) else {
-            self.counters.no_port += 1;
-            return self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
-        };
-        // One leg has one socket: trunks that could not reach it are left alone.
-        let shares = |(trunk, _): &(Arc<str>, SocketAddr)| {
-            let trunk = self.settings.trunk(trunk);
-            trunk.is_some_and(|(_, trunk)| self.settings.shares_media(listener, trunk.listener))
-        };
-        let untried = untried.into_iter().filter(shares).collect();
-        let quest = Quest { number, untried, until: None, credentials: Answerer::default() };
-        self.legs.insert(leg, Leg::calling_out(call, listener, port.number, quest));
-        self.taken.insert(leg, port);
-        self.open_media(leg);
+    pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, errand: Errand) {
+        let quest = Quest { errand, untried: self.ways_out(), until: None, credentials: Answerer::default() };
+        self.legs.insert(leg, Leg::calling_out(call, quest));
         if !self.try_next_host(now, leg) {
             self.end_leg(now, leg);
             self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
@@ -59,10 +52,7 @@ impl Exchange {
 
     /// Every host of every trunk that could carry a call now, in the order of the configuration.
     fn ways_out(&self) -> VecDeque<(Arc<str>, SocketAddr)> {
-        let has_channel = |index: usize, trunk: &Trunk| {
-            let busy = self.busy.get(index).copied().unwrap_or(0);
-            u32::try_from(busy).is_ok_and(|busy| busy < trunk.channels.saturating_sub(trunk.reserved_channels))
-        };
+        let has_channel = |index: usize, trunk: &Trunk| trunk.has_channel(self.busy.get(index).copied().unwrap_or(0));
         let up = self.lines.trunk_states(&self.settings);
         let trunks = self.settings.trunks.iter().enumerate().zip(up);
         trunks
@@ -77,29 +67,47 @@ impl Exchange {
 
     /// False: there is none left.
     fn try_next_host(&mut self, now: Now, id: LegId) -> bool {
-        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.is_over()) else { return false };
-        let Some(quest) = &mut leg.quest else { return false };
-        let Some((name, remote)) = quest.untried.pop_front() else { return false };
-        let Some((index, trunk)) = self.settings.trunk(&name).map(|(index, trunk)| (index, trunk.clone())) else {
+        while let Some((trunk, remote)) = self.next_host(id) {
+            if self.try_host(now, id, &trunk, remote) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn next_host(&mut self, id: LegId) -> Option<(Arc<str>, SocketAddr)> {
+        let leg = self.legs.get_mut(&id).filter(|leg| !leg.is_over())?;
+        leg.quest.as_mut()?.untried.pop_front()
+    }
+
+    /// False: the trunk is gone since, or no port is left where its carrier could send media.
+    fn try_host(&mut self, now: Now, id: LegId, name: &str, remote: SocketAddr) -> bool {
+        let Some((index, trunk)) = self.settings.trunk(name).map(|(index, trunk)| (index, trunk.clone())) else {
             return false;
         };
+        if !self.place_media(id, trunk.listener) {
+            return false;
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return false };
+        let (call, port) = (leg.call, leg.port);
+        let Some(quest) = &mut leg.quest else { return false };
         quest.until = Some(now.mono + trunk.failover_after);
         quest.credentials = Answerer::default();
-        let (call, port, number) = (leg.call, leg.port, quest.number.clone());
+        let errand = quest.errand.clone();
         self.carry_by(id, index);
         let settings = self.leg_settings(trunk.listener, port, Some(&trunk));
         let Some(listener) = self.settings.listener(trunk.listener) else { return false };
         let flow = Flow { listener: listener.id, transport: listener.transport, remote };
-        let own = Uri::sip(Some(&trunk.shown), listener.sip_address);
+        let shown = Shown { trunk: &trunk, errand: &errand, area: &self.settings.area, at: listener.sip_address };
         let tag = self.tokens.next();
-        let target = request_uri(&trunk, number.reveal(), &self.settings.area, flow);
+        let target = request_uri(&trunk, errand.number.reveal(), &self.settings.area, flow);
         let place = Place {
             call_id: format!("{}@hotline", self.tokens.next()),
             local_tag: tag.clone(),
-            from: NameAddr::new(own.clone()).to_bytes(),
+            from: shown.from(),
             to: format!("<{target}>").into_bytes(),
             target,
-            extra: identity(&trunk, &own),
+            extra: shown.elsewhere(),
         };
         self.outputs.push_back(Output::Placed { call, leg: id, sip_call_id: place.call_id.clone() });
         let (session, _) = Session::outgoing(now.mono, &mut self.transactions, flow, place, settings);
@@ -109,6 +117,25 @@ impl Exchange {
         self.by_tag.insert(tag, key);
         self.note_stream(id, flow);
         self.settle(now, key);
+        true
+    }
+
+    /// Gives the leg a port that carriers of this listener reach, where it has none. False: none is free.
+    fn place_media(&mut self, id: LegId, listener: ListenerId) -> bool {
+        let Some(leg) = self.legs.get(&id) else { return false };
+        if self.taken.contains_key(&id) && self.settings.shares_media(leg.listener, listener) {
+            return true;
+        }
+        let Some(port) = self.take_port_of_feature(listener) else {
+            self.counters.no_port += 1;
+            return false;
+        };
+        self.leave_port(id);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            (leg.listener, leg.port) = (listener, port.number);
+        }
+        self.taken.insert(id, port);
+        self.open_media(id);
         true
     }
 
@@ -170,12 +197,43 @@ impl Exchange {
     }
 }
 
-/// Who calls, in the headers that this carrier reads beside From.
-fn identity(trunk: &Trunk, own: &Uri) -> Vec<(Name, Vec<u8>)> {
-    let address = NameAddr::new(own.clone()).to_bytes();
-    let asserted = trunk.asserted_identity.then(|| (Name::PAssertedIdentity, address.clone()));
-    let diversion = trunk.diversion.then(|| (Name::Diversion, [&address[..], b";reason=unconditional"].concat()));
-    asserted.into_iter().chain(diversion).collect()
+/// Who calls, as this carrier wants to read it.
+struct Shown<'a> {
+    trunk: &'a Trunk,
+    errand: &'a Errand,
+    area: &'a str,
+    /// Of our listener.
+    at: SocketAddr,
+}
+
+impl Shown<'_> {
+    fn from(&self) -> Vec<u8> {
+        let caller = self.errand.caller.as_ref().filter(|_| self.trunk.shows_caller);
+        self.address(caller.map_or(self.own(), |caller| caller.reveal()))
+    }
+
+    /// The headers that it reads beside From: our own number as the network's customer, and the hotline
+    /// number that the citizen dialled (RFC 3325 §9.1, RFC 5806 §4).
+    fn elsewhere(&self) -> Vec<(Name, Vec<u8>)> {
+        let asserted = self.trunk.asserted_identity.then(|| (Name::PAssertedIdentity, self.address(self.own())));
+        let diverted = || [&self.address(&self.errand.code)[..], b";reason=unconditional"].concat();
+        let diversion = self.trunk.diversion.then(|| (Name::Diversion, diverted()));
+        asserted.into_iter().chain(diversion).collect()
+    }
+
+    fn own(&self) -> &str {
+        self.trunk.shown.as_deref().unwrap_or(&self.errand.code)
+    }
+
+    fn address(&self, number: &str) -> Vec<u8> {
+        let mut uri = Uri::sip(Some(&written_for(number, self.trunk.number_form, self.area)), self.at);
+        uri.raw.push_str(phone(self.trunk));
+        NameAddr::new(uri).to_bytes()
+    }
+}
+
+fn phone(trunk: &Trunk) -> &'static str {
+    if trunk.user_phone { ";user=phone" } else { "" }
 }
 
 /// `sip:` number in the trunk's form `@host`, with what this carrier wants behind it.
@@ -186,6 +244,5 @@ fn request_uri(trunk: &Trunk, number: &str, area: &str, flow: Flow) -> String {
         Transport::Udp => "",
         Transport::Tcp => ";transport=tcp",
     };
-    let phone = if trunk.user_phone { ";user=phone" } else { "" };
-    format!("sip:{prefix}{written}@{}{transport}{phone}", flow.remote)
+    format!("sip:{prefix}{written}@{}{transport}{}", flow.remote, phone(trunk))
 }

@@ -14,8 +14,8 @@ impl Exchange {
         // Listeners and their ports stay as they were bound; everything else is new.
         let listeners = std::mem::take(&mut self.settings.listeners);
         let old = std::mem::replace(&mut self.settings, Settings { listeners, ..settings });
-        self.resolved.retain(|name, (domain, addresses)| {
-            let same = self.settings.trunks.iter().any(|trunk| trunk.name == *name && trunk.domain == *domain);
+        self.resolved.retain(|name, (hosts, addresses)| {
+            let same = self.settings.trunks.iter().any(|trunk| trunk.name == *name && trunk.hosts == *hosts);
             if same {
                 self.settings.resolve(name, addresses.clone());
             }

@@ -4,7 +4,7 @@ use crate::call;
 use crate::sip::dialog::with_tag;
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Name, Request, Response};
-use crate::sip::session::{ALLOW, EXTENSIONS};
+use crate::sip::session::{ALLOW, EXTENSIONS, capabilities};
 use crate::sip::transactions::ServerTx;
 use crate::time::Now;
 
@@ -37,9 +37,7 @@ impl Exchange {
             Method::Register => self.on_register(now, tx, flow, &request, &origin),
             Method::Options => {
                 let mut response = self.reply(&request, 200);
-                response.headers.push(Name::Allow, ALLOW);
-                response.headers.push(Name::Accept, "application/sdp");
-                response.headers.push(Name::Supported, EXTENSIONS.join(", "));
+                capabilities(&mut response);
                 self.transactions.respond(now.mono, tx, response);
             }
             Method::Bye | Method::Update | Method::Prack | Method::Info => self.answer(now, tx, &request, 481),

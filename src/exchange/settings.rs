@@ -18,7 +18,7 @@ use super::origin::same_address;
 pub use super::source::Source;
 
 /// One socket of ours. A leg's Via, Contact and SDP name the addresses of its own listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub id: ListenerId,
     pub transport: Transport,
@@ -35,9 +35,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Our Contact on this listener.
+    /// Our Contact on this listener, where we have no account with the peer.
     pub(super) fn contact(&self) -> String {
-        let address = Uri::sip(Some("hotline"), self.sip_address);
+        self.contact_of("hotline")
+    }
+
+    pub(super) fn contact_of(&self, user: &str) -> String {
+        let address = Uri::sip(Some(user), self.sip_address);
         match self.transport {
             Transport::Udp => address.raw,
             Transport::Tcp => format!("{};transport=tcp", address.raw),
@@ -51,14 +55,16 @@ impl Listener {
 }
 
 /// A carrier's line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
     pub name: String,
     pub listener: ListenerId,
     pub sources: Vec<Source>,
     /// Where we send to, in order of preference; filled in by `Resolved` where a host is a name.
     pub addresses: Vec<SocketAddr>,
-    /// The URI we register and ping: `sip:user@host`.
+    /// As configured: what DNS said holds for these alone.
+    pub hosts: Vec<String>,
+    /// Of our account: we register `sip:user@domain`.
     pub domain: String,
     pub credentials: Option<(String, String)>,
     pub register: bool,
@@ -66,10 +72,12 @@ pub struct Trunk {
     /// How long a host may be silent before the next is tried.
     pub failover_after: Duration,
     pub channels: u32,
-    /// Of these, kept for emergencies (R31): other calls out do not take them.
+    /// Of these, kept for emergencies (R31): other calls, in or out, do not take them.
     pub reserved_channels: u32,
-    /// The number that we show to whom we call.
-    pub shown: String,
+    /// Whom we call sees the number of the caller whose call is passed on, where there is one.
+    pub shows_caller: bool,
+    /// Our own number towards this carrier. None: the hotline number on whose behalf we call.
+    pub shown: Option<String>,
     pub asserted_identity: bool,
     pub diversion: bool,
     pub number_form: NumberForm,
@@ -79,6 +87,8 @@ pub struct Trunk {
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
     pub laws: Vec<Law>,
+    /// Their order counts in our answers too.
+    pub laws_ordered: bool,
     /// Milliseconds.
     pub ptime: u8,
     pub reliable: Reliable,
@@ -88,13 +98,41 @@ pub struct Trunk {
     pub overload_retry_after: Option<u32>,
 }
 
+impl Trunk {
+    /// Whether an ordinary call finds a channel beside so many that are busy.
+    pub(super) fn has_channel(&self, busy: usize) -> bool {
+        u32::try_from(busy).is_ok_and(|busy| busy < self.channels.saturating_sub(self.reserved_channels))
+    }
+
+    /// Our Contact towards this carrier. A registrar may send calls to the account's user at it.
+    pub(super) fn contact(&self, listener: &Listener) -> String {
+        match self.credentials.as_ref().filter(|_| self.register) {
+            Some((user, _)) => listener.contact_of(user),
+            None => listener.contact(),
+        }
+    }
+}
+
 /// A seat's phone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatLine {
     pub seat: SeatNo,
     pub password: String,
-    /// A phone that does not register: listener and address.
-    pub fixed: Option<Flow>,
+    /// A phone that does not register.
+    pub fixed: Option<FixedPhone>,
+}
+
+/// Where a phone of fixed address is rung. Several of them may stand behind one gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FixedPhone {
+    pub flow: Flow,
+    pub user: String,
+}
+
+impl FixedPhone {
+    pub(super) fn uri(&self) -> Uri {
+        Uri::sip(Some(&self.user), self.flow.remote)
+    }
 }
 
 #[derive(Clone, Debug)]

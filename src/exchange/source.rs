@@ -1,7 +1,7 @@
 //! Where a trunk's packets come from.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -50,6 +50,10 @@ impl Source {
         self.holds(address) && self.port.is_none_or(|own| own == port)
     }
 
+    pub const fn is_one_address(&self) -> bool {
+        self.prefix_len == if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Whether one packet could come from both.
     pub fn overlaps(&self, other: &Self) -> bool {
         let ports = self.port.zip(other.port).is_none_or(|(own, other)| own == other);
@@ -66,6 +70,13 @@ impl Source {
     fn bits(&self, address: IpAddr) -> u128 {
         let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix_len)).unwrap_or(0);
         bits(address) & mask
+    }
+}
+
+impl From<SocketAddr> for Source {
+    fn from(at: SocketAddr) -> Self {
+        let address = at.ip();
+        Self { address, prefix_len: if address.is_ipv4() { 32 } else { 128 }, port: Some(at.port()) }
     }
 }
 

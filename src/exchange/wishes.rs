@@ -44,7 +44,7 @@ impl Exchange {
             Wish::Dial { call, leg, target, caller, label } => self.dial(now, call, leg, &target, caller, label),
             Wish::Progress { leg, media } => {
                 let ring_with_180 = self.trunk_of(leg).is_none_or(|trunk| trunk.ring_with_180);
-                let status = if media || !ring_with_180 { 183 } else { 180 };
+                let status = if ring_with_180 { 180 } else { 183 };
                 self.with_leg(now, leg, |session, transactions| {
                     session.progress(now.mono, transactions, status, media);
                 });
@@ -82,9 +82,9 @@ impl Exchange {
 
     pub(super) fn on_media(&mut self, now: Now, report: Report) {
         match report {
-            Report::NotOpened { leg, .. } => {
+            Report::NotOpened { leg, local, .. } => {
                 self.counters.no_port += 1;
-                if !self.ring_elsewhere(now, leg) {
+                if !self.has_left(leg, local) && !self.ring_elsewhere(now, leg) {
                     self.free_port(leg);
                     self.lose(now, leg, Loss::Media);
                 }
@@ -93,7 +93,7 @@ impl Exchange {
             Report::Silent { leg, .. } => self.on_silence(now, leg, true),
             Report::Back { leg } => self.on_silence(now, leg, false),
             Report::Closed { leg, figures } => {
-                self.free_port(leg);
+                self.port_closed(leg);
                 self.outputs.push_back(Output::Figures { leg, figures });
             }
             Report::Digit { .. } | Report::SourceMoved { .. } => {}

@@ -166,9 +166,9 @@ impl Leg {
         self.media.as_ref().is_some_and(|media| media.receive)
     }
 
-    /// Whether we may send, and where to.
+    /// Whether we may send, and where to: a peer that has told no address, once it has been heard.
     pub fn target(&self) -> Option<SocketAddr> {
-        let media = self.media.as_ref().filter(|media| media.send && media.remote.is_some())?;
+        let media = self.media.as_ref().filter(|media| media.send)?;
         self.latch.target().or(media.remote)
     }
 

@@ -10,7 +10,7 @@ mod hash;
 mod nonces;
 mod params;
 
-pub use answerer::Answerer;
+pub use answerer::{Answerer, Login};
 pub use credentials::Credentials;
 pub use hash::Algorithm;
 pub use nonces::{Freshness, Nonces};

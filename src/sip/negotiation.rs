@@ -17,6 +17,8 @@ pub struct OwnMedia {
     pub port: u16,
     /// In order of preference.
     pub laws: Vec<Law>,
+    /// Their order counts in our answers too, before the offerer's.
+    pub ordered: bool,
     /// Milliseconds.
     pub ptime: u8,
     /// `sess-id` of the o= line: never the same for two legs.
@@ -103,6 +105,7 @@ impl Negotiation {
             address: self.own.address,
             port: self.own.port,
             laws: &self.own.laws,
+            ordered: self.own.ordered,
             ptime: self.own.ptime,
             session: self.own.id,
             version: self.version,

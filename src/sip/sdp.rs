@@ -5,7 +5,7 @@
 
 mod tidy;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 
@@ -26,7 +26,7 @@ pub struct Description {
 pub enum SdpFault {
     #[error("not a session description: {0}")]
     Syntax(String),
-    /// The connection line is missing or holds no IP address.
+    /// The connection line is missing, or holds neither an IP address nor a name.
     #[error("no usable connection address: {0}")]
     Address(String),
     /// No audio line over plain RTP, or it was refused.
@@ -53,6 +53,8 @@ pub struct Ours<'a> {
     pub port: u16,
     /// The laws we take; their order counts in an offer.
     pub laws: &'a [Law],
+    /// It counts in an answer too, before the offerer's (RFC 3264 §6.1 lets the answerer choose).
+    pub ordered: bool,
     /// Milliseconds of audio in a packet.
     pub ptime: u8,
     /// Session id and version of our `o=` line: the version grows with each change.
@@ -68,7 +70,8 @@ pub struct Ours<'a> {
 /// The stream both sides agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreed {
-    /// Where the peer receives RTP; port 0 and the unspecified address are kept as they came.
+    /// Where the peer receives RTP; port 0 and the unspecified address are kept as they came. A name
+    /// (RFC 8866 §5.7) is not looked up: unspecified and not on hold, until the peer is heard.
     pub remote: SocketAddr,
     /// `a=rtcp` (RFC 3605), else the next port.
     pub remote_rtcp: SocketAddr,
@@ -166,7 +169,7 @@ pub fn offer(ours: &Ours<'_>) -> Vec<u8> {
 /// A later offer in a dialog whose last description from the peer is `theirs`: the audio keeps its
 /// place among their m-lines, the refused lines stay refused (RFC 3264 §8).
 pub fn offer_again(ours: &Ours<'_>, theirs: &Description) -> Vec<u8> {
-    let place = audio_line(theirs, ours.laws).map_or(0, |found| found.place);
+    let place = audio_line(theirs, ours.laws, false).map_or(0, |found| found.place);
     let mut lines: Vec<Media> = theirs.session.medias.iter().map(refused_line).collect();
     match lines.get_mut(place) {
         Some(line) => *line = offered_line(ours),
@@ -178,7 +181,7 @@ pub fn offer_again(ours: &Ours<'_>, theirs: &Description) -> Vec<u8> {
 /// Answers an offer: every m-line in its place, the first usable audio kept, all else with port 0.
 /// An offer whose only usable audio has port 0 is answered in kind and counts as hold.
 pub fn answer(offer: &Description, ours: &Ours<'_>) -> Result<(Vec<u8>, Agreed), SdpFault> {
-    let audio = audio_line(offer, ours.laws).ok_or_else(|| unusable(offer))?;
+    let audio = audio_line(offer, ours.laws, ours.ordered).ok_or_else(|| unusable(offer))?;
     let mut agreed = agree(offer, &audio, ours)?;
     agreed.events_in = agreed.events_out;
     agreed.on_hold |= !agreed.their_direction.receives();
@@ -194,7 +197,7 @@ pub fn answer(offer: &Description, ours: &Ours<'_>) -> Result<(Vec<u8>, Agreed),
 
 /// Reads the peer's answer to our offer.
 pub fn accept(our_offer: &Ours<'_>, answer: &Description) -> Result<Agreed, SdpFault> {
-    let audio = audio_line(answer, our_offer.laws).ok_or_else(|| unusable(answer))?;
+    let audio = audio_line(answer, our_offer.laws, false).ok_or_else(|| unusable(answer))?;
     if audio.media.port == 0 {
         return Err(SdpFault::NoAudio);
     }
@@ -214,12 +217,17 @@ struct Audio<'a> {
 }
 
 /// The first line with a port that speaks one of our laws over plain RTP; else the first such line
-/// without a port.
-fn audio_line<'a>(description: &'a Description, laws: &[Law]) -> Option<Audio<'a>> {
+/// without a port. Its law is the first of theirs, or with `ordered` the first of `laws`.
+fn audio_line<'a>(description: &'a Description, laws: &[Law], ordered: bool) -> Option<Audio<'a>> {
     let usable = |(place, media): (usize, &'a Media)| {
         let plain = media.media.eq_ignore_ascii_case("audio")
             && (media.proto.eq_ignore_ascii_case("RTP/AVP") || media.proto.eq_ignore_ascii_case("RTP/AVPF"));
-        let (law, payload) = formats(media).find_map(|payload| Some((law_of(media, payload, laws)?, payload)))?;
+        let mut known = formats(media).filter_map(|payload| Some((law_of(media, payload, laws)?, payload)));
+        let (law, payload) = if ordered {
+            known.min_by_key(|(law, _)| laws.iter().position(|own| own == law))?
+        } else {
+            known.next()?
+        };
         plain.then_some(Audio { place, media, law, payload })
     };
     let lines = || description.session.medias.iter().enumerate().filter_map(usable);
@@ -229,7 +237,8 @@ fn audio_line<'a>(description: &'a Description, laws: &[Law]) -> Option<Audio<'a
 fn agree(theirs: &Description, audio: &Audio<'_>, ours: &Ours<'_>) -> Result<Agreed, SdpFault> {
     let media = audio.media;
     let address = address_of(theirs, media)?;
-    let remote = SocketAddr::new(address, media.port);
+    let nowhere = || if ours.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let remote = SocketAddr::new(address.unwrap_or_else(nowhere), media.port);
     let their_direction = direction_of(theirs, media);
     let events = formats(media).find(|payload| is_encoding(media, *payload, "telephone-event"));
     Ok(Agreed {
@@ -242,7 +251,7 @@ fn agree(theirs: &Description, audio: &Audio<'_>, ours: &Ours<'_>) -> Result<Agr
         ptime: ptime_of(media, ours.ptime),
         their_direction,
         our_direction: ours.direction.within(their_direction),
-        on_hold: address.is_unspecified() || media.port == 0,
+        on_hold: address.is_some_and(|address| address.is_unspecified()) || media.port == 0,
         origin: theirs.origin.clone(),
     })
 }
@@ -295,12 +304,27 @@ fn values<'a>(attributes: &'a [Attribute], name: &'a str) -> impl Iterator<Item 
     named.filter_map(|attribute| attribute.value.as_deref())
 }
 
-fn address_of(theirs: &Description, media: &Media) -> Result<IpAddr, SdpFault> {
+/// None: the peer tells a name.
+fn address_of(theirs: &Description, media: &Media) -> Result<Option<IpAddr>, SdpFault> {
     let connection = media.connections.first().or(theirs.session.connection.as_ref());
     let text = connection.map_or("", |connection| connection.connection_address.as_str());
     // Multicast adds a time to live and a count: `224.2.1.1/127/3`.
     let bare = text.split('/').next().unwrap_or_default();
-    bare.parse().map_err(|_| SdpFault::Address(text.to_owned()))
+    match bare.parse() {
+        Ok(address) => Ok(Some(address)),
+        Err(_) if is_name(bare) => Ok(None),
+        Err(_) => Err(SdpFault::Address(text.to_owned())),
+    }
+}
+
+/// A domain name: its last label is no number (RFC 3696 §2), so that a mistyped address is none.
+fn is_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let bare = text.strip_suffix('.').unwrap_or(text);
+    bare.split('.').all(is_label)
+        && bare.rsplit('.').next().is_some_and(|last| last.starts_with(|sign: char| sign.is_ascii_alphabetic()))
 }
 
 /// `a=rtcp:53020` or `a=rtcp:53020 IN IP4 192.0.2.7` (RFC 3605).

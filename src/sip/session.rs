@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::time::Mono;
 
 use super::dialog::Dialog;
+use super::digest::{Answerer, Login};
 use super::flow::Flow;
 use super::message::{Method, Request, Response};
 use super::negotiation::{Negotiation, OwnMedia};
@@ -29,6 +30,7 @@ mod within;
 
 use answered::Unacknowledged;
 use incoming::Incoming;
+pub use messages::capabilities;
 pub use outgoing::Place;
 use outgoing::{Calling, Placed};
 use refresh::Refresh;
@@ -72,6 +74,8 @@ pub struct Settings {
     /// Send inside the dialog to the peer's route set or contact where that is an address (carriers);
     /// otherwise always back to where the peer's packets come from (phones behind NAT).
     pub follow_contact: bool,
+    /// Answers challenges to our requests inside the dialog; None: they stand as refusals.
+    pub login: Option<Login>,
 }
 
 /// Why a session is over without a BYE or CANCEL of the peer.
@@ -124,6 +128,15 @@ enum State {
     Ended,
 }
 
+/// A request of ours inside the dialog that has no final response yet.
+#[derive(Debug)]
+struct Pending {
+    asked: Asked,
+    flow: Flow,
+    request: Request,
+    credentials: Answerer,
+}
+
 /// What a request of ours inside the dialog was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
@@ -146,7 +159,7 @@ pub struct Session {
     placed: Option<Placed>,
     /// Our last re-INVITE that was answered, and its ACK: sent again for each repeated 2xx.
     reinvited: Option<(ClientTx, Flow, Request)>,
-    asked: BTreeMap<ClientTx, Asked>,
+    asked: BTreeMap<ClientTx, Pending>,
     /// Transactions begun since the user last asked.
     begun: Vec<ClientTx>,
     refresh: Refresh,
@@ -224,7 +237,7 @@ impl Session {
 
     /// OPTIONS inside the dialog: does the peer still know us? `Probed` tells.
     pub fn probe(&mut self, now: Mono, transactions: &mut Transactions) {
-        if self.is_confirmed() && !self.asked.values().any(|asked| *asked == Asked::Probe) {
+        if self.is_confirmed() && !self.asked.values().any(|pending| pending.asked == Asked::Probe) {
             self.ask(now, transactions, Method::Options, Asked::Probe, None);
         }
     }
@@ -265,16 +278,23 @@ impl Session {
         {
             return transactions.send_ack(now, *flow, &self.settings.sent_by, ack.clone());
         }
-        let Some(asked) = self.asked.get(&tx).copied() else { return };
-        if response.is_final() {
-            self.asked.remove(&tx);
+        if response.is_provisional() {
+            return;
         }
-        match asked {
-            Asked::Refresh { with_offer } => self.on_refresh_response(now, transactions, tx, &response, with_offer),
-            Asked::Probe if response.is_final() => {
-                self.tell_probed(response.status != 481 && response.status != 408);
+        let Some(pending) = self.asked.remove(&tx) else { return };
+        let pending = match response.status {
+            401 | 407 => match self.ask_again(now, transactions, pending, &response) {
+                Some(refused) => refused,
+                None => return,
+            },
+            _ => pending,
+        };
+        match pending.asked {
+            Asked::Refresh { with_offer } => {
+                self.on_refresh_response(now, transactions, (tx, &pending.request), &response, with_offer);
             }
-            Asked::Prack | Asked::Bye | Asked::Probe => {}
+            Asked::Probe => self.tell_probed(response.status != 481 && response.status != 408),
+            Asked::Prack | Asked::Bye => {}
         }
     }
 
@@ -283,8 +303,8 @@ impl Session {
         if self.invite_tx() == Some(tx) {
             return self.on_invite_silent();
         }
-        let Some(asked) = self.asked.remove(&tx) else { return };
-        match asked {
+        let Some(pending) = self.asked.remove(&tx) else { return };
+        match pending.asked {
             Asked::Refresh { with_offer } => {
                 if with_offer {
                     self.media.withdraw();

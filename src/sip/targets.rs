@@ -33,6 +33,14 @@ impl Host {
         (!name.is_empty() && name.chars().all(fits)).then(|| Self::Name { name: name.to_string(), port })
     }
 
+    /// The address of a host that needs no look-up.
+    pub fn literal(text: &str) -> Option<SocketAddr> {
+        match Self::parse(text)? {
+            Self::Address(address) => Some(address),
+            Self::Name { .. } => None,
+        }
+    }
+
     /// The name whose SRV records say where it is: `_sip._udp.carrier.example` (RFC 3263 §4.2).
     pub fn service(&self, transport: Transport) -> Option<String> {
         match self {

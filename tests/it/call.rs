@@ -192,7 +192,6 @@ pub fn invited(leg: u64, code: &str) -> Invited {
         caller: Caller { number: Some(Private::new(format!("1380000{leg:04}"))), ..Caller::default() },
         queue_answer: QueueAnswer::EarlyThenConnect(seconds(45)),
         early_media: true,
-        ring_with_180: false,
     }
 }
 
@@ -210,7 +209,7 @@ pub fn leg(leg: LegId) -> String {
 fn line(output: &Output) -> Option<String> {
     Some(match output {
         Output::Dial { leg: id, target: Target::Seat(seat), .. } => format!("Dial {} {}", leg(*id), seat.0),
-        Output::Dial { leg: id, target: Target::Number(number), .. } => {
+        Output::Dial { leg: id, target: Target::Number { number, .. }, .. } => {
             format!("Dial {} {}", leg(*id), number.reveal())
         }
         Output::Progress { leg: id, media } => {

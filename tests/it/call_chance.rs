@@ -269,7 +269,7 @@ impl World {
                 assert_eq!(audit.seat_leg.replace(*leg), None, "{call} has two seats");
                 self.standing.insert(*leg, (Some(*call), Some(seat.clone())));
             }
-            Output::Dial { target: Target::Number(_), .. } => panic!("nobody asked for a callback"),
+            Output::Dial { target: Target::Number { .. }, .. } => panic!("nobody asked for a callback"),
             Output::Progress { leg, .. } | Output::StopPlay { leg } => assert!(self.standing.contains_key(leg)),
             Output::Play { leg, token, .. } => {
                 assert!(self.standing.contains_key(leg), "played to a leg that is gone");

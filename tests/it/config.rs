@@ -19,6 +19,7 @@ fn the_embedded_default_is_whole_and_trusts_loopback_only() {
         assert!(trunk.sources.iter().all(|source| source.address.is_loopback() && source.prefix_len >= 8));
         assert_eq!(trunk.queue_answer, QueueAnswer::EarlyThenConnect(Duration::from_secs(45)));
         assert_eq!((trunk.overload_status, trunk.overload_retry_after), (503, None));
+        assert_eq!(trunk.reserved_channels, 2, "R31");
         assert_eq!((trunk.laws.as_slice(), trunk.ptime), (&[Law::A, Law::Mu][..], 20));
     }
     assert!(config.listens.iter().all(|listen| listen.bind.ip().is_loopback() && listen.media_bind.is_loopback()));
@@ -61,7 +62,8 @@ fn the_commented_examples_are_true() {
     assert_eq!(trunk.hosts, ["203.0.113.1:5060", "sbc.example.net"]);
     assert_eq!(
         (trunk.pilots.as_slice(), trunk.default_code.as_deref()),
-        (&["0798-8220000".to_owned()][..], Some("12331"))
+        (&["0798-8220000".to_owned(), "07988220000".to_owned()][..], Some("12331")),
+        "where we register, the account's user is a pilot too"
     );
     assert_eq!((trunk.reliable_provisionals, trunk.ring_with_180), (Require::Supported, false));
     assert_eq!(trunk.platform.as_deref(), Some("110"));

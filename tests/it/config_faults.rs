@@ -178,6 +178,14 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "[[seat]]",
             "seat 1004: unknown listener mars",
         ),
+        (
+            Seats,
+            "",
+            seat("1004", "skills = [\"general\"]\ncontact = \"sip:8001@127.0.0.7\"")
+                + &seat("1005", "skills = [\"general\"]\ncontact = \"sip:8001@127.0.0.7:5060\""),
+            "[[seat]]",
+            "seat 1005: the contact of seat 1004",
+        ),
         (Seats, "", seat("1004", "skills = [\"general\"]\ncontact = \"1004\""), "contact =", "`1004` is no URI"),
         (
             Seats,
@@ -256,7 +264,56 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "[[trunk]]",
             "register needs hosts, username and password",
         ),
-        (Trunks, "", trunk("sources = [\"192.0.2.1\"]\nhosts = [\"a b\"]"), "[[trunk]]", "`a b` is no host"),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\ndefault_code = \"12345\"\nhosts = [\"127.0.0.9:5060\"]"),
+            "[[trunk]]",
+            "trunk x: source 127.0.0.9/32:5060 is ambiguous, trunk loopback has 127.0.0.0/8",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = []\ndefault_code = \"12345\"\nhosts = [\"192.0.2.9\"]")
+                + &trunk("sources = [\"192.0.2.0/24:5060\"]").replace("\"x\"", "\"y\""),
+            "[[trunk]]",
+            "trunk y: source 192.0.2.0/24:5060 is ambiguous, trunk x has 192.0.2.9/32:5060",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = []\ndefault_code = \"12345\"\nhosts = [\"[2001:db8::9]:5060\"]"),
+            "[[trunk]]",
+            "trunk x: [2001:db8::9]:5060 cannot be reached from listener local, another IP version",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\npilots = [\"0798 8220000\"]"),
+            "[[trunk]]",
+            "trunk x: pilot `0798 8220000` is empty or has a space in it",
+        ),
+        (
+            Queues,
+            "overflow = [\"general\"]",
+            "overflow = [\"general\", \"nobody\"]\n[[group]]\nskill = \"nobody\"\nlabel = \"x\"".into(),
+            "[[group]]",
+            "group 12315: overflow into nobody, whose calls no seat answers",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = []\ndefault_code = \"12345\"\nhosts = [\"a b\"]"),
+            "[[trunk]]",
+            "`a b` is no host",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = []\nhosts = [\"192.0.2.1\"]"),
+            "[[trunk]]",
+            "trunk x: hosts, but neither pilots nor default_code",
+        ),
         (
             Trunks,
             "",
@@ -516,41 +573,4 @@ fn all_faults_are_collected() {
         assert!(all.contains(part), "{part} is missing:\n{all}");
     }
     assert_eq!(found.len(), 9, "{all}");
-}
-
-#[test]
-fn a_skill_without_a_seat_is_refused_unless_only_a_leader_is_short() {
-    let (mut texts, _) = edited(Seats, "", "[[seat]]\nno = \"9001\"\nname = \"市领导\"\nkind = \"leader\"\n");
-    assert_eq!(faults(&texts), [], "a leader needs no skill");
-    texts.seats.text = texts
-        .seats
-        .text
-        .replace(", \"12369\"", "")
-        .replace("kind = \"leader\"", "kind = \"leader\"\nskills = [\"12369\"]");
-    let found = faults(&texts);
-    assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(found[0].reason.contains("12369: no seat has the skill 12369"), "a leader is invited, not queued for");
-}
-
-#[test]
-fn a_trunk_on_a_seats_listener_is_refused() {
-    let (mut texts, _) =
-        edited(Server, "transport = \"tcp\"\nserves = \"both\"", "transport = \"tcp\"\nserves = \"seats\"");
-    let found = faults(&texts);
-    assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(found[0].reason.contains("trunk loopback-tcp: listener local-tcp serves seats only"));
-    // A seat that is fixed to a trunk's listener, likewise.
-    texts = edited(Server, "transport = \"tcp\"\nserves = \"both\"", "transport = \"tcp\"\nserves = \"trunks\"").0;
-    texts.seats.text.push_str("listen = \"local-tcp\"\n");
-    assert!(faults(&texts)[0].reason.contains("seat 1003: listener local-tcp serves trunks only"));
-}
-
-#[test]
-fn one_address_with_two_ports_is_two_trunks() {
-    let (mut texts, _) = edited(Trunks, "sources = [\"127.0.0.0/8\"]", "sources = [\"127.0.0.1:5070\"]");
-    texts
-        .trunks
-        .text
-        .push_str("[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 2\nsources = [\"127.0.0.1:5071\"]\n");
-    assert_eq!(faults(&texts), []);
 }

@@ -16,6 +16,7 @@ fn session_descriptions_are_read_answered_and_offered_again() {
         address: Ipv4Addr::LOCALHOST.into(),
         port: 20_000,
         laws: &[Law::A, Law::Mu],
+        ordered: false,
         ptime: 20,
         session: 1,
         version: 1,

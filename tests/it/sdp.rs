@@ -10,6 +10,7 @@ fn ours() -> Ours<'static> {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         port: 20000,
         laws: &[Law::A, Law::Mu],
+        ordered: false,
         ptime: 20,
         session: 7,
         version: 1,
@@ -57,6 +58,30 @@ fn an_answer_keeps_the_offerers_order_and_numbers() {
     assert_eq!((agreed.events_out, agreed.events_in), (Some(96), Some(96)));
     assert_eq!(agreed.origin, ("1".to_owned(), "1".to_owned()));
     assert!(!agreed.on_hold);
+}
+
+/// Without an order of our own the offerer's stays.
+#[test]
+fn an_order_of_ours_goes_before_the_offerers() {
+    let table: [(&[Law], bool, &str, &str); 6] = [
+        (&[Law::A, Law::Mu], false, "0 8", "0"),
+        (&[Law::A, Law::Mu], true, "0 8", "8"),
+        (&[Law::Mu, Law::A], true, "8 0", "0"),
+        (&[Law::Mu, Law::A], false, "8 0", "8"),
+        (&[Law::A, Law::Mu], true, "18 0", "0"),
+        (&[Law::A], true, "0 8", "8"),
+    ];
+    for (laws, ordered, offered, expected) in table {
+        let offer =
+            read(&audio(&format!("m=audio 4000 RTP/AVP {offered} 101\r\na=rtpmap:101 telephone-event/8000\r\n")));
+        let (body, agreed) = sdp::answer(&offer, &Ours { laws, ordered, ..ours() }).unwrap();
+        let text = String::from_utf8(body).unwrap();
+        assert!(text.contains(&format!("m=audio 20000 RTP/AVP {expected} 101\r\n")), "{offered} {laws:?}: {text}");
+        assert_eq!(agreed.payload.to_string(), expected);
+    }
+    // An answer to an offer of ours has chosen already.
+    let answer = read(&audio("m=audio 4000 RTP/AVP 0 8\r\n"));
+    assert_eq!(sdp::accept(&Ours { ordered: true, ..ours() }, &answer).unwrap().law, Law::Mu);
 }
 
 #[test]
@@ -164,6 +189,15 @@ fn table_origin() -> &'static [u8] {
 }
 
 #[test]
+fn a_name_is_no_address_yet_and_no_hold() {
+    for name in ["phone.example", "sbc-1.carrier.example.", "gateway"] {
+        let (_, agreed) = answered(&format!("v=0\nc=IN IP4 {name}\nm=audio 4000 RTP/AVP 8\n"));
+        assert!(agreed.remote.ip().is_unspecified() && !agreed.on_hold, "{name}");
+        assert_eq!((agreed.remote.port(), agreed.our_direction), (4000, Direction::SendRecv), "{name}");
+    }
+}
+
+#[test]
 fn what_cannot_be_used_says_why() {
     let fault = |text: &str| sdp::answer(&read(text), &ours()).unwrap_err();
     assert!(matches!(sdp::parse(b""), Err(SdpFault::Syntax(_))));
@@ -177,10 +211,8 @@ fn what_cannot_be_used_says_why() {
         fault(&audio("m=audio 4000 RTP/AVP 8\r\na=rtpmap:8 opus/48000/2\r\n")),
         SdpFault::NoCommonCodec("8".into())
     );
-    assert_eq!(
-        fault("v=0\nc=IN IP4 phone.example\nm=audio 4000 RTP/AVP 8\n"),
-        SdpFault::Address("phone.example".into())
-    );
+    assert_eq!(fault("v=0\nc=IN IP4 192.0.2.999\nm=audio 4000 RTP/AVP 8\n"), SdpFault::Address("192.0.2.999".into()));
+    assert_eq!(fault("v=0\nm=audio 4000 RTP/AVP 8\n"), SdpFault::Address(String::new()));
     let refused = read(&audio("m=audio 0 RTP/AVP 8\r\n"));
     assert_eq!(sdp::accept(&ours(), &refused), Err(SdpFault::NoAudio));
 }

@@ -4,6 +4,7 @@
 mod bodies;
 mod called;
 mod calling;
+mod challenged;
 mod chaos;
 mod forks;
 mod pair;
@@ -34,12 +35,14 @@ fn settings() -> Settings {
             address: "198.51.100.1".parse().unwrap(),
             port: 20_000,
             laws: vec![Law::A, Law::Mu],
+            ordered: false,
             ptime: 20,
             id: 77,
         },
         reliable: Reliable::Off,
         session_expires: None,
         follow_contact: true,
+        login: None,
     }
 }
 

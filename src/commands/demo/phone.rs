@@ -85,6 +85,7 @@ impl Phone {
             address: here,
             port: rtp.local_addr()?.port(),
             laws: vec![Law::A, Law::Mu],
+            ordered: false,
             ptime: 20,
             id: u64::from(address.port()),
         };

@@ -1,9 +1,26 @@
 //! The client's side: answering a challenge of a carrier, and using its nonce again.
 
+use std::fmt;
+
 use super::credentials::Signed;
 use super::hash::Algorithm;
 use super::params::{AuthParams, quoted};
 use crate::sip::message::{Method, Name, Response};
+
+/// What a carrier's challenges are answered with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    pub user: String,
+    pub password: String,
+    /// Random (RFC 7616 §3.4).
+    pub cnonce: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Login({})", self.user)
+    }
+}
 
 /// So many stale nonces in a row are answered; then the peer is taken for broken.
 const STALE_ROUNDS: u8 = 3;

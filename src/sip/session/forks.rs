@@ -2,7 +2,8 @@
 //! wanted. (RFC 3261 §13.2.2, RFC 3262 §4)
 
 use crate::sip::dialog::Dialog;
-use crate::sip::message::{Method, Name, Response};
+use crate::sip::digest::Answerer;
+use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::negotiation::Negotiation;
 use crate::sip::transactions::{ClientTx, Transactions};
 use crate::time::Mono;
@@ -10,7 +11,7 @@ use crate::time::Mono;
 use super::body::Body;
 use super::outgoing::{Calling, Placed};
 use super::reliable::rseq;
-use super::{Asked, Event, Session, State};
+use super::{Asked, Event, Pending, Session, State};
 
 /// More To tags than any forking proxy has phones; a peer that makes up more is not followed.
 const FORKS: usize = 16;
@@ -61,8 +62,8 @@ impl Session {
                 prack.headers.push(Name::RAck, format!("{number} {} {}", cseq.number, cseq.method.as_str()));
                 self.settings.sign(&mut prack);
                 let flow = self.settings.hop(self.flow, &early.dialog);
-                let tx = transactions.request(now, flow, &self.settings.sent_by, prack);
-                self.await_answer(tx, Asked::Prack);
+                let credentials = Answerer::default();
+                self.send(now, transactions, Pending { asked: Asked::Prack, flow, request: prack, credentials });
             } else if number.is_none() {
                 early.preview = body.map(<[u8]>::to_vec).or(early.preview.take());
             }
@@ -132,12 +133,7 @@ impl Session {
             None => Early { dialog, last_rseq: None, media: self.media.clone(), preview: None },
         };
         let mut ack = early.dialog.request(Method::Ack, Some(cseq.number));
-        for name in [Name::Authorization, Name::ProxyAuthorization] {
-            // §22.1: an ACK carries the credentials of its INVITE.
-            if let Some(value) = placed.invite.headers.get(&name) {
-                ack.headers.push(name, value.to_vec());
-            }
-        }
+        carry_credentials(&placed.invite, &mut ack);
         let flow = self.settings.hop(self.flow, &early.dialog);
         placed.acks.insert(tag, (flow, ack.clone()));
         transactions.send_ack(now, flow, &self.settings.sent_by, ack);
@@ -149,12 +145,13 @@ impl Session {
         &mut self,
         now: Mono,
         transactions: &mut Transactions,
-        tx: ClientTx,
+        (tx, invite): (ClientTx, &Request),
         response: &Response,
     ) {
         let (Ok(cseq), Some(dialog)) = (response.headers.cseq(), &mut self.dialog) else { return };
         dialog.refresh_target(response.headers.contact());
-        let ack = dialog.request(Method::Ack, Some(cseq.number));
+        let mut ack = dialog.request(Method::Ack, Some(cseq.number));
+        carry_credentials(invite, &mut ack);
         let flow = self.settings.hop(self.flow, dialog);
         self.reinvited = Some((tx, flow, ack.clone()));
         transactions.send_ack(now, flow, &self.settings.sent_by, ack);
@@ -165,8 +162,17 @@ impl Session {
         let flow = self.settings.hop(self.flow, &early.dialog);
         let mut bye = early.dialog.request(Method::Bye, None);
         self.settings.sign(&mut bye);
-        let tx = transactions.request(now, flow, &self.settings.sent_by, bye);
-        self.await_answer(tx, Asked::Bye);
+        let credentials = Answerer::default();
+        self.send(now, transactions, Pending { asked: Asked::Bye, flow, request: bye, credentials });
+    }
+}
+
+/// §22.1: an ACK carries the credentials of its INVITE.
+fn carry_credentials(invite: &Request, ack: &mut Request) {
+    for name in [Name::Authorization, Name::ProxyAuthorization] {
+        if let Some(value) = invite.headers.get(&name) {
+            ack.headers.push(name, value.to_vec());
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! The messages of a session: what stands in every request and response, and which way they go.
 
 use crate::sip::dialog::{Dialog, with_tag};
+use crate::sip::digest::{Answerer, Login};
 use crate::sip::flow::Flow;
-use crate::sip::message::{Method, Name, Request, Response};
+use crate::sip::message::{CSeq, Method, Name, Request, Response};
 use crate::sip::sdp::SdpFault;
-use crate::sip::transactions::{ClientTx, ServerTx, Transactions};
+use crate::sip::transactions::{ServerTx, Transactions};
 use crate::time::Mono;
 
 use super::body::ACCEPT;
-use super::{ALLOW, Asked, EXTENSIONS, MIN_SE, Session, Settings};
+use super::{ALLOW, Asked, EXTENSIONS, MIN_SE, Pending, Session, Settings};
 
 /// A final failure, and the header that explains it.
 #[derive(Debug)]
@@ -91,6 +92,13 @@ impl Settings {
     }
 }
 
+/// What we can, in a 200 to OPTIONS inside or outside of a dialog (RFC 3261 §11.2).
+pub fn capabilities(response: &mut Response) {
+    response.headers.push(Name::Allow, ALLOW);
+    response.headers.push(Name::Accept, ACCEPT);
+    response.headers.push(Name::Supported, EXTENSIONS.join(", "));
+}
+
 impl Session {
     /// Sends a request inside the dialog.
     pub(super) fn ask(
@@ -112,13 +120,49 @@ impl Session {
             request.headers.push(Name::ContentType, "application/sdp");
             request.body = body;
         }
-        let tx = transactions.request(now, flow, &self.settings.sent_by, request);
-        self.await_answer(tx, asked);
+        self.send(now, transactions, Pending { asked, flow, request, credentials: Answerer::default() });
     }
 
-    pub(super) fn await_answer(&mut self, tx: ClientTx, asked: Asked) {
-        self.asked.insert(tx, asked);
+    pub(super) fn send(&mut self, now: Mono, transactions: &mut Transactions, pending: Pending) {
+        let tx = transactions.request(now, pending.flow, &self.settings.sent_by, pending.request.clone());
+        self.asked.insert(tx, pending);
         self.begun.push(tx);
+    }
+
+    /// Repeats a challenged request with credentials and the next number (RFC 3261 §22.2). The request
+    /// comes back where we have none, or they were refused.
+    pub(super) fn ask_again(
+        &mut self,
+        now: Mono,
+        transactions: &mut Transactions,
+        mut pending: Pending,
+        challenge: &Response,
+    ) -> Option<Pending> {
+        let Some(Login { user, password, cnonce }) = &self.settings.login else { return Some(pending) };
+        let Request { method, uri, .. } = &pending.request;
+        let Some((name, value)) = pending.credentials.authorize(challenge, method, uri, user, password, cnonce) else {
+            return Some(pending);
+        };
+        let cseq = CSeq { number: self.next_number(&pending.request), method: method.clone() };
+        pending.request.headers.set(name, value);
+        pending.request.headers.set(Name::CSeq, cseq.to_string());
+        self.send(now, transactions, pending);
+        None
+    }
+
+    /// The next number in the dialog of this request: ours, an early one's, or that of a fork we released.
+    fn next_number(&mut self, request: &Request) -> u32 {
+        let to = request.headers.to().ok();
+        let tag = to.as_ref().and_then(|to| to.tag());
+        let early = self.placed.as_mut().zip(tag).and_then(|(placed, tag)| placed.early.get_mut(tag));
+        let of_early = early.map(|early| &mut early.dialog);
+        match self.dialog.as_mut().filter(|dialog| dialog.matches(tag)).or(of_early) {
+            Some(dialog) => {
+                dialog.local_cseq = dialog.local_cseq.wrapping_add(1);
+                dialog.local_cseq
+            }
+            None => request.headers.cseq().map_or(1, |cseq| cseq.number).wrapping_add(1),
+        }
     }
 
     /// A response with our tag and, where it makes or moves a dialog, our contact (RFC 3261 §12.1.1).

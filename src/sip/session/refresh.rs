@@ -167,16 +167,13 @@ impl Session {
         &mut self,
         now: Mono,
         transactions: &mut Transactions,
-        tx: ClientTx,
+        (tx, request): (ClientTx, &Request),
         response: &Response,
         with_offer: bool,
     ) {
-        if response.is_provisional() {
-            return;
-        }
         if response.is_success() {
             if with_offer {
-                self.acknowledge_refresh(now, transactions, tx, response);
+                self.acknowledge_refresh(now, transactions, (tx, request), response);
             }
             if !self.is_confirmed() {
                 return;

@@ -2,14 +2,14 @@
 
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
-use crate::sip::message::{Method, Name, Request};
+use crate::sip::message::{Method, Request};
 use crate::sip::negotiation::Negotiation;
 use crate::sip::transactions::{ServerTx, Transactions};
 use crate::time::Mono;
 
-use super::body::{ACCEPT, Body, describe};
-use super::messages::Refusal;
-use super::{ALLOW, EXTENSIONS, Event, Session, State};
+use super::body::{Body, describe};
+use super::messages::{Refusal, capabilities};
+use super::{Event, Session, State};
 
 impl Session {
     /// A request whose tags are this dialog's. Every one is answered here.
@@ -46,9 +46,7 @@ impl Session {
             }
             Method::Options => {
                 let mut response = self.reply(request, 200);
-                response.headers.push(Name::Allow, ALLOW);
-                response.headers.push(Name::Accept, ACCEPT);
-                response.headers.push(Name::Supported, EXTENSIONS.join(", "));
+                capabilities(&mut response);
                 transactions.respond(now, tx, response);
             }
             Method::Ack | Method::Cancel => {}

@@ -63,7 +63,7 @@ fn every_method_is_answered() {
         }
     }
     let options = plain(&mut city, "OPTIONS");
-    assert_eq!(options.headers.text(&Name::Accept).as_deref(), Some("application/sdp"));
+    assert_eq!(options.headers.text(&Name::Accept).as_deref(), Some("application/sdp, multipart/mixed"));
     assert!(options.headers.has_token(&Name::Supported, "timer"));
     assert!(options.headers.has_token(&Name::Supported, "100rel"));
 }
@@ -158,4 +158,16 @@ fn a_call_without_an_offer_gets_ours_in_the_200() {
     city.story();
     city.send(caller.flow, ack);
     assert_eq!(city.story(), ["Agree c1 198.51.100.20:4000"]);
+}
+
+#[test]
+fn options_are_answered_alike_inside_and_outside_of_a_dialog() {
+    let mut city = City::open();
+    let (mut caller, ..) = talking(&mut city);
+    let inside = caller.ask(&mut city, "OPTIONS", "").unwrap();
+    let outside = plain(&mut city, "OPTIONS");
+    for name in [Name::Allow, Name::Accept, Name::Supported] {
+        let texts = [&inside, &outside].map(|response| response.headers.text(&name).unwrap_or_default().into_owned());
+        assert!(!texts[0].is_empty() && texts[0] == texts[1], "{texts:?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hotline::call::mix_plan::Command;
 use hotline::call::{Output as Wish, QueueAnswer, SeatState};
 use hotline::sip::message::{Method, Name};
 
@@ -9,6 +10,7 @@ use super::city::{CARRIER, City, LAN, LAN6, VLAN, flow, settings};
 use super::peers::{Caller, Phone, sdp, talking};
 use crate::call::{SECOND, seconds};
 use hotline::sip::flow::Transport;
+use hotline::sip::session::Reliable;
 
 fn texts(body: &[u8]) -> String {
     String::from_utf8(body.to_vec()).unwrap()
@@ -282,4 +284,85 @@ fn hold_and_resume_reach_the_other_side_as_music_and_states() {
     assert!(refer.headers.has_token(&Name::Allow, "INVITE"));
     city.pass(Duration::from_millis(10));
     assert_eq!(caller.bye(&mut city), Some(200));
+}
+
+#[test]
+fn the_provisional_is_the_one_that_the_trunk_wants_with_sdp_where_audio_was_offered() {
+    for status in [180, 183] {
+        for offer in [sdp("198.51.100.20", 4000, "sendrecv"), String::new()] {
+            let mut settings = settings();
+            settings.trunks[0].ring_with_180 = status == 180;
+            let mut city = City::new(settings);
+            let mut caller = Caller::new(&mut city, "12345");
+            caller.invite_with(&mut city, &offer);
+            let provisional = caller.hear(&mut city).unwrap();
+            assert_eq!((provisional.status, provisional.body.is_empty()), (status, offer.is_empty()), "{offer}");
+        }
+    }
+}
+
+#[test]
+fn a_caller_who_asks_for_privacy_in_any_writing_stays_unknown() {
+    let table = [
+        ("id", true),
+        ("ID", true),
+        ("user", true),
+        ("header", true),
+        ("session", true),
+        ("user;id", true),
+        ("none;id", true),
+        ("id;critical", true),
+        ("critical ; Id", true),
+        ("user,id", true),
+        ("none", false),
+        ("critical", false),
+        ("history", false),
+        ("idle", false),
+        ("", false),
+    ];
+    for (value, withheld) in table {
+        let mut city = City::open();
+        let mut caller = Caller::new(&mut city, "12345");
+        caller.more =
+            vec![format!("Privacy: {value}"), "P-Asserted-Identity: <sip:13800000009@carrier.example>".into()];
+        caller.invite(&mut city);
+        caller.cancel(&mut city);
+        assert_eq!(city.missed().caller.number.is_none(), withheld, "{value}");
+    }
+}
+
+#[test]
+fn a_caller_without_an_offer_is_welcomed_as_soon_as_its_prack_has_answered_ours() {
+    let mut settings = settings();
+    settings.trunks[0].reliable = Reliable::Supported;
+    let mut city = City::new(settings);
+    let mut caller = Caller::new(&mut city, "12345");
+    caller.more = vec!["Supported: 100rel".into()];
+    caller.invite_with(&mut city, "");
+    let progress = caller.hear(&mut city).unwrap();
+    assert!(!progress.body.is_empty(), "our offer");
+    assert!(!city.story().iter().any(|line| line.starts_with("Play")), "nobody hears it yet");
+    let rseq = progress.headers.text(&Name::RSeq).unwrap().into_owned();
+    let answer = sdp("198.51.100.20", 4000, "sendrecv");
+    let prack = caller.next("PRACK", &mut city, &answer);
+    city.send(caller.flow, prack.replace("\r\nMax-", &format!("\r\nRAck: {rseq} 1 INVITE\r\nMax-")));
+    assert_eq!(caller.hears(&mut city), [200]);
+    let story = city.story();
+    assert_eq!(story[..2], ["Agree c1 198.51.100.20:4000", "Play c1 Greeting(12345)"], "{story:?}");
+    city.pass(seconds(46));
+    assert!(!city.story().iter().any(|line| line.contains("Greeting")), "it is not told again once connected");
+}
+
+#[test]
+fn a_caller_whose_sdp_names_a_host_is_let_in_and_heard_for_its_address() {
+    let mut city = City::open();
+    let mut caller = Caller::new(&mut city, "12345");
+    caller.invite_with(&mut city, &sdp("sbc.carrier.example", 4000, "sendrecv"));
+    assert_eq!(caller.hears(&mut city), [183]);
+    let agreed = city.media.iter().find_map(|command| match command {
+        Command::Agree { media, .. } => Some(media.clone()),
+        _ => None,
+    });
+    let agreed = agreed.expect("an agreement");
+    assert_eq!((agreed.remote, agreed.send, agreed.receive), (None, true, true));
 }

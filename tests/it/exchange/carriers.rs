@@ -113,7 +113,7 @@ fn a_trunk_is_registered_with_a_digest_and_again_in_time() {
     let mut city = City::new(with(&[FIRST], registered));
     let register = answer(&mut city, FIRST, &Method::Register, 401).expect("at once");
     assert_eq!(register.uri, "sip:carrier.example");
-    assert_eq!(register.headers.contact().unwrap().unwrap().uri.raw, "sip:hotline@198.51.100.1:5060");
+    assert_eq!(register.headers.contact().unwrap().unwrap().uri.raw, "sip:jdz12345@198.51.100.1:5060");
     assert!(!is_up(&city));
     let proved = answer(&mut city, FIRST, &Method::Register, 200).unwrap();
     assert!(proved.headers.text(&Name::Authorization).unwrap().contains("username=\"jdz12345\""));

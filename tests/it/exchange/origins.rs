@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hotline::call::SeatState;
+use hotline::exchange::settings::FixedPhone;
 use hotline::sip::flow::Transport;
 use hotline::sip::message::{Method, Name};
 
@@ -134,7 +135,7 @@ fn a_register_on_a_listener_for_trunks_is_refused() {
 fn a_fixed_phone_is_rung_once_it_has_answered_options() {
     let mut settings = settings();
     let remote = flow(1, Transport::Udp, "10.0.0.150:5060");
-    settings.seats[0].fixed = Some(remote);
+    settings.seats[0].fixed = Some(FixedPhone { flow: remote, user: "1001".into() });
     let mut city = City::new(settings);
     assert!(!city.seat("1001").reachable);
     let mut phone = Phone::at("1001", remote);
@@ -152,7 +153,7 @@ fn a_fixed_phone_is_rung_once_it_has_answered_options() {
     let body = sdp("10.0.0.150", 6000, "sendrecv");
     let mut city = City::new({
         let mut again = super::city::settings();
-        again.seats[0].fixed = Some(remote);
+        again.seats[0].fixed = Some(FixedPhone { flow: remote, user: "1001".into() });
         again
     });
     city.pass(Duration::ZERO);
@@ -189,4 +190,78 @@ fn a_phone_over_tcp_is_gone_when_its_connection_is() {
     let mut phone = Phone::at("1002", flow(4, Transport::Tcp, "10.0.0.102:49153"));
     phone.register(&mut city);
     assert!(city.seat("1002").reachable, "by a new connection");
+}
+
+#[test]
+fn seats_behind_one_gateway_are_each_asked_rung_and_heard_as_themselves() {
+    let gateway = flow(1, Transport::Udp, "10.0.0.150:5060");
+    let mut settings = settings();
+    for (seat, user) in [(0, "8001"), (1, "8002")] {
+        settings.seats[seat].fixed = Some(FixedPhone { flow: gateway, user: user.into() });
+    }
+    let mut city = City::new(settings);
+    city.pass(Duration::from_millis(10));
+    let mut asked = Vec::new();
+    while let Some((flow, options)) = city.request_to(gateway.remote, &Method::Options) {
+        city.send(flow, super::peers::reply(&options, 200, "pong", &[], ""));
+        asked.push(options.uri);
+    }
+    assert_eq!(asked, ["sip:8001@10.0.0.150:5060", "sip:8002@10.0.0.150:5060"]);
+    assert!(city.seat("1001").reachable && city.seat("1002").reachable);
+    let mut rung = Vec::new();
+    for _ in 0..2 {
+        Caller::new(&mut city, "12345").invite(&mut city);
+        rung.push(city.request_to(gateway.remote, &Method::Invite).expect("a port of the gateway").1.uri);
+    }
+    rung.sort();
+    assert_eq!(rung, asked);
+
+    // What a port of it dials turns its own seat, by its own number or the seat's.
+    let mut city = City::new({
+        let mut again = super::city::settings();
+        again.seats[0].fixed = Some(FixedPhone { flow: gateway, user: "8001".into() });
+        again.seats[1].fixed = Some(FixedPhone { flow: gateway, user: "8002".into() });
+        again
+    });
+    city.pass(Duration::from_millis(10));
+    while let Some((flow, options)) = city.request_to(gateway.remote, &Method::Options) {
+        city.send(flow, super::peers::reply(&options, 200, "pong", &[], ""));
+    }
+    for (from, busy, idle) in [("8002", "1002", "1001"), ("1001", "1001", "1003"), ("7000", "", "1003")] {
+        let mut phone = Phone::at(from, gateway);
+        let body = sdp("10.0.0.150", 6000, "sendrecv");
+        let status = phone.prove(&mut city, "INVITE", &format!("sip:*21@{LAN}"), &body).status;
+        assert_eq!(status, if busy.is_empty() { 403 } else { 200 }, "{from}");
+        if !busy.is_empty() {
+            assert_eq!(city.state(busy), SeatState::Busy, "{from}");
+        }
+        assert_ne!(city.state(idle), SeatState::Busy, "{from}");
+    }
+}
+
+#[test]
+fn whoever_proves_a_password_calls_as_that_seat_among_several_at_one_place() {
+    // A softphone with two accounts, or a border controller before the seats.
+    let place = flow(1, Transport::Udp, "10.0.0.140:5060");
+    let mut city = City::open();
+    let mut one = Phone::at("1001", place);
+    let mut two = Phone::at("1002", place);
+    one.register(&mut city);
+    two.register(&mut city);
+    let body = one.body();
+    assert_eq!(two.prove(&mut city, "INVITE", &format!("sip:*21@{LAN}"), &body).status, 200);
+    assert_eq!((city.state("1001"), city.state("1002")), (SeatState::Idle, SeatState::Busy));
+    // One that is registered elsewhere, or nowhere, is known by its From and its password.
+    let mut three = Phone::at("1003", place);
+    assert_eq!(three.prove(&mut city, "INVITE", &format!("sip:*11@{LAN}"), &body).status, 200);
+    // From says who it likes, as long as the account is one of those there.
+    let mut caller = Phone::at("13800000001", place);
+    caller.password = "secret-1002".into();
+    caller.account = Some("1002".into());
+    assert_eq!(caller.prove(&mut city, "INVITE", &format!("sip:*20@{LAN}"), &body).status, 200);
+    assert_eq!(city.state("1002"), SeatState::Idle);
+    let mut stranger = Phone::at("1001", place);
+    stranger.password = "secret-1003".into();
+    stranger.account = Some("1003".into());
+    assert_eq!(stranger.prove(&mut city, "INVITE", &format!("sip:*21@{LAN}"), &body).status, 403);
 }

@@ -162,6 +162,8 @@ impl Caller {
 /// The phone of a seat.
 pub struct Phone {
     pub no: String,
+    /// Whose password it proves; its own unless given.
+    pub account: Option<String>,
     pub password: String,
     pub flow: Flow,
     /// What its SDP says.
@@ -179,7 +181,16 @@ impl Phone {
     pub fn at(no: &str, flow: Flow) -> Self {
         let media = (flow.remote.ip().to_string(), 6000);
         let password = format!("secret-{no}");
-        Self { no: no.into(), password, flow, media, answerer: Answerer::default(), cseq: 0, more: Vec::new() }
+        Self {
+            no: no.into(),
+            account: None,
+            password,
+            flow,
+            media,
+            answerer: Answerer::default(),
+            cseq: 0,
+            more: Vec::new(),
+        }
     }
 
     /// 1001 registered and signed in.
@@ -225,7 +236,8 @@ impl Phone {
             self.ack(city, &bare, &response);
         }
         let method_of = Method::parse(method);
-        let proof = self.answerer.authorize(&response, &method_of, uri, &self.no, &self.password, "c0ffee");
+        let account = self.account.as_ref().unwrap_or(&self.no);
+        let proof = self.answerer.authorize(&response, &method_of, uri, account, &self.password, "c0ffee");
         let (name, value) = proof.expect("a challenge that can be answered");
         self.answerer.accepted();
         let line = format!("{}: {}", name.as_str(), text(&value));

@@ -1,6 +1,7 @@
 //! Calling a number through a trunk: a seat calls a missed citizen back (R18).
 
-use hotline::call::{CallBack, CallId, Output as Wish, SeatNo, SeatState};
+use hotline::call::mix_plan::{Command, Report};
+use hotline::call::{CallBack, CallId, LegId, Output as Wish, SeatNo, SeatState};
 use hotline::exchange::Input;
 use hotline::exchange::settings::{Settings, Trunk};
 use hotline::privacy::Private;
@@ -27,7 +28,12 @@ fn carried_by(hosts: &[&str], change: impl FnOnce(&mut Trunk)) -> Settings {
 /// Seat 1001 has taken the callback to 13800000077 and its phone has answered.
 fn seat_waits(settings: Settings) -> City {
     let mut city = City::new(settings);
-    let mut phone = Phone::registered(&mut city, "1001");
+    wait_for_a_seat(&mut city);
+    city
+}
+
+fn wait_for_a_seat(city: &mut City) {
+    let mut phone = Phone::registered(city, "1001");
     let wish = CallBack {
         seat: SeatNo("1001".into()),
         task: CallId(7),
@@ -35,10 +41,9 @@ fn seat_waits(settings: Settings) -> City {
         code: "12315".into(),
     };
     city.input(Input::CallBack(vec![wish]));
-    let rung = phone.rung(&mut city);
-    rung.answer(&mut city);
+    let rung = phone.rung(city);
+    rung.answer(city);
     city.story();
-    city
 }
 
 fn invited(city: &mut City, host: &str) -> Option<(Flow, Request)> {
@@ -65,12 +70,12 @@ fn the_citizen_who_answers_is_in_a_call_with_a_ticket() {
         trunk.user_phone = true;
         trunk.number_form = NumberForm::E164;
         trunk.asserted_identity = true;
-        trunk.shown = "07988000000".into();
+        trunk.shown = Some("0798-8000000".into());
     }));
     let invite = invited(&mut city, FIRST).expect("the carrier is asked");
     assert_eq!(invite.1.uri, format!("sip:9+8613800000077@{FIRST};user=phone"));
     let from = invite.1.headers.from().unwrap();
-    assert_eq!(from.uri.unescaped_user().as_deref(), Some("07988000000"));
+    assert_eq!(from.uri.unescaped_user().as_deref(), Some("+867988000000"));
     assert_eq!(invite.1.headers.addrs(&Name::PAssertedIdentity)[0].uri, from.uri);
     replies(&mut city, &invite, 180, &["Contact: <sip:gw@198.51.100.9>".into()]);
     city.story();
@@ -156,4 +161,84 @@ fn a_trunk_without_a_host_carries_nothing() {
     assert_eq!((attempts(&city), city.state("1001")), (vec![], SeatState::Idle), "nobody was called");
     assert_eq!(city.exchange.load().1, 0);
     assert!(city.standing.is_empty());
+}
+
+/// On the listener for both, with its own address for RTP.
+const ELSEWHERE: &str = "192.0.2.17:5060";
+
+#[test]
+fn a_carrier_on_another_listener_backs_the_first_one_up_with_media_of_its_own() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Why {
+        Refused,
+        Silent,
+        NoRoute,
+        Down,
+        NoSocket,
+    }
+    for why in [Why::Refused, Why::Silent, Why::NoRoute, Why::Down, Why::NoSocket] {
+        let mut settings = settings();
+        settings.trunks[0].addresses = vec![FIRST.parse().unwrap()];
+        settings.trunks[0].options_interval = (why == Why::Down).then(|| seconds(30));
+        settings.trunks[1].addresses = vec![ELSEWHERE.parse().unwrap()];
+        let mut city = City::new(settings);
+        if why == Why::Down {
+            city.pass(seconds(80));
+        }
+        wait_for_a_seat(&mut city);
+        let first = invited(&mut city, FIRST);
+        assert_eq!(first.is_some(), why != Why::Down, "{why:?}");
+        match (why, first) {
+            (Why::Refused, Some(first)) => replies(&mut city, &first, 503, &[]),
+            (Why::NoRoute, Some(first)) => city.input(Input::TransportFailed { flow: first.0 }),
+            (Why::NoSocket, Some(first)) => {
+                // The news comes late: the host has been left before.
+                city.willing = false;
+                replies(&mut city, &first, 503, &[]);
+                let local = "198.51.100.1:20000".parse().unwrap();
+                let error = "address in use".to_string();
+                city.input(Input::Media(Report::NotOpened { leg: LegId(1 << 63 | 2), local, error }));
+                city.willing = true;
+            }
+            (Why::Silent, Some(_)) => city.pass(seconds(6)),
+            (_, _) => {}
+        }
+        let second = invited(&mut city, ELSEWHERE).unwrap_or_else(|| panic!("{why:?}"));
+        let body = String::from_utf8_lossy(&second.1.body).into_owned();
+        assert!(body.contains("c=IN IP4 192.0.2.1\r\n") && body.contains("m=audio 34000 "), "{why:?}: {body}");
+        let opened = city.media.iter().rev().find_map(|command| match command {
+            Command::Open { leg, local, .. } if *leg == LegId(1 << 63 | 2) => Some(local.to_string()),
+            _ => None,
+        });
+        assert_eq!(opened.as_deref(), Some("192.0.2.1:34000"), "{why:?}");
+        replies(&mut city, &second, 200, &[format!("Contact: <sip:gw@{ELSEWHERE}>")]);
+        assert_eq!(attempts(&city), [true], "{why:?}");
+        assert_eq!(
+            (city.exchange.load().1, city.exchange.holdings().ports),
+            (2, 2),
+            "{why:?}: the seat's and the citizen's"
+        );
+        let talk = city.exchange.holdings().calls;
+        assert_eq!(talk, 1, "{why:?}: a channel of the second trunk alone");
+        let bye = city.request_to(FIRST.parse().unwrap(), &Method::Bye);
+        assert!(bye.is_none(), "{why:?}");
+    }
+}
+
+#[test]
+fn a_challenged_bye_is_said_again_with_the_trunks_password() {
+    let challenge = "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", qop=\"auth\"".to_string();
+    let mut settings = settings();
+    settings.trunks[0].credentials = Some(("jdz12345".into(), "secret".into()));
+    let mut city = City::new(settings);
+    let (caller, _, mut rung) = super::peers::talking(&mut city);
+    assert_eq!(rung.bye(&mut city), Some(200));
+    let bye = city.request_to(caller.flow.remote, &Method::Bye).expect("the caller is released");
+    city.send(bye.0, reply(&bye.1, 407, "", &[challenge], ""));
+    let again = city.request_to(caller.flow.remote, &Method::Bye).expect("with credentials");
+    assert!(again.1.headers.text(&Name::ProxyAuthorization).unwrap().contains("jdz12345"));
+    city.send(again.0, reply(&again.1, 200, "", &[], ""));
+    city.pass(seconds(60));
+    assert!(city.request_to(caller.flow.remote, &Method::Bye).is_none());
+    assert_eq!(city.exchange.holdings().legs, 0);
 }

@@ -13,7 +13,8 @@ use crate::call::seconds;
 fn a_trunk_beyond_its_channels_hears_its_overload_code() {
     for (status, after) in [(503, None), (486, None), (503, Some(30))] {
         let mut settings = settings();
-        settings.trunks[0].channels = 2;
+        // Two for citizens, and two that are kept for emergencies (R31).
+        (settings.trunks[0].channels, settings.trunks[0].reserved_channels) = (4, 2);
         settings.trunks[0].overload_status = status;
         settings.trunks[0].overload_retry_after = after;
         let mut city = City::new(settings);

@@ -2,7 +2,7 @@
 
 use hotline::call::{SeatNo, SeatState};
 use hotline::exchange::Input;
-use hotline::exchange::settings::Settings;
+use hotline::exchange::settings::{FixedPhone, Settings};
 use hotline::sip::flow::Transport;
 use hotline::sip::message::{Method, Name};
 
@@ -97,7 +97,7 @@ fn changed() -> Settings {
     let mut settings = settings();
     settings.trunks.insert(0, trunk("another", 0, "198.51.100.64"));
     settings.trunks[1].overload_status = 486;
-    settings.trunks[1].channels = 2;
+    settings.trunks[1].channels = 4;
     settings.seats.pop();
     settings.board.seats.remove(&SeatNo("1003".into()));
     settings
@@ -138,7 +138,7 @@ fn a_reload_leaves_live_calls_alone_and_counts_them_on() {
 fn a_fixed_phone_that_moves_is_sought_at_its_new_place() {
     let at = |remote: &str| {
         let mut settings = settings();
-        settings.seats[0].fixed = Some(flow(1, Transport::Udp, remote));
+        settings.seats[0].fixed = Some(FixedPhone { flow: flow(1, Transport::Udp, remote), user: "1001".into() });
         settings
     };
     let mut city = City::new(at("10.0.0.150:5060"));

@@ -50,7 +50,7 @@ struct Crowd {
 impl Crowd {
     fn new(seed: u64) -> Self {
         let mut settings = settings();
-        settings.trunks[0].channels = 4;
+        settings.trunks[0].channels = 6;
         settings.trunks[0].session_expires = Some(seconds(90));
         settings.pools[1] = (30_000, 30_011);
         settings.board.wrap_up = Duration::ZERO;

@@ -324,3 +324,17 @@ fn garbage_on_the_port_is_counted_and_harms_nobody() {
     let figures = hotline.close(CITIZEN);
     assert_eq!((figures.received, figures.malformed, figures.unknown), (1, 5, 1));
 }
+
+#[test]
+fn a_peer_that_told_no_address_is_spoken_to_where_it_is_heard_from() {
+    let mut hotline = Hotline::start();
+    let (mut citizen, mut seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+    let nowhere = LegMedia { remote: None, remote_rtcp: None, ..citizen.media(Law::A, None) };
+    let citizen_port = hotline.open(CITIZEN, V4, nowhere);
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, None));
+    hotline.mix(&[SEAT], false);
+    citizen.say(citizen_port, 8, &[1; 160]);
+    assert_eq!(seat.hear().payload, [1; 160]);
+    seat.say(seat_port, 8, &[2; 160]);
+    assert_eq!(citizen.hear().payload, [2; 160]);
+}

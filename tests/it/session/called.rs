@@ -185,7 +185,7 @@ fn a_broken_way_back_ends_the_call_and_frees_its_transaction() {
 fn what_is_turned_away_at_once() {
     let foreign = "v=0\r\no=x 1 1 IN IP4 192.0.2.1\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 3\r\n";
     let video = "v=0\r\no=x 1 1 IN IP4 192.0.2.1\r\nc=IN IP4 192.0.2.1\r\nm=video 4000 RTP/AVP 31\r\n";
-    let named = "v=0\r\no=x 1 1 IN IP4 a.example\r\nc=IN IP4 a.example\r\nm=audio 4000 RTP/AVP 8\r\n";
+    let named = "v=0\r\no=x 1 1 IN IP4 a.example\r\nc=IN IP4 192.0.2.999\r\nm=audio 4000 RTP/AVP 8\r\n";
     let rows: [(&str, &str, u16, Name); 8] = [
         ("", "not a description", 400, Name::Warning),
         ("", foreign, 488, Name::Warning),

@@ -301,6 +301,7 @@ impl Handset {
             reliable: Reliable::Off,
             session_expires: None,
             follow_contact: false,
+            login: None,
         }
     }
 

@@ -1,0 +1,77 @@
+//! What the five files may not say together, and what they may.
+
+use crate::config_faults::File::{Seats, Server, Trunks};
+use crate::config_faults::{edited, faults};
+
+#[test]
+fn a_skill_without_a_seat_is_refused_unless_only_a_leader_is_short() {
+    let (mut texts, _) = edited(Seats, "", "[[seat]]\nno = \"9001\"\nname = \"市领导\"\nkind = \"leader\"\n");
+    assert_eq!(faults(&texts), [], "a leader needs no skill");
+    texts.seats.text = texts
+        .seats
+        .text
+        .replace(", \"12369\"", "")
+        .replace("kind = \"leader\"", "kind = \"leader\"\nskills = [\"12369\"]");
+    let found = faults(&texts);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].reason.contains("12369: no seat has the skill 12369"), "a leader is invited, not queued for");
+}
+
+#[test]
+fn a_trunk_on_a_seats_listener_is_refused() {
+    let (mut texts, _) =
+        edited(Server, "transport = \"tcp\"\nserves = \"both\"", "transport = \"tcp\"\nserves = \"seats\"");
+    let found = faults(&texts);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].reason.contains("trunk loopback-tcp: listener local-tcp serves seats only"));
+    // A seat that is fixed to a trunk's listener, likewise.
+    texts = edited(Server, "transport = \"tcp\"\nserves = \"both\"", "transport = \"tcp\"\nserves = \"trunks\"").0;
+    texts.seats.text.push_str("listen = \"local-tcp\"\n");
+    assert!(faults(&texts)[0].reason.contains("seat 1003: listener local-tcp serves trunks only"));
+}
+
+#[test]
+fn one_address_with_two_ports_is_two_trunks() {
+    let (mut texts, _) = edited(Trunks, "sources = [\"127.0.0.0/8\"]", "sources = [\"127.0.0.1:5070\"]");
+    texts
+        .trunks
+        .text
+        .push_str("[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 2\nsources = [\"127.0.0.1:5071\"]\n");
+    assert_eq!(faults(&texts), []);
+}
+
+#[test]
+fn a_default_code_that_ends_is_refused_and_one_that_changes_its_meaning_is_not() {
+    let (mut texts, _) = edited(Trunks, "default_code = \"12345\"", "default_code = \"12356\"");
+    assert_eq!(faults(&texts), [], "its first row ends, its second holds on");
+    texts.numbers.text.push_str(
+        "[[number]]\ncode = \"12344\"\nmode = \"dual\"\nskill = \"general\"\nlabel = \"x\"\nvalid_to = 2025-04-30\n",
+    );
+    texts.trunks.text = texts.trunks.text.replacen("\"12356\"", "\"12344\"", 1);
+    let found = faults(&texts);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].reason.contains("trunk loopback: default_code 12344 ends by its valid_to"), "{found:#?}");
+}
+
+#[test]
+fn a_seats_fixed_address_may_lie_in_a_trunks_range_but_not_be_a_trunks_own() {
+    let contact = "[[seat]]\nno = \"1004\"\nname = \"x\"\nkind = \"local\"\nskills = [\"general\"]\n\
+                   contact = \"sip:8001@127.0.0.7\"\n";
+    for (more, refused) in [
+        ("", None),
+        ("sources = [\"127.0.0.7\"]", Some("127.0.0.7/32")),
+        ("sources = [\"127.0.0.7:5060\"]", Some("127.0.0.7/32:5060")),
+        ("sources = [\"127.0.0.7:5070\"]", None),
+        ("sources = []\nhosts = [\"127.0.0.7\"]", Some("127.0.0.7/32:5060")),
+    ] {
+        let (mut texts, _) = edited(Seats, "", contact);
+        if !more.is_empty() {
+            texts.trunks.text = format!(
+                "[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 9\ndefault_code = \"12345\"\n{more}\n"
+            );
+        }
+        let found: Vec<String> = faults(&texts).into_iter().map(|fault| fault.reason).collect();
+        let expected = refused.map(|other| format!("seat 1004: its contact is ambiguous, trunk x has {other}"));
+        assert_eq!(found, Vec::from_iter(expected), "{more}");
+    }
+}
