@@ -1,5 +1,8 @@
 //! The two laws, the sound we make, and keys.
 
+mod ear;
+mod mixing;
+
 use hotline::audio::dtmf::{Event, Keys};
 use hotline::audio::g711::Law;
 use hotline::audio::tone;

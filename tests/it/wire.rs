@@ -3,7 +3,7 @@
 use hotline::sip::message::*;
 
 mod addresses;
-mod mutations;
+pub mod mutations;
 mod oracle;
 mod stability;
 mod streams;
