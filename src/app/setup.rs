@@ -182,7 +182,7 @@ fn skill(row: &config::QueueSettings) -> SkillSettings {
         groups.iter().map(|to| Overflow { to: to.clone(), after: row.overflow_after }).collect()
     };
     SkillSettings {
-        centre: String::new(),
+        centre: row.centre.clone(),
         priority: row.priority,
         overflow: open(row.overflow_at(false)),
         night_overflow: row.night_overflow.as_deref().map(open),

@@ -14,6 +14,7 @@ pub(super) struct Call {
     /// What the trunk delivered; `invited.leg` is the citizen's leg.
     pub invited: Invited,
     pub route: Route,
+    /// Told anew when a seat answers: its centre may decide.
     pub centre: String,
     pub priority: u8,
     pub arrived: Now,
@@ -75,7 +76,7 @@ impl Call {
     pub fn new(id: CallId, settings: &Settings, invited: Invited, route: Route, arrived: Now) -> Self {
         Self {
             id,
-            centre: settings.centre_of(&route.skill).to_owned(),
+            centre: settings.centre_of(&route.skill, None).to_owned(),
             priority: settings.priority_of(&route.skill),
             audible: invited.early_media,
             invited,

@@ -119,6 +119,7 @@ impl Switchboard {
             format!("seat {} answered, {} ms after the call came in", offer.seat.0, millis(call.waited(now.mono)));
         self.out.push(Output::Note { call: id, text });
         if call.answer.is_none() {
+            self.settings.centre_of(&call.route.skill, seat).clone_into(&mut call.centre);
             let ticket = record::open_ticket(now, call, &offer, seat, self.settings.prefix_of(&call.centre));
             self.out.push(Output::OpenRecording {
                 call: id,

@@ -165,6 +165,12 @@ pub struct ServerFile {
     pub listens: Vec<Row<Listen>>,
 }
 
+impl ServerFile {
+    pub(super) fn has_centre(&self, id: &str) -> bool {
+        self.centres.iter().any(|centre| centre.value.id == id)
+    }
+}
+
 /// The file's own content; `None` only where `[server]` could not be read.
 pub fn read(text: &Text) -> (Option<ServerFile>, Vec<Fault>) {
     let mut reader = Reader::new(text);

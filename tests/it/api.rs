@@ -1,5 +1,6 @@
 //! The API of a real server: who gets in, what it shows, what it changes, what it writes down.
 
+mod centres;
 mod commands;
 mod house;
 mod parts;

@@ -133,6 +133,13 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
         ),
         (
             Queues,
+            "label = \"农业农村\"",
+            "label = \"x\"\ncentre = \"mars\"".into(),
+            "[[group]]",
+            "group 12316: unknown centre mars",
+        ),
+        (
+            Queues,
             "overflow = [\"general\"]",
             "overflow = [\"12315\"]".into(),
             "[[group]]",

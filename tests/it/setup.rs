@@ -222,6 +222,7 @@ wrap_up_s = 11
 const GROUP: &str = r#"
 [[group]]
 skill = "quiet"
+centre = "leping"
 label = "某组"
 overflow = ["general"]
 night_overflow = ["12315"]
@@ -312,7 +313,7 @@ fn every_key_of_the_files_reaches_the_settings() {
     let after = Duration::from_secs(9);
     let overflow = |to: &str| vec![Overflow { to: to.into(), after }];
     let expected = SkillSettings {
-        centre: String::new(),
+        centre: Some("leping".into()),
         priority: 7,
         overflow: overflow("general"),
         night_overflow: Some(overflow("12315")),
