@@ -34,6 +34,7 @@ use crate::media::{self, prompt::PromptShelf};
 use crate::net::clock::Clock;
 use crate::net::driver::{Driver, Event, INBOX, Sockets};
 use crate::net::resolve;
+use crate::rules::numbers::AreaCode;
 use crate::store::Store;
 use crate::store::apply::{Applier, Pace, Progress};
 use crate::store::entry::{Entry, RecordingFailed};
@@ -124,6 +125,11 @@ impl Office {
     pub async fn tell(&self, input: Input) {
         // Fails only once the loop has ended.
         let _ = self.inbox.send(Event::Input(input)).await;
+    }
+
+    /// The city's own area code, for numbers that were typed without one.
+    pub async fn area(&self) -> AreaCode {
+        self.config.lock().await.server.area_code.clone()
     }
 
     /// Reads the configuration again. Ok: for whom passwords were made. Err: what is wrong with it;

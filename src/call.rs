@@ -30,7 +30,8 @@ pub use switchboard::Switchboard;
 pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
-use crate::rules::numbers::Dialled;
+use crate::rules::dialling::e164;
+use crate::rules::numbers::{AreaCode, Dialled};
 use crate::time::{Mono, Wall};
 
 /// One anchored conversation with 1..n legs: the milliseconds of its arrival above, a counter
@@ -89,12 +90,32 @@ pub struct Invited {
 /// Who calls, as far as the trunk told. R30: the raw headers are kept beside the chosen number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Caller {
-    /// None where the number is withheld.
+    /// As the trunk wrote it. None where the number is withheld.
     pub number: Option<Private<String>>,
+    /// The same as `rules::dialling::e164` writes it, which the switchboard does: one caller, one name.
+    #[serde(default)]
+    pub e164: Option<Private<String>>,
+    /// No number came, or one that may not be shown.
+    #[serde(default)]
+    pub withheld: bool,
     /// `(header name, value)` of From, P-Asserted-Identity, Diversion, History-Info as they came.
     pub raw: Vec<(String, Private<String>)>,
     /// `110`, `119` … where the call was handed over by another platform (R30).
     pub platform: Option<String>,
+}
+
+impl Caller {
+    /// The number under which tickets, missed calls and callback tasks find each other (R18).
+    pub fn key(&self) -> Option<&Private<String>> {
+        self.e164.as_ref().or(self.number.as_ref())
+    }
+
+    /// With its number in its one writing beside that of the trunk.
+    fn known(mut self, area: &AreaCode) -> Self {
+        self.e164 = self.number.as_ref().map(|number| Private::new(e164(number.reveal(), area)));
+        self.withheld = self.number.is_none();
+        self
+    }
 }
 
 /// Who is to be rung.

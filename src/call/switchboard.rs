@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::seat::Desk;
 use super::settings::Settings;
 use super::timers::{Timer, Timers};
-use super::{CallBack, CallId, Input, LegId, Output, SeatNo};
+use super::{CallBack, CallId, Input, Invited, LegId, Output, SeatNo};
 use crate::rules::numbers::NumberPlan;
 use crate::time::{Mono, Now};
 
@@ -72,8 +72,8 @@ impl Switchboard {
     /// Carries out one input. The outputs are to be carried out in their order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         match input {
-            Input::Invited(invited) => self.invited(now, *invited),
-            Input::TurnedAway(invited) => self.turned_away(now, &invited),
+            Input::Invited(invited) => self.invited(now, self.known(*invited)),
+            Input::TurnedAway(invited) => self.turned_away(now, &self.known(*invited)),
             Input::FeatureCode { leg, seat, ask } => self.feature_code(now, leg, seat, &ask),
             Input::Ask { seat, ask } => {
                 // The API asks `may` first; a seat that has changed in between is left as it is.
@@ -100,6 +100,10 @@ impl Switchboard {
             }
         }
         self.settle(now)
+    }
+
+    fn known(&self, invited: Invited) -> Invited {
+        Invited { caller: invited.caller.known(self.plan.area()), ..invited }
     }
 
     /// Takes over new settings and a new number plan. Live calls keep what they were given; a seat that

@@ -41,7 +41,12 @@ pub(super) fn caller(invite: &Request, platform: Option<&str>) -> Caller {
                 .map(|header| (name.as_str().to_string(), Private::new(text(&header.value).into_owned())))
         })
         .collect();
-    Caller { number: number.filter(|_| !withheld).map(Private::new), raw, platform: platform.map(str::to_string) }
+    Caller {
+        number: number.filter(|_| !withheld).map(Private::new),
+        raw,
+        platform: platform.map(str::to_string),
+        ..Caller::default()
+    }
 }
 
 /// Whether the caller wants not to be known, in whatever way (RFC 3323 §4.2, RFC 3325 §9.3). The values

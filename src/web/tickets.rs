@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 
-use super::asked::{Asked, List, Sent, call, masked, page, span};
+use super::asked::{Asked, List, Sent, call, caller, masked, page, span};
 use super::error::ApiError;
 use super::login::Visitor;
 use crate::app::Office;
@@ -101,7 +101,7 @@ pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Resul
     }
     let query = TicketQuery {
         span: span(ask.day.as_deref())?,
-        caller: ask.caller,
+        caller: caller(&office, ask.caller).await,
         seat: ask.seat.map(SeatNo),
         centre: ask.centre,
         original_code: ask.code,

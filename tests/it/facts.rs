@@ -72,13 +72,15 @@ pub fn number(journal: &Journal, entry: Entry) -> String {
     append(journal, entry).unwrap().number.unwrap()
 }
 
+/// As the tables have it.
 pub fn phone(last: u32) -> Private<String> {
-    Private::new(format!("1380000{last:04}"))
+    Private::new(format!("+861380000{last:04}"))
 }
 
 pub fn caller(last: u32) -> Caller {
     let raw = vec![("From".to_owned(), Private::new(format!("<sip:1380000{last:04}@192.0.2.1>;tag=a")))];
-    Caller { number: Some(phone(last)), raw, platform: None }
+    let number = Some(Private::new(format!("1380000{last:04}")));
+    Caller { number, e164: Some(phone(last)), raw, ..Caller::default() }
 }
 
 /// Call `n`, answered `n` seconds after the morning's start.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotline::archive::Verdict;
-use hotline::call::{CallId, SeatNo, SeatState};
+use hotline::call::{CallId, Caller, SeatNo, SeatState};
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
 use hotline::store::entry::{
@@ -174,7 +174,7 @@ async fn tickets_are_found_by_what_they_are_asked_for(store: impl Store) {
     county.original_code = "12331".to_owned();
     let tomorrow = opened_at(3, Wall(MORNING.0 + 16 * 3_600_000));
     let mut withheld = opened(4);
-    withheld.caller.number = None;
+    withheld.caller = Caller { withheld: true, ..Caller::default() };
     let mut invalid = record(opened(5));
     invalid.invalid = Some("wrong number".to_owned());
     let answers = [opened(1), county, tomorrow, withheld].map(|opened| Entry::Answered(Box::new(opened)));
@@ -222,7 +222,7 @@ async fn pages_follow_each_other_without_gap(store: impl Store) {
 async fn a_missed_call_leaves_a_task_until_it_is_answered(store: impl Store) {
     let minute = |n: i64| Wall(MORNING.0 + n * 60_000);
     let mut withheld = missed_call(3, 3, minute(0));
-    withheld.caller.number = None;
+    withheld.caller = Caller { withheld: true, ..Caller::default() };
     let mut unknown = missed_call(4, 4, minute(0));
     unknown.original_code = None;
     let others = [withheld, unknown].map(|call| Entry::Missed(Box::new(call)));

@@ -151,7 +151,7 @@ async fn set_aside(
 }
 
 async fn answered(change: &mut SqliteConnection, number: &str, opened: &OpenTicket) -> Result<(), Error> {
-    let caller = opened.caller.number.as_ref().map(Private::reveal);
+    let caller = opened.caller.key().map(Private::reveal);
     let call = opened.call.to_string();
     let parts = number.parse().unwrap_or(Number { prefix: number.to_owned(), day: 0, serial: 0 });
     // A number that another call has is made unique as `apply::doubled` does.
@@ -223,7 +223,7 @@ async fn end(change: &mut SqliteConnection, record: &CallRecord) -> Result<bool,
 }
 
 async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), Error> {
-    let caller = call.caller.number.as_ref().map(Private::reveal);
+    let caller = call.caller.key().map(Private::reveal);
     let new = sqlx::query(
         "INSERT INTO missed_call (call, caller, original_code, trunk, t_arrive, stage, data) \
          VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call) DO NOTHING",
