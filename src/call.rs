@@ -18,6 +18,7 @@ mod seat;
 pub mod settings;
 mod switchboard;
 mod talking;
+mod terms;
 mod timers;
 mod view;
 mod waiting;
@@ -27,6 +28,7 @@ use std::time::Duration;
 pub use ask::{AskRefused, feature_codes};
 pub use settings::{SeatKind, Settings};
 pub use switchboard::Switchboard;
+pub use terms::Kind;
 pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
@@ -451,8 +453,7 @@ pub struct OpenTicket {
     pub prefix: String,
     pub centre: String,
     pub sip_call_id: String,
-    /// `public_in`, `linked_in` … (rules.md §6.1)
-    pub kind: String,
+    pub kind: Kind,
     pub source: Option<String>,
     pub caller: Caller,
     /// The Request-URI and To exactly as they came.

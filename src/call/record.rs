@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ending::Cause;
 use super::live::{Answered, Call, Doing, Offer, Stage, millis};
 use super::settings::SeatSettings;
-use super::{CallId, CallRecord, Invited, MissedCall, OpenTicket, Output, Participant};
+use super::{CallId, CallRecord, Invited, Kind, MissedCall, OpenTicket, Output, Participant};
 use crate::rules::numbers::{Dialled, Route};
 use crate::time::Now;
 
@@ -29,7 +29,7 @@ pub(super) fn open_ticket(
         prefix,
         centre: call.centre.clone(),
         sip_call_id: call.invited.sip_call_id.clone(),
-        kind: kind(call).into(),
+        kind: kind(call),
         source,
         caller: call.invited.caller.clone(),
         dialed_raw: dialed_raw(&call.invited.dialled),
@@ -52,12 +52,11 @@ pub(super) fn open_ticket(
     }
 }
 
-/// rules.md §6.1.
-fn kind(call: &Call) -> &'static str {
+fn kind(call: &Call) -> Kind {
     match &call.invited.caller.platform {
-        Some(_) => "linked_in",
-        None if call.called_back => "missed_out",
-        None => "public_in",
+        Some(_) => Kind::LinkedIn,
+        None if call.called_back => Kind::MissedOut,
+        None => Kind::PublicIn,
     }
 }
 

@@ -160,7 +160,8 @@ impl Store for Memory {
     async fn counts(&self, span: Span) -> Result<Counts, StoreError> {
         let tables = self.tables();
         let mut counts = Counts::default();
-        for ticket in tables.tickets.values().filter(|ticket| span.holds(ticket.opened.t_arrive)) {
+        let offered = |ticket: &&Ticket| ticket.opened.kind.is_offered() && span.holds(ticket.opened.t_arrive);
+        for ticket in tables.tickets.values().filter(offered) {
             counts.offered += 1;
             counts.answered += 1;
             counts.within_15s += u64::from(ticket.opened.within_15s);

@@ -271,7 +271,7 @@ pub struct Alarm {
     pub cleared: Option<Wall>,
 }
 
-/// 接通率 = answered / offered; offered = every arrival at a known code.
+/// 接通率 = answered / offered; offered = every arrival at a known code. Our own calls back are neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     pub offered: u64,

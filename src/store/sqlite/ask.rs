@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{gone, of_word};
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, MissedCall, SeatNo};
+use crate::call::{CallId, Kind, MissedCall, SeatNo};
 use crate::privacy::Private;
 use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
@@ -182,10 +182,11 @@ pub(super) async fn counts(readers: &SqlitePool, span: Span) -> Result<Counts, S
     let row = sqlx::query(
         "SELECT count(*), coalesce(sum(within_15s), 0), (SELECT count(*) FROM missed_call \
          WHERE original_code IS NOT NULL AND t_arrive >= ?1 AND t_arrive < ?2) \
-         FROM call WHERE t_arrive >= ?1 AND t_arrive < ?2",
+         FROM call WHERE t_arrive >= ?1 AND t_arrive < ?2 AND kind <> ?3",
     )
     .bind(span.from.0)
     .bind(span.until.0)
+    .bind(Kind::MissedOut.as_str())
     .fetch_one(readers)
     .await
     .map_err(gone("read"))?;

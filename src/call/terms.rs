@@ -1,0 +1,25 @@
+//! The words of records and seats, from closed sets.
+
+use crate::words::words;
+
+words! {
+    /// What kind of call it is (rules.md §6.1).
+    pub enum Kind {
+        /// A citizen called.
+        PublicIn = "public_in",
+        /// Another platform (110, 119 …) handed the call over (R30).
+        LinkedIn = "linked_in",
+        /// We called a missed caller back (R18).
+        MissedOut = "missed_out",
+    }
+}
+
+impl Kind {
+    /// Somebody called us: it counts in the connect rate (rules.md §9.7).
+    pub const fn is_offered(self) -> bool {
+        match self {
+            Self::PublicIn | Self::LinkedIn => true,
+            Self::MissedOut => false,
+        }
+    }
+}
