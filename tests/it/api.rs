@@ -2,6 +2,7 @@
 
 mod centres;
 mod commands;
+mod crash;
 mod house;
 mod parts;
 

@@ -20,6 +20,9 @@ pub struct OpenCall {
     pub answered: Option<(String, OpenTicket)>,
     /// Dialogs that stand, or stood when the process ended.
     pub legs: Vec<LegDialog>,
+    /// When the last entry about it was written: it was up then.
+    #[serde(default)]
+    pub seen: Wall,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -172,10 +175,13 @@ impl Book {
                 _,
             ) => {}
         }
+        if let Some(open) = record.entry.call().and_then(|call| self.open.get_mut(&call.to_string())) {
+            open.seen = open.seen.max(record.at);
+        }
     }
 
     fn call(&mut self, call: CallId) -> &mut OpenCall {
-        let empty = || OpenCall { call, arrived: None, answered: None, legs: Vec::new() };
+        let empty = || OpenCall { call, arrived: None, answered: None, legs: Vec::new(), seen: Wall(0) };
         self.open.entry(call.to_string()).or_insert_with(empty)
     }
 
