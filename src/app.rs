@@ -29,10 +29,10 @@ use crate::archive::shelf::Shelf;
 use crate::archive::{self, Archive, Done};
 use crate::call::Switchboard;
 use crate::config::{Config, Fault, RecordingFormat};
-use crate::exchange::{Exchange, Input};
+use crate::exchange::{Exchange, Input, Output};
 use crate::media::{self, prompt::PromptShelf};
 use crate::net::clock::Clock;
-use crate::net::driver::{Driver, Event, INBOX, Sockets};
+use crate::net::driver::{Carry, Driver, Event, INBOX, Sockets};
 use crate::net::resolve;
 use crate::rules::numbers::AreaCode;
 use crate::store::Store;
@@ -208,7 +208,7 @@ impl Server {
         let _ = start_media.send(setup);
         let media = media.join().map_err(|_| io::Error::other("cannot start the media threads"))??;
         let trace = start_trace(&config, &options.data);
-        let desk = Desk {
+        let mut desk = Desk {
             media: media.clone(),
             archive: archive.orders.clone(),
             journal: journal.clone(),
@@ -222,7 +222,10 @@ impl Server {
         };
         let settings = setup::exchange_settings(&config, &secrets);
         let now = clock.now();
-        let board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), recovered.last_call);
+        let mut board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), recovered.last_call);
+        for change in board.resume(now, recovered.seats) {
+            desk.carry(now, Output::Call(change));
+        }
         let exchange = Exchange::new(now, settings, board, random()?);
         let listens = setup::listens(&config);
         let (opened, is_open) = std::sync::mpsc::channel();

@@ -435,6 +435,15 @@ pub enum SeatState {
     Break,
 }
 
+/// What a seat became (坐席状态), and when.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SeatChange {
+    pub seat: SeatNo,
+    pub state: SeatState,
+    pub reason: Option<String>,
+    pub at: Wall,
+}
+
 /// How much of the recording notice the caller heard before a seat cut it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -35,6 +35,11 @@ const PHONE_GONE: [&str; 5] = ["unreachable", "media_lost", "session_lost", "no_
 /// Reasons of a busy state in which the phone, or we, could not; they pass with time.
 const PHONE_TROUBLE: [&str; 2] = ["unreachable", "refused"];
 
+/// Whether a busy state for this reason ends without a person's doing.
+pub(super) fn passes(reason: Option<&str>) -> bool {
+    reason.is_some_and(|reason| PHONE_GONE.contains(&reason) || PHONE_TROUBLE.contains(&reason))
+}
+
 /// A leg that dialled a feature code.
 #[derive(Debug)]
 pub(super) struct FeatureLeg {

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::settings::SeatSettings;
-use super::{CallId, Output, SeatNo, SeatState};
-use crate::time::{Mono, Now};
+use super::{CallId, Output, SeatChange, SeatNo, SeatState};
+use crate::time::{Mono, Now, Wall};
 
 #[derive(Debug)]
 pub(super) struct Seat {
     pub settings: SeatSettings,
     pub state: SeatState,
     pub reason: Option<String>,
-    pub since: Now,
+    pub since: Wall,
     /// Whether its phone can be rung: a fact beside the state.
     pub reachable: bool,
     /// Signed out by a person, so that a phone's registration does not sign it in.
@@ -136,9 +136,38 @@ impl Desk {
             }
             seat.state = state;
             seat.reason.clone_from(&reason);
-            seat.since = now;
+            seat.since = now.wall;
             out.push(Output::SeatChanged { seat: no.clone(), state, reason, at: now.wall });
         });
+    }
+
+    /// A seat is again what a person had made of it before a restart. Of the rest nobody knows what has
+    /// become of them: they are signed out until their phones come back.
+    pub fn resume(&mut self, now: Now, was: SeatChange, out: &mut Vec<Output>) {
+        let SeatChange { seat: no, state, reason, at } = was;
+        let stays = match state {
+            SeatState::SignedOut => true,
+            SeatState::Busy => !super::ask::passes(reason.as_deref()),
+            SeatState::Break => true,
+            SeatState::Idle
+            | SeatState::Reserved
+            | SeatState::Ringing
+            | SeatState::Talking
+            | SeatState::Held
+            | SeatState::WrapUp => false,
+        };
+        let known = self.seats.contains_key(&no);
+        if known && stays {
+            self.update(&no, |seat| {
+                seat.signed_out_by_hand = state == SeatState::SignedOut && reason.is_none();
+                (seat.state, seat.reason, seat.since) = (state, reason, at);
+            });
+        } else if known {
+            self.turn(now, &no, SeatState::SignedOut, Some("restart".into()), out);
+        } else if state != SeatState::SignedOut {
+            let (state, reason) = (SeatState::SignedOut, Some("removed".into()));
+            out.push(Output::SeatChanged { seat: no, state, reason, at: now.wall });
+        }
     }
 
     /// Takes over the configured seats; one that is gone leaves at once, or after its call.
@@ -175,7 +204,7 @@ impl Seat {
             settings,
             state: SeatState::SignedOut,
             reason: None,
-            since: now,
+            since: now.wall,
             reachable: false,
             signed_out_by_hand: false,
             wish: None,

@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::seat::Desk;
 use super::settings::Settings;
 use super::timers::{Timer, Timers};
-use super::{CallBack, CallId, Input, Invited, LegId, Output, SeatNo};
+use super::{CallBack, CallId, Input, Invited, LegId, Output, SeatChange, SeatNo};
 use crate::rules::numbers::NumberPlan;
 use crate::time::{Mono, Now};
 
@@ -67,6 +67,15 @@ impl Switchboard {
             last_leg: 0,
             last_token: 0,
         }
+    }
+
+    /// What the seats were before a restart, as it was told last. To be told before any input; the outputs
+    /// say what they are now, where that is something else.
+    pub fn resume(&mut self, now: Now, seats: Vec<SeatChange>) -> Vec<Output> {
+        for was in seats {
+            self.desk.resume(now, was, &mut self.out);
+        }
+        std::mem::take(&mut self.out)
     }
 
     /// Carries out one input. The outputs are to be carried out in their order.

@@ -102,7 +102,7 @@ impl Switchboard {
             skills: seat.settings.skills.iter().cloned().collect(),
             state: seat.state,
             reason: seat.reason.clone(),
-            since: seat.since.wall,
+            since: seat.since,
             reachable: seat.reachable,
             feature_legs: seat.feature_legs,
             call: seat.call,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::archive::Sealed;
-use crate::call::{CallId, CallRecord, LegId, MissedCall, OpenTicket, SeatNo, SeatState, call_id_text};
+pub use crate::call::SeatChange;
+use crate::call::{CallId, CallRecord, LegId, MissedCall, OpenTicket, call_id_text};
 use crate::privacy::Private;
 use crate::time::Wall;
 
@@ -75,14 +76,6 @@ pub struct RecordingFailed {
     pub call: CallId,
     pub at: Wall,
     pub error: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SeatChange {
-    pub seat: SeatNo,
-    pub state: SeatState,
-    pub reason: Option<String>,
-    pub at: Wall,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -229,3 +229,48 @@ fn the_readme_names_every_feature_code() {
         }
     }
 }
+
+/// What a seat was when the server went down, what it is after the start, and once its phone is back;
+/// `told` where that is a change.
+#[test]
+fn a_seat_stays_what_a_person_made_of_it_over_a_restart() {
+    use SeatState::{Break, Busy, Held, Idle, Reserved, Ringing, SignedOut, Talking, WrapUp};
+    let table = [
+        (SignedOut, None, SignedOut, SignedOut, false),
+        (SignedOut, Some("restart"), SignedOut, Idle, false),
+        (SignedOut, Some("removed"), SignedOut, Idle, false),
+        (Busy, None, Busy, Busy, false),
+        (Busy, Some("no_answer"), Busy, Busy, false),
+        (Busy, Some("declined"), Busy, Busy, false),
+        (Busy, Some("unreachable"), SignedOut, Idle, true),
+        (Busy, Some("media_lost"), SignedOut, Idle, true),
+        (Busy, Some("refused"), SignedOut, Idle, true),
+        (Break, Some("lunch"), Break, Break, false),
+        (Idle, None, SignedOut, Idle, true),
+        (Reserved, None, SignedOut, Idle, true),
+        (Ringing, None, SignedOut, Idle, true),
+        (Talking, None, SignedOut, Idle, true),
+        (Held, None, SignedOut, Idle, true),
+        (WrapUp, None, SignedOut, Idle, true),
+    ];
+    for (state, reason, starts, back, told) in table {
+        let case = format!("{state:?} {reason:?}");
+        let was = |seat: &str| SeatChange {
+            seat: no(seat),
+            state,
+            reason: reason.map(str::to_owned),
+            at: hotline::time::Wall(MORNING.0 - 60_000),
+        };
+        let mut hall = Hall::new(settings());
+        let out = brief(&hall.board.resume(hall.now, vec![was("1001")]));
+        assert_eq!(out, ["1001 SignedOut (restart)"].map(str::to_owned)[..usize::from(told)], "{case}");
+        assert_eq!(hall.state("1001"), starts, "{case}");
+        let since = if told { MORNING } else { was("1001").at };
+        assert_eq!(hall.seat("1001").since, since, "{case}");
+        hall.send(Input::Reachable { seat: no("1001"), reachable: true });
+        assert_eq!(hall.state("1001"), back, "{case}");
+        let gone = hall.board.resume(hall.now, vec![was("1999")]);
+        let expected = if state == SignedOut { vec![] } else { vec!["1999 SignedOut (removed)"] };
+        assert_eq!(brief(&gone), expected, "{case}, of a seat that is no longer configured");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::call::{CallId, LegId, MissedCall, OpenTicket, call_id_text};
+use crate::call::{CallId, LegId, MissedCall, OpenTicket, SeatChange, SeatNo, call_id_text};
 use crate::privacy::Private;
 use crate::store::entry::{AlarmChange, Entry, Record};
 use crate::store::numbering::{Number, Numbering};
@@ -61,6 +61,9 @@ pub(super) struct Book {
     /// Alarms that stand, by name and subject.
     #[serde(default)]
     alarms: BTreeMap<String, AlarmChange>,
+    /// What each seat became last.
+    #[serde(default)]
+    pub seats: BTreeMap<SeatNo, SeatChange>,
     /// Numbers of calls that were answered not long ago, for an `Answered` that comes twice.
     #[serde(skip)]
     numbers: BTreeMap<CallId, String>,
@@ -81,6 +84,7 @@ impl Book {
             open: BTreeMap::new(),
             unsealed: BTreeMap::new(),
             alarms: BTreeMap::new(),
+            seats: BTreeMap::new(),
             numbers: BTreeMap::new(),
         }
     }
@@ -163,11 +167,13 @@ impl Book {
                     self.alarms.remove(&key);
                 }
             }
+            (Entry::Seat(change), _) => {
+                self.seats.insert(change.seat.clone(), change.clone());
+            }
             (Entry::Answered(_), None)
             | (
                 Entry::Invalid(_)
                 | Entry::RecordingFailed(_)
-                | Entry::Seat(_)
                 | Entry::Access(_)
                 | Entry::Edit(_)
                 | Entry::CalledBack(_)

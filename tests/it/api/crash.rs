@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use hotline::audio::wav::{self, Format};
-use hotline::call::CallId;
-use hotline::store::entry::Entry;
+use hotline::call::{CallId, LegId, SeatChange, SeatNo, SeatState};
+use hotline::commands::seats;
+use hotline::store::entry::{Entry, LegGone};
 use hotline::store::journal::{Journal, Options};
 use hotline::time::Wall;
 use serde_json::{Value, json};
 
+use super::commands::typed;
 use super::house::{Files, House};
 use crate::facts;
 
@@ -34,8 +36,7 @@ async fn ticket(house: &House, call: u64) -> Value {
 async fn a_call_ends_with_its_last_sign_of_life_and_not_with_the_restart() {
     let files = House::prepare("signs");
     let after = |seconds: i64| json!(facts::MORNING.0 + seconds * 1000);
-    let gone =
-        |call| Entry::LegGone(hotline::store::entry::LegGone { call: CallId(call), leg: hotline::call::LegId(9) });
+    let gone = |call| Entry::LegGone(LegGone { call: CallId(call), leg: LegId(9) });
     let arrived = Entry::Arrived(Box::new(facts::missed_call(4, 4, Wall(facts::MORNING.0 + 9_000))));
     // Answered at seconds 1, 2 and 3; the journal speaks of call 2 again.
     journal_of(
@@ -64,5 +65,32 @@ async fn a_call_ends_with_its_last_sign_of_life_and_not_with_the_restart() {
     house.settle(|| house.get("/api/missed").json()["rows"][0].is_object()).await;
     let missed = house.get("/api/missed").json()["rows"][0].clone();
     assert_eq!((&missed["t_end"], &missed["wait_ms"]), (&after(8), &json!(Duration::from_secs(8).as_millis())));
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seats_keep_their_state_and_have_a_history() {
+    let files = House::prepare("history");
+    let change = |seat: &str, state, reason: Option<&str>| {
+        let (seat, reason, at) = (SeatNo(seat.to_owned()), reason.map(str::to_owned), facts::MORNING);
+        Entry::Seat(SeatChange { seat, state, reason, at })
+    };
+    let night = change("1001", SeatState::SignedOut, None);
+    let lunch = change("1002", SeatState::Break, Some("午饭"));
+    journal_of(&files, [(0, night), (1, lunch), (2, change("1003", SeatState::Talking, None))]);
+    let house = House::run(files, None).await;
+    let seats = house.get("/api/seats").json()["rows"].clone();
+    let of = |at: usize| (seats[at]["state"].as_str().unwrap(), seats[at]["reason"].as_str());
+    assert_eq!(of(0), ("signed_out", None));
+    assert_eq!(of(1), ("break", Some("午饭")));
+    assert_eq!(of(2), ("signed_out", Some("restart")));
+
+    let ask = |words: &[&str]| seats::answer(&typed(&house, words)).unwrap();
+    let then = ask(&["1002", "--history", "--day", "2026-11-24"]);
+    assert_eq!(seats::history_as_text(&then), "AT                   STATE  REASON\n2026-11-24 08:00:00  break  午饭");
+    assert_eq!(then["rows"], json!([{ "seat": "1002", "state": "break", "reason": "午饭", "at": facts::MORNING.0 }]));
+    let last = || ask(&["1003", "--history"])["rows"].as_array().and_then(|rows| rows.last().cloned());
+    house.settle(|| last().is_some_and(|last| last["state"] == "signed_out" && last["reason"] == "restart")).await;
+    assert_eq!(house.get("/api/seats/1003/history?day=noon").status, 400);
     house.stop().await;
 }
