@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use ask::{AskRefused, feature_codes};
 pub use settings::{SeatKind, Settings};
 pub use switchboard::Switchboard;
-pub use terms::Kind;
+pub use terms::CallKind;
 pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
@@ -37,13 +37,25 @@ use crate::rules::numbers::{AreaCode, Dialled};
 use crate::time::{Mono, Wall};
 
 /// One anchored conversation with 1..n legs: the milliseconds of its arrival above, a counter
-/// below, so that ids sort by time and are never given twice. Printed as 16 hex digits.
+/// below, so that ids sort by time and are never given twice. Printed, and in JSON, 16 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
 impl std::fmt::Display for CallId {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{:016x}", self.0)
+    }
+}
+
+impl serde::Serialize for CallId {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for CallId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -56,7 +68,8 @@ impl std::str::FromStr for CallId {
 
 /// One party's connection to us: a SIP dialog with its media. The switchboard numbers the legs that
 /// it dials, with the top bit set; the exchange numbers those that arrive, without it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct LegId(pub u64);
 
 /// The number of a seat (工号), as in `seats.toml`: `1001`.
@@ -456,13 +469,12 @@ pub enum NoticePlayed {
 /// What the engine knows when a seat answers: the first half of rules.md §8.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct OpenTicket {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     /// Ticket prefix of the centre (R34): `JDZ`.
     pub prefix: String,
     pub centre: String,
     pub sip_call_id: String,
-    pub kind: Kind,
+    pub kind: CallKind,
     pub source: Option<String>,
     pub caller: Caller,
     /// The Request-URI and To exactly as they came.
@@ -513,7 +525,6 @@ pub struct CallRecord {
 /// A call that no seat answered (R17), or that was refused (R7).
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct MissedCall {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     pub sip_call_id: String,
     pub caller: Caller,
@@ -536,19 +547,5 @@ impl MissedCall {
     /// Turned away at once, rather than given up by the caller.
     pub fn was_refused(&self) -> bool {
         self.stage == Self::REFUSED
-    }
-}
-
-/// `CallId` as 16 hex digits in JSON.
-pub mod call_id_text {
-    use super::CallId;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(id: &CallId, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(id)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CallId, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }

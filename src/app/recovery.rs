@@ -33,7 +33,7 @@ pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbo
                 let _ = inbox.send(Event::Input(orphan)).await;
             }
             if call.answered.is_none() {
-                journal.append(Entry::LegGone(LegGone { call: call.call, leg: leg.id() }), |_| {});
+                journal.append(Entry::LegGone(LegGone { call: call.call, leg: leg.leg }), |_| {});
             }
         }
         let entry = match call {

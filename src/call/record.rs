@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ending::Cause;
 use super::live::{Answered, Call, Doing, Offer, Stage, millis};
 use super::settings::SeatSettings;
-use super::{CallId, CallRecord, Invited, Kind, MissedCall, OpenTicket, Output, Participant};
+use super::{CallId, CallKind, CallRecord, Invited, MissedCall, OpenTicket, Output, Participant};
 use crate::rules::numbers::{Dialled, Route};
 use crate::time::Now;
 
@@ -52,11 +52,11 @@ pub(super) fn open_ticket(
     }
 }
 
-fn kind(call: &Call) -> Kind {
+fn kind(call: &Call) -> CallKind {
     match &call.invited.caller.platform {
-        Some(_) => Kind::LinkedIn,
-        None if call.called_back => Kind::MissedOut,
-        None => Kind::PublicIn,
+        Some(_) => CallKind::LinkedIn,
+        None if call.called_back => CallKind::MissedOut,
+        None => CallKind::PublicIn,
     }
 }
 

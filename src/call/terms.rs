@@ -4,7 +4,7 @@ use crate::words::words;
 
 words! {
     /// What kind of call it is (rules.md §6.1).
-    pub enum Kind {
+    pub enum CallKind {
         /// A citizen called.
         PublicIn = "public_in",
         /// Another platform (110, 119 …) handed the call over (R30).
@@ -14,7 +14,7 @@ words! {
     }
 }
 
-impl Kind {
+impl CallKind {
     /// Somebody called us: it counts in the connect rate (rules.md §9.7).
     pub const fn is_offered(self) -> bool {
         match self {

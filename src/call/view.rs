@@ -3,13 +3,12 @@
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{CallId, Caller, LegId, SeatNo, SeatState, call_id_text};
+use super::{CallId, Caller, LegId, SeatNo, SeatState};
 use crate::time::Wall;
 
 /// A live call.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct CallView {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     /// `waiting`, `ringing`, `talking` or `held`.
     pub stage: &'static str,

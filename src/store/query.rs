@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::numbering::day_start;
 use crate::archive::Verdict;
-use crate::call::{By, CallId, CallRecord, NoticePlayed, OpenTicket, Participant, SeatNo, call_id_text};
+use crate::call::{By, CallId, CallRecord, NoticePlayed, OpenTicket, Participant, SeatNo};
 use crate::privacy::Private;
 use crate::rules::callback::Task;
 use crate::time::Wall;
@@ -201,7 +201,6 @@ impl RecordingState {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Ticket {
     pub number: String,
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     pub state: TicketState,
     /// 咨询, 求助 … (R37)

@@ -7,7 +7,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use hotline::archive::{Sealed, Verdict};
-use hotline::call::{By, CallId, CallRecord, Caller, Kind, MissedCall, NoticePlayed, OpenTicket, Participant, SeatNo};
+use hotline::call::{
+    By, CallId, CallKind, CallRecord, Caller, MissedCall, NoticePlayed, OpenTicket, Participant, SeatNo,
+};
 use hotline::privacy::Private;
 use hotline::store::entry::Entry;
 use hotline::store::journal::{Clock, Journal, JournalError, Options, Receipt, Recovered};
@@ -94,7 +96,7 @@ pub fn opened_at(n: u64, answer: Wall) -> OpenTicket {
         prefix: "JDZ".to_owned(),
         centre: "city".to_owned(),
         sip_call_id: format!("{n}@192.0.2.1"),
-        kind: Kind::PublicIn,
+        kind: CallKind::PublicIn,
         source: None,
         caller: caller(u32::try_from(n % 10_000).unwrap()),
         dialed_raw: "sip:12345@192.0.2.2".to_owned(),

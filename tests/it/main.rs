@@ -22,6 +22,7 @@ mod corpora;
 mod demo;
 mod dialling;
 mod digest;
+mod disk;
 mod exchange;
 mod facts;
 mod guessing;

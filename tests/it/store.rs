@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotline::archive::Verdict;
-use hotline::call::{CallId, Caller, Kind, OpenTicket, SeatNo, SeatState};
+use hotline::call::{CallId, CallKind, Caller, OpenTicket, SeatNo, SeatState};
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
 use hotline::store::entry::{
@@ -338,7 +338,7 @@ async fn the_connect_rate_counts_known_numbers(store: impl Store) {
     late.within_15s = false;
     let mut unknown = missed_call(4, 4, MORNING);
     unknown.original_code = None;
-    let ours = Entry::Answered(Box::new(OpenTicket { kind: Kind::MissedOut, ..opened(6) }));
+    let ours = Entry::Answered(Box::new(OpenTicket { kind: CallKind::MissedOut, ..opened(6) }));
     let yesterday = missed(5, 5, Wall(MORNING.0 - 86_400_000));
     let entries =
         vec![answered(1), Entry::Answered(Box::new(late)), missed(3, 3, MORNING), Entry::Missed(Box::new(unknown))];

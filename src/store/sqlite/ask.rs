@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{gone, of_word};
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, Kind, MissedCall, SeatNo};
+use crate::call::{CallId, CallKind, MissedCall, SeatNo};
 use crate::privacy::Private;
 use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
@@ -186,7 +186,7 @@ pub(super) async fn counts(readers: &SqlitePool, span: Span) -> Result<Counts, S
     )
     .bind(span.from.0)
     .bind(span.until.0)
-    .bind(Kind::MissedOut.as_str())
+    .bind(CallKind::MissedOut.as_str())
     .fetch_one(readers)
     .await
     .map_err(gone("read"))?;
