@@ -33,7 +33,7 @@ pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
 use crate::rules::dialling::e164;
-use crate::rules::numbers::{AreaCode, Dialled};
+use crate::rules::numbers::{AreaCode, Dialled, Mode};
 use crate::time::{Mono, Wall};
 
 /// One anchored conversation with 1..n legs: the milliseconds of its arrival above, a counter
@@ -117,6 +117,9 @@ pub struct Caller {
     pub raw: Vec<(String, Private<String>)>,
     /// `110`, `119` … where the call was handed over by another platform (R30).
     pub platform: Option<String>,
+    /// That platform's number of the incident, where it sent one (R29).
+    #[serde(default)]
+    pub platform_no: Option<String>,
 }
 
 impl Caller {
@@ -221,6 +224,12 @@ pub enum Input {
     /// A dialled leg rings.
     Ringing {
         leg: LegId,
+    },
+    /// The dialog, and the trunk if any, in which a dialled leg has been answered; `Answered` follows at once.
+    Carried {
+        leg: LegId,
+        sip_call_id: String,
+        trunk: Option<String>,
     },
     /// A dialled leg answered (its 200 is acknowledged, its media agreed).
     Answered {
@@ -481,7 +490,7 @@ pub struct OpenTicket {
     pub dialed_raw: String,
     pub original_code: String,
     pub hotline_primary: String,
-    pub mode: String,
+    pub mode: Mode,
     pub skill: String,
     pub trunk: String,
     pub t_arrive: Wall,
@@ -517,6 +526,9 @@ pub struct CallRecord {
     pub end_reason: String,
     pub released_by: By,
     pub participants: Vec<Participant>,
+    /// `Call-ID` of every dialog that stood: the citizen's, then those of the seats that answered.
+    #[serde(default)]
+    pub sip_call_ids: Vec<String>,
     /// R35: the seat marked the call as a bad one, or the engine knows it (0 s); closes the ticket as `invalid`.
     pub invalid: Option<String>,
     pub notice_played: NoticePlayed,
@@ -529,16 +541,33 @@ pub struct MissedCall {
     pub sip_call_id: String,
     pub caller: Caller,
     pub dialed_raw: String,
-    /// None for an unknown number.
+    #[serde(default)]
+    pub kind: CallKind,
+    /// None for an unknown number, like the next three.
     pub original_code: Option<String>,
+    #[serde(default)]
+    pub hotline_primary: Option<String>,
+    #[serde(default)]
+    pub mode: Option<Mode>,
+    #[serde(default)]
+    pub centre: Option<String>,
     pub trunk: String,
     pub t_arrive: Wall,
+    /// None where it was refused at once.
+    #[serde(default)]
+    pub t_queue: Option<Wall>,
+    /// When a seat was rung last.
+    #[serde(default)]
+    pub t_ring: Option<Wall>,
     pub t_end: Wall,
     pub wait_ms: u64,
     /// `arrived`, `prompt`, `queue`, `ringing`, `refused`.
     pub stage: String,
     pub position_in_queue: Option<u32>,
     pub reason: String,
+    /// The first missed call of the task that this one has left or joined; the store knows (R18).
+    #[serde(default)]
+    pub callback_task: Option<CallId>,
 }
 
 impl MissedCall {

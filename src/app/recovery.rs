@@ -69,6 +69,7 @@ fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
             stay("citizen", String::new(), opened.t_arrive),
             stay("seat", format!("{} {}", opened.seat.0, opened.seat_name), opened.t_answer),
         ],
+        sip_call_ids: vec![opened.sip_call_id.clone()],
         invalid: None,
         notice_played: opened.notice_played,
         opened: opened.clone(),

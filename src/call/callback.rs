@@ -30,9 +30,24 @@ pub(super) struct Pending {
     before: (SeatState, Option<String>),
     /// Dialled once the seat has answered.
     citizen: Option<LegId>,
+    seat_dialog: Option<Carried>,
+    citizen_dialog: Option<Carried>,
+}
+
+/// The dialog in which a leg was answered.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    pub sip_call_id: String,
+    pub trunk: Option<String>,
 }
 
 impl Switchboard {
+    pub(super) fn callback_carried(&mut self, id: CallId, leg: LegId, dialog: Carried) {
+        let Some(pending) = self.callbacks.get_mut(&id) else { return };
+        let slot = if leg == pending.seat_leg { &mut pending.seat_dialog } else { &mut pending.citizen_dialog };
+        *slot = Some(dialog);
+    }
+
     /// Gives the seat the first of these that is nobody's yet. Another seat may have taken one since
     /// they were looked up.
     pub(super) fn call_back(&mut self, now: Now, due: Vec<CallBack>) {
@@ -93,7 +108,19 @@ impl Switchboard {
         });
         self.desk.update(&wish.seat, |seat| seat.call = Some(id));
         self.desk.turn(now, &wish.seat, SeatState::Reserved, None, &mut self.out);
-        self.callbacks.insert(id, Pending { wish, route, began: now, seat_leg: leg, before, citizen: None });
+        self.callbacks.insert(
+            id,
+            Pending {
+                wish,
+                route,
+                began: now,
+                seat_leg: leg,
+                before,
+                citizen: None,
+                seat_dialog: None,
+                citizen_dialog: None,
+            },
+        );
     }
 
     /// As a seat's phone would have shown the citizen's call.
@@ -181,11 +208,18 @@ impl Switchboard {
         self.legs.insert(citizen, Role::Citizen(id));
         self.legs.insert(pending.seat_leg, Role::Seat(id));
         let caller = self.citizen(&pending.wish);
-        let offer = Offer { seat: pending.wish.seat, leg: pending.seat_leg, dialled: pending.began.mono, rang: None };
+        let offer = Offer {
+            seat: pending.wish.seat,
+            leg: pending.seat_leg,
+            dialled: pending.began.mono,
+            rang: None,
+            sip_call_id: pending.seat_dialog.map(|dialog| dialog.sip_call_id),
+        };
+        let Carried { sip_call_id, trunk } = pending.citizen_dialog.unwrap_or_default();
         let invited = Invited {
             leg: citizen,
-            trunk: String::new(),
-            sip_call_id: String::new(),
+            trunk: trunk.unwrap_or_default(),
+            sip_call_id,
             dialled: Dialled { request_uri: pending.wish.code, ..Dialled::default() },
             caller,
             queue_answer: QueueAnswer::Connect,

@@ -35,6 +35,9 @@ pub(super) struct Call {
     pub answer: Option<Answered>,
     pub meter: Meter,
     pub participants: Vec<Participant>,
+    pub sip_call_ids: Vec<String>,
+    /// When a seat was rung last.
+    pub rung: Option<Mono>,
     /// R35: marked by the seat.
     pub bad: Option<String>,
 }
@@ -53,6 +56,8 @@ pub(super) struct Offer {
     pub leg: LegId,
     pub dialled: Mono,
     pub rang: Option<Mono>,
+    /// Of the dialog in which it answered.
+    pub sip_call_id: Option<String>,
 }
 
 /// A seat that has answered.
@@ -79,6 +84,7 @@ impl Call {
             centre: settings.centre_of(&route.skill, None).to_owned(),
             priority: settings.priority_of(&route.skill),
             audible: invited.early_media,
+            sip_call_ids: vec![invited.sip_call_id.clone()],
             invited,
             route,
             arrived,
@@ -92,6 +98,7 @@ impl Call {
             answer: None,
             meter: Meter::default(),
             participants: Vec::new(),
+            rung: None,
             bad: None,
         }
     }

@@ -19,7 +19,9 @@ impl Switchboard {
             return;
         };
         self.queue.leave(call);
-        call.stage = Stage::Offered(Offer { seat: no.clone(), leg, dialled: now.mono, rang: None });
+        call.rung = Some(now.mono);
+        let offer = Offer { seat: no.clone(), leg, dialled: now.mono, rang: None, sip_call_id: None };
+        call.stage = Stage::Offered(offer);
         self.legs.insert(leg, Role::Seat(id));
         self.timers.clear(Timer::Overflow(id));
         self.timers.set(Timer::RingOut(id), now.mono + self.settings.ring_time);
@@ -41,7 +43,7 @@ impl Switchboard {
         if let Some(call) = self.calls.get_mut(&id)
             && let Stage::Offered(offer) = &mut call.stage
         {
-            offer.rang.get_or_insert(now.mono);
+            call.rung = Some(*offer.rang.get_or_insert(now.mono));
             self.desk.turn(now, &offer.seat, SeatState::Ringing, None, &mut self.out);
         }
     }
@@ -102,6 +104,7 @@ impl Switchboard {
             return;
         };
         let offer = offer.clone();
+        call.sip_call_ids.extend(offer.sip_call_id.clone());
         call.stage = Stage::Talking(Talk { seat: offer.seat.clone(), leg: offer.leg, holds: false });
         self.timers.clear(Timer::RingOut(id));
         self.timers.clear(Timer::Connect(id));

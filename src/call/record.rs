@@ -29,13 +29,13 @@ pub(super) fn open_ticket(
         prefix,
         centre: call.centre.clone(),
         sip_call_id: call.invited.sip_call_id.clone(),
-        kind: kind(call),
+        kind: kind(&call.invited, call.called_back),
         source,
         caller: call.invited.caller.clone(),
         dialed_raw: dialed_raw(&call.invited.dialled),
         original_code: call.route.original_code.clone(),
         hotline_primary: call.route.hotline_primary.clone(),
-        mode: call.route.mode.to_string(),
+        mode: call.route.mode,
         skill: call.route.skill.clone(),
         trunk: call.invited.trunk.clone(),
         t_arrive: call.arrived.wall,
@@ -52,10 +52,10 @@ pub(super) fn open_ticket(
     }
 }
 
-fn kind(call: &Call) -> CallKind {
-    match &call.invited.caller.platform {
+fn kind(invited: &Invited, called_back: bool) -> CallKind {
+    match &invited.caller.platform {
         Some(_) => CallKind::LinkedIn,
-        None if call.called_back => CallKind::MissedOut,
+        None if called_back => CallKind::MissedOut,
         None => CallKind::PublicIn,
     }
 }
@@ -101,6 +101,7 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
         end_reason: end_reason.into(),
         released_by: cause.by(),
         participants,
+        sip_call_ids: call.sip_call_ids,
         invalid: call.bad.or_else(|| gone_at_answer.then(|| GONE_AT_ANSWER.to_owned())),
         notice_played: call.ear.notice,
     }
@@ -120,40 +121,55 @@ fn missed(now: Now, call: &Call, cause: Cause, position: Option<u32>) -> MissedC
         Cause::AnswerFailed | Cause::CallerLost(_) | Cause::SeatHungUp | Cause::Shutdown => cause.as_str(),
     };
     MissedCall {
-        original_code: Some(call.route.original_code.clone()),
+        t_ring: call.rung.map(|at| call.wall(at)),
         t_end: call.wall(now.mono),
         wait_ms: waited,
         stage: stage.into(),
         position_in_queue: position,
         reason: reason.into(),
-        ..refused(call.arrived, call.id, &call.invited, None, "")
+        ..arrived(call.arrived, call.id, &call.invited, &call.route, &call.centre)
     }
 }
 
 /// What is to be written of a caller who is in the queue when the server crashes.
-pub(super) fn arrived(now: Now, id: CallId, invited: &Invited, route: &Route) -> MissedCall {
+pub(super) fn arrived(now: Now, id: CallId, invited: &Invited, route: &Route, centre: &str) -> MissedCall {
     MissedCall {
-        original_code: Some(route.original_code.clone()),
         stage: "queue".into(),
-        ..refused(now, id, invited, None, "restart")
+        // No menu stands before the queue.
+        t_queue: Some(now.wall),
+        ..refused(now, id, invited, Some((route, centre)), "restart")
     }
 }
 
-/// A call that was turned away at once (R7).
-pub(super) fn refused(now: Now, id: CallId, invited: &Invited, route: Option<Route>, reason: &str) -> MissedCall {
+/// A call that was turned away at once (R7); where its number is known, with its route and centre.
+pub(super) fn refused(
+    now: Now,
+    id: CallId,
+    invited: &Invited,
+    known: Option<(&Route, &str)>,
+    reason: &str,
+) -> MissedCall {
+    let route = known.map(|(route, _)| route);
     MissedCall {
         call: id,
         sip_call_id: invited.sip_call_id.clone(),
         caller: invited.caller.clone(),
         dialed_raw: dialed_raw(&invited.dialled),
-        original_code: route.map(|route| route.original_code),
+        kind: kind(invited, false),
+        original_code: route.map(|route| route.original_code.clone()),
+        hotline_primary: route.map(|route| route.hotline_primary.clone()),
+        mode: route.map(|route| route.mode),
+        centre: known.map(|(_, centre)| centre.to_owned()),
         trunk: invited.trunk.clone(),
         t_arrive: now.wall,
+        t_queue: None,
+        t_ring: None,
         t_end: now.wall,
         wait_ms: 0,
         stage: MissedCall::REFUSED.into(),
         position_in_queue: None,
         reason: reason.into(),
+        callback_task: None,
     }
 }
 

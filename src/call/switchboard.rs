@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::alarms::Alarms;
 use super::ask::FeatureLeg;
-use super::callback::Pending;
+use super::callback::{Carried, Pending};
 use super::leg::{LegEvent, Role};
 use super::live::Call;
 use super::queue::Queue;
@@ -90,6 +90,7 @@ impl Switchboard {
             }
             Input::CallBack(due) => self.call_back(now, due),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
+            Input::Carried { leg, sip_call_id, trunk } => self.carried(leg, Carried { sip_call_id, trunk }),
             Input::Answered { leg } => self.leg_event(now, leg, LegEvent::Answered),
             Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),
             Input::HungUp { leg } => self.leg_event(now, leg, LegEvent::HungUp),

@@ -4,8 +4,10 @@ use crate::words::words;
 
 words! {
     /// What kind of call it is (rules.md §6.1).
+    #[derive(Default)]
     pub enum CallKind {
         /// A citizen called.
+        #[default]
         PublicIn = "public_in",
         /// Another platform (110, 119 …) handed the call over (R30).
         LinkedIn = "linked_in",

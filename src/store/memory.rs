@@ -276,9 +276,10 @@ impl Tables {
     }
 
     fn missed(&mut self, missed: &MissedCall) {
-        if self.missed.insert(missed.call, missed.clone()).is_some() {
+        if self.missed.contains_key(&missed.call) {
             return;
         }
+        self.missed.insert(missed.call, missed.clone());
         let owed = callback::is_owed(missed.caller.key().is_some(), missed.original_code.is_some());
         let Some(caller) = missed.caller.key().filter(|_| owed) else {
             return;
@@ -287,6 +288,10 @@ impl Tables {
         let last_answered = of_caller.map(|ticket| ticket.opened.t_answer).max();
         let open = self.callbacks.iter_mut().find(|task| task.caller == *caller && task.state.closed.is_none());
         let state = callback::missed(open.as_ref().map(|task| task.state.clone()), last_answered, missed.t_end);
+        let row = self.missed.get_mut(&missed.call);
+        if let (Some(row), Some(_)) = (row, &state) {
+            row.callback_task = Some(open.as_ref().map_or(missed.call, |task| task.task));
+        }
         match (open, state) {
             (Some(task), Some(state)) => task.state = state,
             (None, Some(state)) => {

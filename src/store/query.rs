@@ -232,6 +232,8 @@ pub struct Ended {
     pub end_reason: String,
     pub released_by: By,
     pub participants: Vec<Participant>,
+    #[serde(default)]
+    pub sip_call_ids: Vec<String>,
     pub notice_played: NoticePlayed,
 }
 
@@ -244,6 +246,7 @@ impl From<&CallRecord> for Ended {
             end_reason: record.end_reason.clone(),
             released_by: record.released_by,
             participants: record.participants.clone(),
+            sip_call_ids: record.sip_call_ids.clone(),
             notice_played: record.notice_played,
         }
     }

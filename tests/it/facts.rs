@@ -11,6 +11,7 @@ use hotline::call::{
     By, CallId, CallKind, CallRecord, Caller, MissedCall, NoticePlayed, OpenTicket, Participant, SeatNo,
 };
 use hotline::privacy::Private;
+use hotline::rules::numbers::Mode;
 use hotline::store::entry::Entry;
 use hotline::store::journal::{Clock, Journal, JournalError, Options, Receipt, Recovered};
 use hotline::time::Wall;
@@ -102,7 +103,7 @@ pub fn opened_at(n: u64, answer: Wall) -> OpenTicket {
         dialed_raw: "sip:12345@192.0.2.2".to_owned(),
         original_code: "12345".to_owned(),
         hotline_primary: "12345".to_owned(),
-        mode: "own".to_owned(),
+        mode: Mode::Own,
         skill: "general".to_owned(),
         trunk: "carrier".to_owned(),
         t_arrive: Wall(answer.0 - 4_000),
@@ -141,6 +142,7 @@ pub fn record(opened: OpenTicket) -> CallRecord {
         hold_ms: 5_000,
         end_reason: "normal".to_owned(),
         released_by: By::Caller,
+        sip_call_ids: vec![opened.sip_call_id.clone()],
         invalid: None,
         notice_played: NoticePlayed::Partial,
         opened,
@@ -158,14 +160,21 @@ pub fn missed_call(n: u64, last: u32, end: Wall) -> MissedCall {
         sip_call_id: format!("{n}@192.0.2.1"),
         caller: caller(last),
         dialed_raw: "sip:12345@192.0.2.2".to_owned(),
+        kind: CallKind::PublicIn,
         original_code: Some("12345".to_owned()),
+        hotline_primary: Some("12345".to_owned()),
+        mode: Some(Mode::Own),
+        centre: Some("city".to_owned()),
         trunk: "carrier".to_owned(),
         t_arrive: Wall(end.0 - 9_000),
+        t_queue: Some(Wall(end.0 - 9_000)),
+        t_ring: None,
         t_end: end,
         wait_ms: 9_000,
         stage: "queue".to_owned(),
         position_in_queue: Some(2),
         reason: "cancel".to_owned(),
+        callback_task: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod call_callback;
 mod call_chance;
 mod call_glare;
 mod call_queue;
+mod call_record;
 mod call_seat;
 mod call_table;
 mod call_waiting;

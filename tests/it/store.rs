@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotline::archive::Verdict;
-use hotline::call::{CallId, CallKind, Caller, OpenTicket, SeatNo, SeatState};
+use hotline::call::{CallId, CallKind, Caller, MissedCall, OpenTicket, SeatNo, SeatState};
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
 use hotline::store::entry::{
@@ -231,7 +231,8 @@ async fn a_missed_call_leaves_a_task_until_it_is_answered(store: impl Store) {
     assert_eq!(store.missed(&MissedQuery::default()).await.unwrap().rows.len(), 5);
     let of_one = MissedQuery { caller: Some(phone(1)), ..MissedQuery::default() };
     let rows = store.missed(&of_one).await.unwrap().rows;
-    assert_eq!(rows, [missed_call(5, 1, minute(4)), missed_call(1, 1, minute(0))]);
+    let of_task = |n, at| MissedCall { callback_task: Some(CallId(1)), ..missed_call(n, 1, at) };
+    assert_eq!(rows, [of_task(5, minute(4)), of_task(1, minute(0))]);
     let due = async |at| {
         let due = store.callbacks(at).await.unwrap();
         due.into_iter().map(|task| (task.task.0, task.state.misses)).collect::<Vec<_>>()

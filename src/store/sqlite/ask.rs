@@ -75,14 +75,20 @@ fn to_ticket(row: &SqliteRow) -> Option<Ticket> {
 }
 
 pub(super) async fn missed(readers: &SqlitePool, ask: &MissedQuery) -> Result<Page<MissedCall>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM missed_call WHERE ");
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT data, callback_task FROM missed_call WHERE ");
     within(&mut query, "t_arrive", ask.span);
     if let Some(caller) = &ask.caller {
         query.push(" AND caller = ").push_bind(caller.reveal());
     }
     page(&mut query, "t_arrive", "call", &ask.page);
-    let rows = all(query, readers, "missed_call", data::<MissedCall>).await?;
+    let rows = all(query, readers, "missed_call", to_missed).await?;
     Ok(Page::of(rows, &ask.page, |missed| Cursor { at: missed.t_arrive, call: missed.call }))
+}
+
+fn to_missed(row: &SqliteRow) -> Option<MissedCall> {
+    let task = row.try_get::<Option<&str>, _>("callback_task").ok()?;
+    let callback_task = task.map(str::parse).transpose().ok()?;
+    Some(MissedCall { callback_task, ..data(row)? })
 }
 
 pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Result<Page<Sealed>, StoreError> {

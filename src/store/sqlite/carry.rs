@@ -252,7 +252,13 @@ async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), 
     };
     match callback::missed(open.map(|open| open.state), last_answered.map(Wall), call.t_end) {
         Some(state) => {
-            save_task(change, &CallbackTask { task, caller: Private::new(caller.clone()), code, state }).await
+            save_task(change, &CallbackTask { task, caller: Private::new(caller.clone()), code, state }).await?;
+            sqlx::query("UPDATE missed_call SET callback_task = ? WHERE call = ?")
+                .bind(task.to_string())
+                .bind(call.call.to_string())
+                .execute(change)
+                .await
+                .map(drop)
         }
         None => Ok(()),
     }
