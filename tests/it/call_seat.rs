@@ -206,6 +206,25 @@ fn wrap_up_can_be_nothing_and_can_end_busy() {
 }
 
 #[test]
+fn the_file_says_whether_a_seat_is_free_after_its_wrap_up() {
+    use hotline::config::{Config, Texts};
+    for (word, after) in [("idle", "1001 Idle"), ("busy", "1001 Busy")] {
+        let mut texts = Texts::embedded();
+        texts.server.text =
+            texts.server.text.replace("after_wrap_up = \"idle\"", &format!("after_wrap_up = \"{word}\""));
+        let mut told = hotline::app::setup::board_settings(&Config::read(&texts).unwrap());
+        told.seats = one_seat().seats;
+        told.skills = one_seat().skills;
+        let mut hall = Hall::open_with(told);
+        hall.invite(1, "12345");
+        hall.seat_answers();
+        hall.journalled();
+        hall.send(Input::HungUp { leg: LegId(1) });
+        assert_eq!(hall.wait(seconds(60)), [after]);
+    }
+}
+
+#[test]
 fn every_change_of_state_is_told_with_its_time() {
     let mut hall = Hall::open();
     hall.pass(5 * SECOND);
