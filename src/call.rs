@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use ask::{AskRefused, feature_codes};
 pub use settings::{SeatKind, Settings};
 pub use switchboard::Switchboard;
-pub use terms::CallKind;
+pub use terms::{CallKind, SeatState};
 pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
@@ -431,30 +431,6 @@ pub enum Output {
         call: CallId,
         text: String,
     },
-}
-
-/// Seat states (坐席状态), R16. 咨询 and 三方 come with three-way calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SeatState {
-    /// 未签入
-    SignedOut,
-    /// 空闲
-    Idle,
-    /// 预占
-    Reserved,
-    /// 振铃
-    Ringing,
-    /// 通话
-    Talking,
-    /// 保持
-    Held,
-    /// 话后整理
-    WrapUp,
-    /// 示忙
-    Busy,
-    /// 小休
-    Break,
 }
 
 /// What a seat became (坐席状态), and when.

@@ -25,3 +25,27 @@ impl CallKind {
         }
     }
 }
+
+words! {
+    /// Seat states (坐席状态), R16. 咨询 and 三方 come with three-way calls.
+    pub enum SeatState {
+        /// 未签入
+        SignedOut = "signed_out",
+        /// 空闲
+        Idle = "idle",
+        /// 预占
+        Reserved = "reserved",
+        /// 振铃
+        Ringing = "ringing",
+        /// 通话
+        Talking = "talking",
+        /// 保持
+        Held = "held",
+        /// 话后整理
+        WrapUp = "wrap_up",
+        /// 示忙
+        Busy = "busy",
+        /// 小休
+        Break = "break",
+    }
+}

@@ -33,11 +33,30 @@ fn in_state(state: SeatState) -> Hall {
     hall
 }
 
+fn lunch() -> SeatAsk {
+    SeatAsk::Break("lunch".into())
+}
+
+fn silent() -> SeatAsk {
+    SeatAsk::BadCall("silent".into())
+}
+
+/// One of each kind.
+fn asks() -> Vec<SeatAsk> {
+    use SeatAsk::{BadCall, Break, Busy, CallBack, Free, SignIn, SignOut};
+    let all = vec![SignIn, SignOut, Busy, lunch(), Free, CallBack, silent()];
+    // A new one is to be put into the list above.
+    let named = |ask: &SeatAsk| match ask {
+        SignIn | SignOut | Busy | Break(_) | Free | CallBack | BadCall(_) => (),
+    };
+    all.iter().for_each(named);
+    all
+}
+
 /// What a seat in this state becomes when it asks for this: at once, and after its call and its wrap-up.
 #[test]
 fn every_state_and_every_ask() {
     use SeatState::{Break, Busy, Held, Idle, Reserved, Ringing, SignedOut, Talking, WrapUp};
-    let lunch = || SeatAsk::Break("lunch".into());
     // state, ask, allowed, at once, in the end
     let table = [
         (SignedOut, SeatAsk::SignIn, true, Idle, Idle),
@@ -63,6 +82,7 @@ fn every_state_and_every_ask() {
         (Break, SeatAsk::SignIn, true, Break, Break),
         (Break, SeatAsk::SignOut, true, SignedOut, SignedOut),
         (Break, SeatAsk::Busy, true, Busy, Busy),
+        (Break, lunch(), true, Break, Break),
         (Break, SeatAsk::Free, true, Idle, Idle),
         (Reserved, SeatAsk::SignOut, true, Reserved, SignedOut),
         (Reserved, SeatAsk::Busy, true, Reserved, Busy),
@@ -84,7 +104,32 @@ fn every_state_and_every_ask() {
         (Held, lunch(), true, Held, Break),
         (Held, SeatAsk::Free, true, Held, Idle),
         (Held, SeatAsk::SignIn, true, Held, Idle),
+        (SignedOut, SeatAsk::CallBack, false, SignedOut, SignedOut),
+        (Idle, SeatAsk::CallBack, true, Idle, Idle),
+        (WrapUp, SeatAsk::CallBack, true, WrapUp, Idle),
+        (Busy, SeatAsk::CallBack, true, Busy, Busy),
+        (Break, SeatAsk::CallBack, true, Break, Break),
+        (Reserved, SeatAsk::CallBack, false, Reserved, Idle),
+        (Ringing, SeatAsk::CallBack, false, Ringing, Idle),
+        (Talking, SeatAsk::CallBack, false, Talking, Idle),
+        (Held, SeatAsk::CallBack, false, Held, Idle),
+        (SignedOut, silent(), false, SignedOut, SignedOut),
+        (Idle, silent(), false, Idle, Idle),
+        (WrapUp, silent(), true, WrapUp, Idle),
+        (Busy, silent(), false, Busy, Busy),
+        (Break, silent(), false, Break, Break),
+        (Reserved, silent(), false, Reserved, Idle),
+        (Ringing, silent(), false, Ringing, Idle),
+        (Talking, silent(), true, Talking, Idle),
+        (Held, silent(), true, Held, Idle),
     ];
+    for state in SeatState::ALL {
+        for ask in asks() {
+            let rows = table.iter().filter(|row| (row.0, &row.1) == (*state, &ask)).count();
+            assert_eq!(rows, 1, "{ask:?} in {state:?}");
+        }
+    }
+    assert_eq!(table.len(), SeatState::ALL.len() * asks().len());
     for (state, ask, allowed, at_once, in_the_end) in table {
         let mut hall = in_state(state);
         let case = format!("{ask:?} in {state:?}");
