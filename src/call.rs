@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use ask::{AskRefused, feature_codes};
 pub use settings::{SeatKind, Settings};
 pub use switchboard::Switchboard;
-pub use terms::{CallKind, SeatState};
+pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
@@ -407,7 +407,7 @@ pub enum Output {
     SeatChanged {
         seat: SeatNo,
         state: SeatState,
-        reason: Option<String>,
+        reason: Option<SeatReason>,
         at: Wall,
     },
     /// Raise (`active`) or clear an alarm.
@@ -438,7 +438,7 @@ pub enum Output {
 pub struct SeatChange {
     pub seat: SeatNo,
     pub state: SeatState,
-    pub reason: Option<String>,
+    pub reason: Option<SeatReason>,
     pub at: Wall,
 }
 
@@ -498,8 +498,7 @@ pub struct CallRecord {
     pub t_end: Wall,
     pub talk_ms: u64,
     pub hold_ms: u64,
-    /// `normal`, `caller_gone_at_answer`, `media_lost`, `restart` …
-    pub end_reason: String,
+    pub end_reason: EndReason,
     pub released_by: By,
     pub participants: Vec<Participant>,
     /// `Call-ID` of every dialog that stood: the citizen's, then those of the seats that answered.
@@ -537,8 +536,7 @@ pub struct MissedCall {
     pub t_ring: Option<Wall>,
     pub t_end: Wall,
     pub wait_ms: u64,
-    /// `arrived`, `prompt`, `queue`, `ringing`, `refused`.
-    pub stage: String,
+    pub stage: MissedStage,
     pub position_in_queue: Option<u32>,
     pub reason: String,
     /// The first missed call of the task that this one has left or joined; the store knows (R18).
@@ -547,10 +545,8 @@ pub struct MissedCall {
 }
 
 impl MissedCall {
-    const REFUSED: &str = "refused";
-
     /// Turned away at once, rather than given up by the caller.
     pub fn was_refused(&self) -> bool {
-        self.stage == Self::REFUSED
+        self.stage == MissedStage::Refused
     }
 }

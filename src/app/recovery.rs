@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::archive::shelf::Shelf;
 use crate::audio::wav::{self, Format};
-use crate::call::{By, CallId, CallRecord, MissedCall, OpenTicket, Participant};
+use crate::call::{By, CallId, CallRecord, EndReason, MissedCall, MissedStage, OpenTicket, Participant};
 use crate::exchange::Input;
 use crate::net::driver::Event;
 use crate::rules::retention;
@@ -57,13 +57,13 @@ fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
         name,
         joined,
         left: Some(t_end),
-        result: RESTART.to_owned(),
+        result: EndReason::Restart.to_string(),
     };
     CallRecord {
         t_end,
         talk_ms: between(opened.t_answer, t_end),
         hold_ms: 0,
-        end_reason: RESTART.to_owned(),
+        end_reason: EndReason::Restart,
         released_by: By::System,
         participants: vec![
             stay("citizen", String::new(), opened.t_arrive),
@@ -79,10 +79,8 @@ fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
 fn missed(arrived: &MissedCall, seen: Wall) -> MissedCall {
     let t_end = seen.max(arrived.t_arrive);
     let wait_ms = between(arrived.t_arrive, t_end);
-    MissedCall { t_end, wait_ms, stage: "queue".to_owned(), reason: RESTART.to_owned(), ..arrived.clone() }
+    MissedCall { t_end, wait_ms, stage: MissedStage::Queue, reason: EndReason::Restart.to_string(), ..arrived.clone() }
 }
-
-const RESTART: &str = "restart";
 
 fn between(from: Wall, to: Wall) -> u64 {
     u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0)

@@ -9,7 +9,8 @@ use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target,
+    CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatReason, SeatState,
+    Target,
 };
 use crate::privacy::Private;
 use crate::rules::dialling::{NumberForm, e164, written_for};
@@ -27,7 +28,7 @@ pub(super) struct Pending {
     began: Now,
     seat_leg: LegId,
     /// What the seat was before, and why; it is that again if nobody is reached.
-    before: (SeatState, Option<String>),
+    before: (SeatState, Option<SeatReason>),
     /// Dialled once the seat has answered.
     citizen: Option<LegId>,
     seat_dialog: Option<Carried>,
@@ -252,6 +253,6 @@ impl Switchboard {
             }
         }
         let (state, reason) = pending.before;
-        self.free_seat(now, &pending.wish.seat, state, reason.as_deref());
+        self.free_seat(now, &pending.wish.seat, state, reason);
     }
 }

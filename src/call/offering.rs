@@ -6,7 +6,7 @@ use super::leg::Role;
 use super::live::{Answered, Offer, Stage, Talk, millis};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Failure, Output, Participant, SeatNo, SeatState, Target, alarms, record};
+use super::{CallId, Failure, Output, Participant, SeatFault, SeatNo, SeatState, Target, alarms, record};
 use crate::time::Now;
 
 /// How long a seat whose phone could not be rung is left alone.
@@ -84,13 +84,13 @@ impl Switchboard {
         }
         self.legs.remove(&leg);
         self.timers.clear(Timer::RingOut(id));
-        let reason = reason(why);
+        let reason = SeatFault::from(why);
         self.note(id, format!("seat {}: {reason}; the caller is first again", no.0));
         self.enqueue(now, id);
         if matches!(why, Failure::Unreachable | Failure::Refused) {
             self.timers.set(Timer::PhoneTrouble(no.clone()), now.mono + TRY_AGAIN);
         }
-        self.free_seat(now, &no, SeatState::Busy, Some(reason));
+        self.free_seat(now, &no, SeatState::Busy, Some(reason.into()));
     }
 
     /// The seat answers. Recorder, ticket and mix come in this order, and before the caller's 200 where
@@ -143,16 +143,5 @@ impl Switchboard {
         if connected {
             self.play_seat_number(id);
         }
-    }
-}
-
-fn reason(why: Failure) -> &'static str {
-    match why {
-        Failure::Busy => "busy",
-        Failure::Declined => "declined",
-        Failure::NoAnswer => "no_answer",
-        // A seat is rung without a trunk.
-        Failure::Unreachable | Failure::NoWay => "unreachable",
-        Failure::Refused => "refused",
     }
 }

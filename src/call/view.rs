@@ -3,7 +3,7 @@
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{CallId, Caller, LegId, SeatNo, SeatState};
+use super::{CallId, Caller, LegId, SeatNo, SeatReason, SeatState};
 use crate::time::Wall;
 
 /// A live call.
@@ -43,7 +43,7 @@ pub struct SeatView {
     pub centre: String,
     pub skills: Vec<String>,
     pub state: SeatState,
-    pub reason: Option<String>,
+    pub reason: Option<SeatReason>,
     pub since: Wall,
     pub reachable: bool,
     /// Its phone is being told the outcome of so many feature codes, and is not rung meanwhile.

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::numbering::day_start;
 use crate::archive::Verdict;
-use crate::call::{By, CallId, CallRecord, NoticePlayed, OpenTicket, Participant, SeatNo};
+use crate::call::{By, CallId, CallRecord, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo};
 use crate::privacy::Private;
 use crate::rules::callback::Task;
 use crate::time::Wall;
@@ -229,7 +229,7 @@ pub struct Ended {
     pub t_end: Wall,
     pub talk_ms: u64,
     pub hold_ms: u64,
-    pub end_reason: String,
+    pub end_reason: EndReason,
     pub released_by: By,
     pub participants: Vec<Participant>,
     #[serde(default)]
@@ -243,7 +243,7 @@ impl From<&CallRecord> for Ended {
             t_end: record.t_end,
             talk_ms: record.talk_ms,
             hold_ms: record.hold_ms,
-            end_reason: record.end_reason.clone(),
+            end_reason: record.end_reason,
             released_by: record.released_by,
             participants: record.participants.clone(),
             sip_call_ids: record.sip_call_ids.clone(),

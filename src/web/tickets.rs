@@ -9,7 +9,7 @@ use super::asked::{Asked, List, Sent, call, caller, masked, page, span};
 use super::error::ApiError;
 use super::login::Visitor;
 use crate::app::Office;
-use crate::call::SeatNo;
+use crate::call::{EndReason, SeatNo};
 use crate::privacy::Private;
 use crate::rules::ticket::Type;
 use crate::store::Store;
@@ -63,7 +63,7 @@ pub struct Row {
     /// These three are None while the call is up.
     t_end: Option<Wall>,
     talk_ms: Option<u64>,
-    end_reason: Option<String>,
+    end_reason: Option<EndReason>,
 }
 
 impl From<Ticket> for Row {

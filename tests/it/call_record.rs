@@ -108,7 +108,7 @@ fn a_ticket_carries_what_the_call_told() {
     assert_eq!(record.t_end, at(20_000));
     assert_eq!(record.talk_ms, 10_000);
     assert_eq!(record.hold_ms, 5_000);
-    assert_eq!(record.end_reason, "normal");
+    assert_eq!(record.end_reason, EndReason::Normal);
     assert_eq!(record.released_by, By::Caller);
     assert_eq!(record.sip_call_ids, ["call-1@carrier", "seat@hotline"]);
     assert_eq!(record.participants.len(), 2);
@@ -161,7 +161,7 @@ fn a_missed_call_carries_the_same_numbers_and_times() {
     assert_eq!(t_ring, Some(at(5_000)));
     assert_eq!(t_end, at(12_000));
     assert_eq!(wait_ms, 9_000);
-    assert_eq!(stage, "ringing");
+    assert_eq!(stage, MissedStage::Ringing);
     assert_eq!(position_in_queue, Some(1));
     assert_eq!(reason, "caller_gone");
     assert_eq!(callback_task, None, "the store finds it");

@@ -277,7 +277,7 @@ fn every_change_of_state_is_told_with_its_time() {
     let expected = Output::SeatChanged {
         seat: no("1001"),
         state: SeatState::Break,
-        reason: Some("lunch".into()),
+        reason: Some(SeatReason::Said("lunch".into())),
         at: hall.now.wall,
     };
     assert_eq!(out, [expected]);
@@ -322,7 +322,7 @@ fn a_seat_stays_what_a_person_made_of_it_over_a_restart() {
         let was = |seat: &str| SeatChange {
             seat: no(seat),
             state,
-            reason: reason.map(str::to_owned),
+            reason: reason.map(|reason| reason.to_owned().into()),
             at: hotline::time::Wall(MORNING.0 - 60_000),
         };
         let mut hall = Hall::new(settings());

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use hotline::archive::{Sealed, Verdict};
 use hotline::call::{
-    By, CallId, CallKind, CallRecord, Caller, MissedCall, NoticePlayed, OpenTicket, Participant, SeatNo,
+    By, CallId, CallKind, CallRecord, Caller, EndReason, MissedCall, MissedStage, NoticePlayed, OpenTicket,
+    Participant, SeatNo,
 };
 use hotline::privacy::Private;
 use hotline::rules::numbers::Mode;
@@ -140,7 +141,7 @@ pub fn record(opened: OpenTicket) -> CallRecord {
         t_end,
         talk_ms: 55_000,
         hold_ms: 5_000,
-        end_reason: "normal".to_owned(),
+        end_reason: EndReason::Normal,
         released_by: By::Caller,
         sip_call_ids: vec![opened.sip_call_id.clone()],
         invalid: None,
@@ -171,7 +172,7 @@ pub fn missed_call(n: u64, last: u32, end: Wall) -> MissedCall {
         t_ring: None,
         t_end: end,
         wait_ms: 9_000,
-        stage: "queue".to_owned(),
+        stage: MissedStage::Queue,
         position_in_queue: Some(2),
         reason: "cancel".to_owned(),
         callback_task: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotline::archive::Verdict;
-use hotline::call::{CallId, CallKind, Caller, MissedCall, OpenTicket, SeatNo, SeatState};
+use hotline::call::{CallId, CallKind, Caller, EndReason, MissedCall, OpenTicket, SeatNo, SeatState};
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
 use hotline::store::entry::{
@@ -123,11 +123,11 @@ async fn an_end_completes_the_ticket(store: impl Store) {
     // Marked in wrap-up, after its end; the end itself stands.
     let mut late = record(opened(1));
     late.invalid = Some("harassing".to_owned());
-    late.end_reason = "other".to_owned();
+    late.end_reason = EndReason::SeatLost;
     tell(&store, vec![Entry::Closed(Box::new(late))]).await;
     let first = ticket(&store, 1).await;
     assert_eq!((first.state, first.invalid.as_deref()), (TicketState::Invalid, Some("harassing")));
-    assert_eq!(first.ended.unwrap().end_reason, "normal");
+    assert_eq!(first.ended.unwrap().end_reason, EndReason::Normal);
 }
 
 async fn the_recording_of_a_ticket_is_told_as_it_is(store: impl Store) {
@@ -286,7 +286,7 @@ async fn seats_alarms_and_accesses_are_kept(store: impl Store) {
     let seat = |seat: &str, at: i64, state, reason: Option<&str>| SeatChange {
         seat: SeatNo(seat.to_owned()),
         state,
-        reason: reason.map(str::to_owned),
+        reason: reason.map(|reason| reason.to_owned().into()),
         at: Wall(at),
     };
     let changes = [

@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{gone, of_word};
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, CallKind, MissedCall, SeatNo};
+use crate::call::{CallId, CallKind, MissedCall, SeatNo, SeatReason};
 use crate::privacy::Private;
 use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
@@ -160,7 +160,7 @@ pub(super) async fn seat_history(
         Some(SeatChange {
             seat: SeatNo(row.try_get("seat").ok()?),
             state: of_word(row.try_get("state").ok()?)?,
-            reason: row.try_get("reason").ok()?,
+            reason: row.try_get::<Option<String>, _>("reason").ok()?.map(SeatReason::from),
             at: Wall(row.try_get("at").ok()?),
         })
     })

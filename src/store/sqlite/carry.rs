@@ -214,7 +214,7 @@ async fn invalid(change: &mut SqliteConnection, call: CallId, why: &str) -> Resu
 async fn end(change: &mut SqliteConnection, record: &CallRecord) -> Result<bool, Error> {
     let ended = sqlx::query("UPDATE call SET t_end = ?, end_reason = ?, ended = ? WHERE call = ? AND t_end IS NULL")
         .bind(record.t_end.0)
-        .bind(&record.end_reason)
+        .bind(record.end_reason.as_str())
         .bind(json(&Ended::from(record)))
         .bind(record.opened.call.to_string())
         .execute(change)
@@ -233,7 +233,7 @@ async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), 
     .bind(&call.original_code)
     .bind(&call.trunk)
     .bind(call.t_arrive.0)
-    .bind(&call.stage)
+    .bind(call.stage.as_str())
     .bind(json(call))
     .execute(&mut *change)
     .await?;

@@ -72,7 +72,8 @@ async fn a_call_ends_with_its_last_sign_of_life_and_not_with_the_restart() {
 async fn seats_keep_their_state_and_have_a_history() {
     let files = House::prepare("history");
     let change = |seat: &str, state, reason: Option<&str>| {
-        let (seat, reason, at) = (SeatNo(seat.to_owned()), reason.map(str::to_owned), facts::MORNING);
+        let (seat, reason, at) =
+            (SeatNo(seat.to_owned()), reason.map(|reason| reason.to_owned().into()), facts::MORNING);
         Entry::Seat(SeatChange { seat, state, reason, at })
     };
     let night = change("1001", SeatState::SignedOut, None);
