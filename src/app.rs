@@ -29,11 +29,12 @@ use crate::archive::shelf::Shelf;
 use crate::archive::{self, Archive, Done};
 use crate::call::Switchboard;
 use crate::config::{Config, Fault, RecordingFormat};
-use crate::exchange::{Exchange, Input};
+use crate::exchange::{Exchange, Input, Output};
 use crate::media::{self, prompt::PromptShelf};
 use crate::net::clock::Clock;
-use crate::net::driver::{Driver, Event, INBOX, Sockets};
+use crate::net::driver::{Carry, Driver, Event, INBOX, Sockets};
 use crate::net::resolve;
+use crate::rules::numbers::AreaCode;
 use crate::store::Store;
 use crate::store::apply::{Applier, Pace, Progress};
 use crate::store::entry::{Entry, RecordingFailed};
@@ -126,6 +127,11 @@ impl Office {
         let _ = self.inbox.send(Event::Input(input)).await;
     }
 
+    /// The city's own area code, for numbers that were typed without one.
+    pub async fn area(&self) -> AreaCode {
+        self.config.lock().await.server.area_code.clone()
+    }
+
     /// Reads the configuration again. Ok: for whom passwords were made. Err: what is wrong with it;
     /// nothing has changed then.
     pub async fn reload(&self) -> Result<Vec<String>, StartError> {
@@ -184,8 +190,9 @@ impl Server {
         let listener = web::bind(config.server.http, &options.data).await?;
 
         let wall: journal::Clock = Arc::new(move || clock.wall());
-        let (journal, recovered) =
+        let (journal, mut recovered) =
             Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
+        recovery::hear_recordings(&mut recovered.open, &recordings);
         let store = Arc::new(Sqlite::new(&options.data.join("hotline.sqlite")));
         if let Ok(numbers) = store.numbers().await {
             journal.numbers_given(numbers);
@@ -201,7 +208,7 @@ impl Server {
         let _ = start_media.send(setup);
         let media = media.join().map_err(|_| io::Error::other("cannot start the media threads"))??;
         let trace = start_trace(&config, &options.data);
-        let desk = Desk {
+        let mut desk = Desk {
             media: media.clone(),
             archive: archive.orders.clone(),
             journal: journal.clone(),
@@ -215,7 +222,10 @@ impl Server {
         };
         let settings = setup::exchange_settings(&config, &secrets);
         let now = clock.now();
-        let board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), recovered.last_call);
+        let mut board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), recovered.last_call);
+        for change in board.resume(now, recovered.seats) {
+            desk.carry(now, Output::Call(change));
+        }
         let exchange = Exchange::new(now, settings, board, random()?);
         let listens = setup::listens(&config);
         let (opened, is_open) = std::sync::mpsc::channel();
@@ -240,7 +250,7 @@ impl Server {
         let (names, lists) = tokio::sync::watch::channel(setup::names_to_resolve(&config));
         let lots = u64::from_le_bytes(random()?);
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
-        recovery::close_left_behind(&recovered.open, &journal, &inbox, &figures, clock).await;
+        recovery::close_left_behind(&recovered.open, &journal, &inbox, &figures).await;
         let shelf = Arc::new(Shelf::new(recordings.clone()));
         recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 

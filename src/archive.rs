@@ -129,7 +129,6 @@ pub enum Verdict {
 /// A sealed recording, as the side-car and the database hold it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Sealed {
-    #[serde(with = "crate::call::call_id_text")]
     pub call: CallId,
     /// Relative to the recordings folder: `2026/11/24/<call>/call.wav`; further parts after 4 GiB.
     pub path: PathBuf,

@@ -18,6 +18,7 @@ mod seat;
 pub mod settings;
 mod switchboard;
 mod talking;
+mod terms;
 mod timers;
 mod view;
 mod waiting;
@@ -27,20 +28,34 @@ use std::time::Duration;
 pub use ask::{AskRefused, feature_codes};
 pub use settings::{SeatKind, Settings};
 pub use switchboard::Switchboard;
+pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use view::{CallView, SeatView};
 
 use crate::privacy::Private;
-use crate::rules::numbers::Dialled;
+use crate::rules::dialling::e164;
+use crate::rules::numbers::{AreaCode, Dialled, Mode};
 use crate::time::{Mono, Wall};
 
 /// One anchored conversation with 1..n legs: the milliseconds of its arrival above, a counter
-/// below, so that ids sort by time and are never given twice. Printed as 16 hex digits.
+/// below, so that ids sort by time and are never given twice. Printed, and in JSON, 16 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
 impl std::fmt::Display for CallId {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{:016x}", self.0)
+    }
+}
+
+impl serde::Serialize for CallId {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for CallId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -53,7 +68,8 @@ impl std::str::FromStr for CallId {
 
 /// One party's connection to us: a SIP dialog with its media. The switchboard numbers the legs that
 /// it dials, with the top bit set; the exchange numbers those that arrive, without it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct LegId(pub u64);
 
 /// The number of a seat (工号), as in `seats.toml`: `1001`.
@@ -89,12 +105,35 @@ pub struct Invited {
 /// Who calls, as far as the trunk told. R30: the raw headers are kept beside the chosen number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Caller {
-    /// None where the number is withheld.
+    /// As the trunk wrote it. None where the number is withheld.
     pub number: Option<Private<String>>,
+    /// The same as `rules::dialling::e164` writes it, which the switchboard does: one caller, one name.
+    #[serde(default)]
+    pub e164: Option<Private<String>>,
+    /// No number came, or one that may not be shown.
+    #[serde(default)]
+    pub withheld: bool,
     /// `(header name, value)` of From, P-Asserted-Identity, Diversion, History-Info as they came.
     pub raw: Vec<(String, Private<String>)>,
     /// `110`, `119` … where the call was handed over by another platform (R30).
     pub platform: Option<String>,
+    /// That platform's number of the incident, where it sent one (R29).
+    #[serde(default)]
+    pub platform_no: Option<String>,
+}
+
+impl Caller {
+    /// The number under which tickets, missed calls and callback tasks find each other (R18).
+    pub fn key(&self) -> Option<&Private<String>> {
+        self.e164.as_ref().or(self.number.as_ref())
+    }
+
+    /// With its number in its one writing beside that of the trunk.
+    fn known(mut self, area: &AreaCode) -> Self {
+        self.e164 = self.number.as_ref().map(|number| Private::new(e164(number.reveal(), area)));
+        self.withheld = self.number.is_none();
+        self
+    }
 }
 
 /// Who is to be rung.
@@ -185,6 +224,12 @@ pub enum Input {
     /// A dialled leg rings.
     Ringing {
         leg: LegId,
+    },
+    /// The dialog, and the trunk if any, in which a dialled leg has been answered; `Answered` follows at once.
+    Carried {
+        leg: LegId,
+        sip_call_id: String,
+        trunk: Option<String>,
     },
     /// A dialled leg answered (its 200 is acknowledged, its media agreed).
     Answered {
@@ -362,7 +407,7 @@ pub enum Output {
     SeatChanged {
         seat: SeatNo,
         state: SeatState,
-        reason: Option<String>,
+        reason: Option<SeatReason>,
         at: Wall,
     },
     /// Raise (`active`) or clear an alarm.
@@ -388,28 +433,13 @@ pub enum Output {
     },
 }
 
-/// Seat states (坐席状态), R16. 咨询 and 三方 come with three-way calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SeatState {
-    /// 未签入
-    SignedOut,
-    /// 空闲
-    Idle,
-    /// 预占
-    Reserved,
-    /// 振铃
-    Ringing,
-    /// 通话
-    Talking,
-    /// 保持
-    Held,
-    /// 话后整理
-    WrapUp,
-    /// 示忙
-    Busy,
-    /// 小休
-    Break,
+/// What a seat became (坐席状态), and when.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SeatChange {
+    pub seat: SeatNo,
+    pub state: SeatState,
+    pub reason: Option<SeatReason>,
+    pub at: Wall,
 }
 
 /// How much of the recording notice the caller heard before a seat cut it.
@@ -424,21 +454,19 @@ pub enum NoticePlayed {
 /// What the engine knows when a seat answers: the first half of rules.md §8.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct OpenTicket {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     /// Ticket prefix of the centre (R34): `JDZ`.
     pub prefix: String,
     pub centre: String,
     pub sip_call_id: String,
-    /// `public_in`, `linked_in` … (rules.md §6.1)
-    pub kind: String,
+    pub kind: CallKind,
     pub source: Option<String>,
     pub caller: Caller,
     /// The Request-URI and To exactly as they came.
     pub dialed_raw: String,
     pub original_code: String,
     pub hotline_primary: String,
-    pub mode: String,
+    pub mode: Mode,
     pub skill: String,
     pub trunk: String,
     pub t_arrive: Wall,
@@ -470,10 +498,12 @@ pub struct CallRecord {
     pub t_end: Wall,
     pub talk_ms: u64,
     pub hold_ms: u64,
-    /// `normal`, `caller_gone_at_answer`, `media_lost`, `restart` …
-    pub end_reason: String,
+    pub end_reason: EndReason,
     pub released_by: By,
     pub participants: Vec<Participant>,
+    /// `Call-ID` of every dialog that stood: the citizen's, then those of the seats that answered.
+    #[serde(default)]
+    pub sip_call_ids: Vec<String>,
     /// R35: the seat marked the call as a bad one, or the engine knows it (0 s); closes the ticket as `invalid`.
     pub invalid: Option<String>,
     pub notice_played: NoticePlayed,
@@ -482,42 +512,41 @@ pub struct CallRecord {
 /// A call that no seat answered (R17), or that was refused (R7).
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct MissedCall {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     pub sip_call_id: String,
     pub caller: Caller,
     pub dialed_raw: String,
-    /// None for an unknown number.
+    #[serde(default)]
+    pub kind: CallKind,
+    /// None for an unknown number, like the next three.
     pub original_code: Option<String>,
+    #[serde(default)]
+    pub hotline_primary: Option<String>,
+    #[serde(default)]
+    pub mode: Option<Mode>,
+    #[serde(default)]
+    pub centre: Option<String>,
     pub trunk: String,
     pub t_arrive: Wall,
+    /// None where it was refused at once.
+    #[serde(default)]
+    pub t_queue: Option<Wall>,
+    /// When a seat was rung last.
+    #[serde(default)]
+    pub t_ring: Option<Wall>,
     pub t_end: Wall,
     pub wait_ms: u64,
-    /// `arrived`, `prompt`, `queue`, `ringing`, `refused`.
-    pub stage: String,
+    pub stage: MissedStage,
     pub position_in_queue: Option<u32>,
     pub reason: String,
+    /// The first missed call of the task that this one has left or joined; the store knows (R18).
+    #[serde(default)]
+    pub callback_task: Option<CallId>,
 }
 
 impl MissedCall {
-    const REFUSED: &str = "refused";
-
     /// Turned away at once, rather than given up by the caller.
     pub fn was_refused(&self) -> bool {
-        self.stage == Self::REFUSED
-    }
-}
-
-/// `CallId` as 16 hex digits in JSON.
-pub mod call_id_text {
-    use super::CallId;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(id: &CallId, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(id)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CallId, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        self.stage == MissedStage::Refused
     }
 }

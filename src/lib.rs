@@ -11,6 +11,9 @@ pub mod time;
 pub mod privacy;
 
 #[deny(clippy::disallowed_methods)]
+mod words;
+
+#[deny(clippy::disallowed_methods)]
 pub mod rules;
 
 #[deny(clippy::disallowed_methods)]

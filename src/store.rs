@@ -82,7 +82,7 @@ pub trait Store: Send + Sync + 'static {
     /// Alarms that are active or were at some time in the span, newest first.
     fn alarms(&self, span: Span) -> impl Future<Output = Result<Vec<Alarm>, StoreError>> + Send;
 
-    /// Calls that arrived in the span, for the connect rate (rules.md §9.7).
+    /// Calls that came to us in the span, for the connect rate (rules.md §9.7).
     fn counts(&self, span: Span) -> impl Future<Output = Result<Counts, StoreError>> + Send;
 
     /// Entries that could not be applied; someone must look at them.

@@ -99,6 +99,7 @@ fn router(office: Office) -> Router {
         .route("/calls", get(calls::list))
         .route("/seats", get(seats::list))
         .route("/seats/{no}/ask", post(seats::ask))
+        .route("/seats/{no}/history", get(seats::history))
         .route("/tickets", get(tickets::list))
         .route("/tickets/{number}", get(tickets::one).patch(tickets::change))
         .route("/missed", get(missed::list))

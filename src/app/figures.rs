@@ -40,7 +40,11 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Our own calls are none that were offered to us, and nobody waited in them.
     pub fn call_answered(&self, ticket: &OpenTicket) {
+        if !ticket.kind.is_offered() {
+            return;
+        }
         add(&self.offered, 1);
         add(&self.answered, 1);
         add(&self.within_15s, u64::from(ticket.within_15s));

@@ -1,15 +1,22 @@
 //! What a crash left behind: every leg that still stood gets its BYE, every answered call is closed
-//! with the reason `restart`, every caller who waited is a missed one, and counted; a recording that was sealed and not yet told of is linked.
+//! with the reason `restart`, every caller who waited is a missed one, and counted; a recording that
+//! was sealed and not yet told of is linked. A call ends when it last gave a sign of life, however
+//! long the server was away.
 
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 
 use crate::archive::shelf::Shelf;
-use crate::call::{By, CallId, CallRecord, MissedCall};
+use crate::audio::wav::{self, Format};
+use crate::call::{By, CallId, CallRecord, EndReason, MissedCall, MissedStage, OpenTicket, Participant};
 use crate::exchange::Input;
-use crate::net::clock::Clock;
 use crate::net::driver::Event;
+use crate::rules::retention;
 use crate::store::entry::{Entry, LegGone};
 use crate::store::journal::{Journal, OpenCall};
 use crate::time::Wall;
@@ -17,13 +24,7 @@ use crate::time::Wall;
 use super::desk::Farewell;
 use super::figures::Figures;
 
-pub(super) async fn close_left_behind(
-    open: &[OpenCall],
-    journal: &Journal,
-    inbox: &Sender<Event>,
-    figures: &Figures,
-    clock: Clock,
-) {
+pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbox: &Sender<Event>, figures: &Figures) {
     for call in open {
         for leg in &call.legs {
             if let Ok(farewell) = serde_json::from_str::<Farewell>(leg.dialog.reveal()) {
@@ -32,41 +33,85 @@ pub(super) async fn close_left_behind(
                 let _ = inbox.send(Event::Input(orphan)).await;
             }
             if call.answered.is_none() {
-                journal.append(Entry::LegGone(LegGone { call: call.call, leg: leg.id() }), |_| {});
+                journal.append(Entry::LegGone(LegGone { call: call.call, leg: leg.leg }), |_| {});
             }
         }
-        if let Some((_, opened)) = &call.answered {
-            let now = clock.wall();
-            let talk = now.0.saturating_sub(opened.t_answer.0);
-            let record = CallRecord {
-                t_end: now,
-                talk_ms: u64::try_from(talk).unwrap_or(0),
-                hold_ms: 0,
-                end_reason: "restart".to_string(),
-                released_by: By::System,
-                participants: Vec::new(),
-                invalid: None,
-                notice_played: opened.notice_played,
-                opened: opened.clone(),
-            };
-            journal.append(Entry::Closed(Box::new(record)), |_| {});
-        } else if let Some(arrived) = &call.arrived {
-            let now = clock.wall();
-            let waited = u64::try_from(now.0.saturating_sub(arrived.t_arrive.0)).unwrap_or(0);
-            let missed = MissedCall {
-                t_end: now.max(arrived.t_arrive),
-                wait_ms: waited,
-                stage: "queue".to_string(),
-                reason: "restart".to_string(),
-                ..arrived.clone()
-            };
-            journal.append(Entry::Missed(Box::new(missed)), |_| {});
-        }
+        let entry = match call {
+            OpenCall { answered: Some((_, opened)), .. } => Entry::Closed(Box::new(closed(opened, call.seen))),
+            OpenCall { arrived: Some(arrived), .. } => Entry::Missed(Box::new(missed(arrived, call.seen))),
+            _ => continue,
+        };
+        journal.append(entry, |_| {});
     }
     figures.recovered_calls.fetch_add(u64::try_from(open.len()).unwrap_or(0), Ordering::Relaxed);
     if !open.is_empty() {
         tracing::warn!(calls = open.len(), "calls of an earlier run were closed with reason=restart");
     }
+}
+
+/// An answered call that was up for the last time at `seen`, with whom the journal knows to have been on it.
+fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
+    let t_end = seen.max(opened.t_answer);
+    let stay = |role: &str, name: String, joined: Wall| Participant {
+        role: role.to_owned(),
+        name,
+        joined,
+        left: Some(t_end),
+        result: EndReason::Restart.to_string(),
+    };
+    CallRecord {
+        t_end,
+        talk_ms: between(opened.t_answer, t_end),
+        hold_ms: 0,
+        end_reason: EndReason::Restart,
+        released_by: By::System,
+        participants: vec![
+            stay("citizen", String::new(), opened.t_arrive),
+            stay("seat", format!("{} {}", opened.seat.0, opened.seat_name), opened.t_answer),
+        ],
+        sip_call_ids: vec![opened.sip_call_id.clone()],
+        invalid: None,
+        notice_played: opened.notice_played,
+        opened: opened.clone(),
+    }
+}
+
+fn missed(arrived: &MissedCall, seen: Wall) -> MissedCall {
+    let t_end = seen.max(arrived.t_arrive);
+    let wait_ms = between(arrived.t_arrive, t_end);
+    MissedCall { t_end, wait_ms, stage: MissedStage::Queue, reason: EndReason::Restart.to_string(), ..arrived.clone() }
+}
+
+fn between(from: Wall, to: Wall) -> u64 {
+    u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0)
+}
+
+/// A call lived at least as long as its recording goes on, which began with its answer. To be asked
+/// before the archive starts, which repairs and renames the files.
+pub(super) fn hear_recordings(open: &mut [OpenCall], recordings: &Path) {
+    for call in open {
+        let Some((_, opened)) = &call.answered else { continue };
+        let day = retention::local_day(opened.t_answer);
+        let day = format!("{:04}/{:02}/{:02}", day.year(), day.month(), day.day());
+        let folder = recordings.join(day).join(call.call.to_string());
+        call.seen = call.seen.max(opened.t_answer + recorded(&folder));
+    }
+}
+
+/// How much sound there is in a call's folder, in all its parts.
+fn recorded(folder: &Path) -> Duration {
+    let Ok(entries) = fs::read_dir(folder) else { return Duration::ZERO };
+    let frames = |path: &Path| -> std::io::Result<u64> {
+        let mut head = Vec::new();
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        file.take(Format::Alaw.header_len() as u64).read_to_end(&mut head)?;
+        Ok(wav::repair(&head, len, Format::Alaw).frames)
+    };
+    let sound = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().contains(".wav"));
+    // A part that cannot be read tells nothing.
+    let whole: u64 = sound.map(|entry| frames(&entry.path()).unwrap_or(0)).sum();
+    Duration::from_millis(whole.saturating_mul(1000) / u64::from(wav::RATE))
 }
 
 /// The crash came after the seal and before the journal knew of it. What was not sealed either is

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::call::feature_codes;
-use crate::call::settings::{
-    AfterWrapUp, Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
-};
+use crate::call::settings::{Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes};
 use crate::config::{self, Config, PortRange, Require};
 use crate::exchange::settings::{FixedPhone, Listener, SeatLine, Settings, Trunk};
 use crate::net::driver::Listen;
@@ -61,7 +59,7 @@ pub fn board_settings(config: &Config) -> BoardSettings {
         night: config.night,
         ring_time: server.ring_no_answer,
         wrap_up: server.wrap_up,
-        after_wrap_up: AfterWrapUp::Idle,
+        after_wrap_up: server.after_wrap_up,
         announce_every: server.announce_every,
         play_greeting: server.greeting,
         play_notice: server.notice,
@@ -182,7 +180,7 @@ fn skill(row: &config::QueueSettings) -> SkillSettings {
         groups.iter().map(|to| Overflow { to: to.clone(), after: row.overflow_after }).collect()
     };
     SkillSettings {
-        centre: String::new(),
+        centre: row.centre.clone(),
         priority: row.priority,
         overflow: open(row.overflow_at(false)),
         night_overflow: row.night_overflow.as_deref().map(open),

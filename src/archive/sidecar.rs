@@ -20,7 +20,6 @@ pub(super) const LIVE_SIDE_CAR: &str = "call.json.part";
 /// The side-car as JSON. Times within the recording are milliseconds from its start.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SideCar {
-    #[serde(with = "crate::call::call_id_text")]
     pub call: CallId,
     pub started: Wall,
     /// The same for people, in Chinese time.

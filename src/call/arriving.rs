@@ -50,10 +50,11 @@ impl Switchboard {
         if let QueueAnswer::EarlyThenConnect(after) = queue_answer {
             self.timers.set(Timer::Connect(id), now.mono + after);
         }
-        self.out.push(Output::Arrived(Box::new(record::arrived(now, id, &invited, &route))));
         let connected = queue_answer == QueueAnswer::Connect;
         let audible = connected || invited.early_media;
         let call = Call { connected, audible, ..Call::new(id, &self.settings, invited, route, now) };
+        let due = record::arrived(now, id, &call.invited, &call.route, &call.centre);
+        self.out.push(Output::Arrived(Box::new(due)));
         self.calls.insert(id, call);
         self.out.push(match queue_answer {
             QueueAnswer::Connect => Output::Answer { leg },
@@ -72,7 +73,9 @@ impl Switchboard {
     fn write_refused(&mut self, now: Now, invited: &Invited, route: Option<Route>, reason: &str) {
         let id = self.new_call_id(now);
         self.note(id, format!("refused: {reason}"));
-        self.out.push(Output::Missed(Box::new(record::refused(now, id, invited, route, reason))));
+        let known = route.as_ref().map(|route| (route, self.settings.centre_of(&route.skill, None)));
+        let missed = record::refused(now, id, invited, known, reason);
+        self.out.push(Output::Missed(Box::new(missed)));
     }
 
     fn count_unknown(&mut self, now: Now, trunk: &str) {

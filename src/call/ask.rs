@@ -7,7 +7,7 @@ use super::seat::{Seat, Wish};
 use super::settings::AfterWrapUp;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatNo, SeatState};
+use super::{CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatFault, SeatNo, SeatReason, SeatState};
 use crate::time::Now;
 
 /// What a seat's phone may dial. `*` and two digits can be typed on every phone.
@@ -28,12 +28,6 @@ pub fn feature_codes() -> [(&'static str, SeatAsk); 8] {
 const TELLING: Duration = Duration::from_secs(10);
 /// After our BYE a handset may still be off the hook; the seat is not rung at once.
 const HANGING_UP: Duration = Duration::from_secs(2);
-
-/// Reasons of a busy state that the seat's phone caused; they pass when it comes back.
-const PHONE_GONE: [&str; 5] = ["unreachable", "media_lost", "session_lost", "no_ack", "transport_lost"];
-
-/// Reasons of a busy state in which the phone, or we, could not; they pass with time.
-const PHONE_TROUBLE: [&str; 2] = ["unreachable", "refused"];
 
 /// A leg that dialled a feature code.
 #[derive(Debug)]
@@ -58,7 +52,7 @@ pub enum AskRefused {
 
 enum Deed {
     Nothing,
-    Turn(SeatState, Option<String>),
+    Turn(SeatState, Option<SeatReason>),
     /// What it shall be after the present call; None: as usual.
     AfterCall(Option<Wish>),
     MarkPresent(CallId, String),
@@ -155,7 +149,7 @@ impl Switchboard {
             return;
         }
         let (state, call) = (seat.state, seat.call);
-        let phone_back = seat.reason.as_deref().is_some_and(|reason| PHONE_GONE.contains(&reason));
+        let phone_back = seat.fault().is_some_and(SeatFault::passes_with_the_phone);
         let signs_in = self.settings.sign_in_on_register && !seat.signed_out_by_hand;
         self.desk.update(no, |seat| seat.reachable = reachable);
         match (reachable, state) {
@@ -185,9 +179,7 @@ impl Switchboard {
     /// have been ours.
     pub(super) fn phone_tried_again(&mut self, now: Now, no: &SeatNo) {
         let troubled = |seat: &Seat| {
-            seat.state == SeatState::Busy
-                && seat.reachable
-                && seat.reason.as_deref().is_some_and(|reason| PHONE_TROUBLE.contains(&reason))
+            seat.state == SeatState::Busy && seat.reachable && seat.fault().is_some_and(SeatFault::passes_with_time)
         };
         if self.desk.get(no).is_some_and(troubled) {
             self.desk.turn(now, no, SeatState::Idle, None, &mut self.out);
@@ -195,13 +187,13 @@ impl Switchboard {
     }
 
     /// A seat that is in no call any more turns to what it wished to be, else to this.
-    pub(super) fn free_seat(&mut self, now: Now, no: &SeatNo, state: SeatState, reason: Option<&str>) {
+    pub(super) fn free_seat(&mut self, now: Now, no: &SeatNo, state: SeatState, reason: Option<SeatReason>) {
         let mut wish = None;
         self.desk.update(no, |seat| {
             seat.call = None;
             wish = seat.wish.take();
         });
-        let (state, reason) = wish.map_or_else(|| (state, reason.map(str::to_owned)), Wish::state);
+        let (state, reason) = wish.map_or((state, reason), Wish::state);
         self.desk.turn(now, no, state, reason, &mut self.out);
         self.desk.retire(now, no, &mut self.out);
     }
@@ -250,7 +242,9 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
         (Idle | WrapUp | Busy | Break, SeatAsk::SignIn) => Ok(Deed::Nothing),
         (Idle | WrapUp | Busy | Break, SeatAsk::SignOut) => Ok(Deed::Turn(SignedOut, None)),
         (Idle | WrapUp | Busy | Break, SeatAsk::Busy) => Ok(Deed::Turn(Busy, None)),
-        (Idle | WrapUp | Busy | Break, SeatAsk::Break(reason)) => Ok(Deed::Turn(Break, Some(reason.clone()))),
+        (Idle | WrapUp | Busy | Break, SeatAsk::Break(reason)) => {
+            Ok(Deed::Turn(Break, Some(SeatReason::Said(reason.clone()))))
+        }
         (Idle | WrapUp | Busy | Break, SeatAsk::Free) => Ok(Deed::Turn(Idle, None)),
 
         (Reserved | Ringing | Talking | Held, SeatAsk::SignIn | SeatAsk::Free) => in_call(None),

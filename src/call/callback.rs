@@ -9,8 +9,11 @@ use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target,
+    CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatReason, SeatState,
+    Target,
 };
+use crate::privacy::Private;
+use crate::rules::dialling::{NumberForm, e164, written_for};
 use crate::rules::numbers::{Dialled, Route, TrunkNumbers};
 use crate::time::Now;
 
@@ -25,16 +28,37 @@ pub(super) struct Pending {
     began: Now,
     seat_leg: LegId,
     /// What the seat was before, and why; it is that again if nobody is reached.
-    before: (SeatState, Option<String>),
+    before: (SeatState, Option<SeatReason>),
     /// Dialled once the seat has answered.
     citizen: Option<LegId>,
+    seat_dialog: Option<Carried>,
+    citizen_dialog: Option<Carried>,
+}
+
+/// The dialog in which a leg was answered.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    pub sip_call_id: String,
+    pub trunk: Option<String>,
 }
 
 impl Switchboard {
+    pub(super) fn callback_carried(&mut self, id: CallId, leg: LegId, dialog: Carried) {
+        let Some(pending) = self.callbacks.get_mut(&id) else { return };
+        let slot = if leg == pending.seat_leg { &mut pending.seat_dialog } else { &mut pending.citizen_dialog };
+        *slot = Some(dialog);
+    }
+
     /// Gives the seat the first of these that is nobody's yet. Another seat may have taken one since
     /// they were looked up.
     pub(super) fn call_back(&mut self, now: Now, due: Vec<CallBack>) {
-        if let Some(wish) = due.into_iter().find(|wish| !self.is_taken(wish)) {
+        let area = self.plan.area();
+        // Tasks of an earlier program have the number as the trunk wrote it.
+        let one_writing = |wish: CallBack| {
+            let number = Private::new(e164(wish.number.reveal(), area));
+            CallBack { number, ..wish }
+        };
+        if let Some(wish) = due.into_iter().map(one_writing).find(|wish| !self.is_taken(wish)) {
             self.take_callback(now, wish);
         }
     }
@@ -44,7 +68,7 @@ impl Switchboard {
         let same = |other: &CallBack| other.task == wish.task || other.number == wish.number;
         self.callbacks.values().any(|pending| same(&pending.wish))
             || self.callbacks_held.values().any(|held| held.seat != wish.seat && same(held))
-            || self.calls.values().any(|call| call.invited.caller.number.as_ref() == Some(&wish.number))
+            || self.calls.values().any(|call| call.invited.caller.key() == Some(&wish.number))
     }
 
     /// Rings the seat for this callback; at once, or when its phone has hung up from the feature code.
@@ -80,12 +104,31 @@ impl Switchboard {
             call: id,
             leg,
             target: Target::Seat(wish.seat.clone()),
-            caller: Caller { number: Some(wish.number.clone()), ..Caller::default() },
+            caller: self.citizen(&wish),
             label: format!("回拨 {}", route.label),
         });
         self.desk.update(&wish.seat, |seat| seat.call = Some(id));
         self.desk.turn(now, &wish.seat, SeatState::Reserved, None, &mut self.out);
-        self.callbacks.insert(id, Pending { wish, route, began: now, seat_leg: leg, before, citizen: None });
+        self.callbacks.insert(
+            id,
+            Pending {
+                wish,
+                route,
+                began: now,
+                seat_leg: leg,
+                before,
+                citizen: None,
+                seat_dialog: None,
+                citizen_dialog: None,
+            },
+        );
+    }
+
+    /// As a seat's phone would have shown the citizen's call.
+    fn citizen(&self, wish: &CallBack) -> Caller {
+        let area = self.plan.area();
+        let number = written_for(wish.number.reveal(), NumberForm::National, area.as_str());
+        Caller { number: Some(Private::new(number)), ..Caller::default() }.known(area)
     }
 
     /// The seat's phone has hung up from the feature code: a callback may have waited for that.
@@ -165,13 +208,21 @@ impl Switchboard {
         self.out.push(Output::StopPlay { leg: pending.seat_leg });
         self.legs.insert(citizen, Role::Citizen(id));
         self.legs.insert(pending.seat_leg, Role::Seat(id));
-        let offer = Offer { seat: pending.wish.seat, leg: pending.seat_leg, dialled: pending.began.mono, rang: None };
+        let caller = self.citizen(&pending.wish);
+        let offer = Offer {
+            seat: pending.wish.seat,
+            leg: pending.seat_leg,
+            dialled: pending.began.mono,
+            rang: None,
+            sip_call_id: pending.seat_dialog.map(|dialog| dialog.sip_call_id),
+        };
+        let Carried { sip_call_id, trunk } = pending.citizen_dialog.unwrap_or_default();
         let invited = Invited {
             leg: citizen,
-            trunk: String::new(),
-            sip_call_id: String::new(),
+            trunk: trunk.unwrap_or_default(),
+            sip_call_id,
             dialled: Dialled { request_uri: pending.wish.code, ..Dialled::default() },
-            caller: Caller { number: Some(pending.wish.number), ..Caller::default() },
+            caller,
             queue_answer: QueueAnswer::Connect,
             early_media: true,
         };
@@ -202,6 +253,6 @@ impl Switchboard {
             }
         }
         let (state, reason) = pending.before;
-        self.free_seat(now, &pending.wish.seat, state, reason.as_deref());
+        self.free_seat(now, &pending.wish.seat, state, reason);
     }
 }

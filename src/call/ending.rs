@@ -2,7 +2,7 @@
 
 use super::live::{Call, Stage};
 use super::switchboard::Switchboard;
-use super::{By, CallId, LegId, Loss, Output, SeatState, alarms, record};
+use super::{By, CallId, EndReason, LegId, Loss, Output, SeatState, alarms, record};
 use crate::time::Now;
 
 /// What ended a call.
@@ -26,13 +26,17 @@ impl Cause {
         }
     }
 
-    pub fn as_str(self) -> &'static str {
+    pub fn reason(self) -> EndReason {
         match self {
-            Self::CallerHungUp | Self::SeatHungUp => "normal",
-            Self::AnswerFailed => "answer_failed",
-            Self::CallerLost(why) => why.as_str(),
-            Self::Shutdown => "shutdown",
+            Self::CallerHungUp | Self::SeatHungUp => EndReason::Normal,
+            Self::AnswerFailed => EndReason::AnswerFailed,
+            Self::CallerLost(why) => why.into(),
+            Self::Shutdown => EndReason::Shutdown,
         }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        self.reason().as_str()
     }
 
     /// The citizen, and not a seat or we, went away.
@@ -50,17 +54,6 @@ impl Cause {
             Self::CallerHungUp | Self::AnswerFailed => Some(call.leg()),
             Self::SeatHungUp => call.seat_leg(),
             Self::CallerLost(_) | Self::Shutdown => None,
-        }
-    }
-}
-
-impl Loss {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Media => "media_lost",
-            Self::Session => "session_lost",
-            Self::NoAck => "no_ack",
-            Self::Transport => "transport_lost",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an event of a leg means, by the part that the leg plays. An event of a leg that is gone
 //! means nothing: its call has already been told.
 
+use super::callback::Carried;
 use super::ending::Cause;
 use super::live::Stage;
 use super::switchboard::Switchboard;
@@ -42,6 +43,21 @@ impl Switchboard {
                 LegEvent::Ringing | LegEvent::Answered | LegEvent::Held | LegEvent::Resumed => {}
             },
             None => {}
+        }
+    }
+
+    /// Which dialog an answered leg is.
+    pub(super) fn carried(&mut self, leg: LegId, dialog: Carried) {
+        match self.legs.get(&leg).copied() {
+            Some(Role::Seat(id)) => {
+                if let Some(call) = self.calls.get_mut(&id)
+                    && let Stage::Offered(offer) = &mut call.stage
+                {
+                    offer.sip_call_id = Some(dialog.sip_call_id);
+                }
+            }
+            Some(Role::CallbackSeat(id) | Role::CallbackCitizen(id)) => self.callback_carried(id, leg, dialog),
+            Some(Role::Citizen(_) | Role::Feature) | None => {}
         }
     }
 

@@ -14,6 +14,7 @@ pub(super) struct Call {
     /// What the trunk delivered; `invited.leg` is the citizen's leg.
     pub invited: Invited,
     pub route: Route,
+    /// Told anew when a seat answers: its centre may decide.
     pub centre: String,
     pub priority: u8,
     pub arrived: Now,
@@ -34,6 +35,9 @@ pub(super) struct Call {
     pub answer: Option<Answered>,
     pub meter: Meter,
     pub participants: Vec<Participant>,
+    pub sip_call_ids: Vec<String>,
+    /// When a seat was rung last.
+    pub rung: Option<Mono>,
     /// R35: marked by the seat.
     pub bad: Option<String>,
 }
@@ -52,6 +56,8 @@ pub(super) struct Offer {
     pub leg: LegId,
     pub dialled: Mono,
     pub rang: Option<Mono>,
+    /// Of the dialog in which it answered.
+    pub sip_call_id: Option<String>,
 }
 
 /// A seat that has answered.
@@ -75,9 +81,10 @@ impl Call {
     pub fn new(id: CallId, settings: &Settings, invited: Invited, route: Route, arrived: Now) -> Self {
         Self {
             id,
-            centre: settings.centre_of(&route.skill).to_owned(),
+            centre: settings.centre_of(&route.skill, None).to_owned(),
             priority: settings.priority_of(&route.skill),
             audible: invited.early_media,
+            sip_call_ids: vec![invited.sip_call_id.clone()],
             invited,
             route,
             arrived,
@@ -91,6 +98,7 @@ impl Call {
             answer: None,
             meter: Meter::default(),
             participants: Vec::new(),
+            rung: None,
             bad: None,
         }
     }

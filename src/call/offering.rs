@@ -6,7 +6,7 @@ use super::leg::Role;
 use super::live::{Answered, Offer, Stage, Talk, millis};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Failure, Output, Participant, SeatNo, SeatState, Target, alarms, record};
+use super::{CallId, Failure, Output, Participant, SeatFault, SeatNo, SeatState, Target, alarms, record};
 use crate::time::Now;
 
 /// How long a seat whose phone could not be rung is left alone.
@@ -19,7 +19,9 @@ impl Switchboard {
             return;
         };
         self.queue.leave(call);
-        call.stage = Stage::Offered(Offer { seat: no.clone(), leg, dialled: now.mono, rang: None });
+        call.rung = Some(now.mono);
+        let offer = Offer { seat: no.clone(), leg, dialled: now.mono, rang: None, sip_call_id: None };
+        call.stage = Stage::Offered(offer);
         self.legs.insert(leg, Role::Seat(id));
         self.timers.clear(Timer::Overflow(id));
         self.timers.set(Timer::RingOut(id), now.mono + self.settings.ring_time);
@@ -41,7 +43,7 @@ impl Switchboard {
         if let Some(call) = self.calls.get_mut(&id)
             && let Stage::Offered(offer) = &mut call.stage
         {
-            offer.rang.get_or_insert(now.mono);
+            call.rung = Some(*offer.rang.get_or_insert(now.mono));
             self.desk.turn(now, &offer.seat, SeatState::Ringing, None, &mut self.out);
         }
     }
@@ -82,13 +84,13 @@ impl Switchboard {
         }
         self.legs.remove(&leg);
         self.timers.clear(Timer::RingOut(id));
-        let reason = reason(why);
+        let reason = SeatFault::from(why);
         self.note(id, format!("seat {}: {reason}; the caller is first again", no.0));
         self.enqueue(now, id);
         if matches!(why, Failure::Unreachable | Failure::Refused) {
             self.timers.set(Timer::PhoneTrouble(no.clone()), now.mono + TRY_AGAIN);
         }
-        self.free_seat(now, &no, SeatState::Busy, Some(reason));
+        self.free_seat(now, &no, SeatState::Busy, Some(reason.into()));
     }
 
     /// The seat answers. Recorder, ticket and mix come in this order, and before the caller's 200 where
@@ -102,6 +104,7 @@ impl Switchboard {
             return;
         };
         let offer = offer.clone();
+        call.sip_call_ids.extend(offer.sip_call_id.clone());
         call.stage = Stage::Talking(Talk { seat: offer.seat.clone(), leg: offer.leg, holds: false });
         self.timers.clear(Timer::RingOut(id));
         self.timers.clear(Timer::Connect(id));
@@ -119,6 +122,7 @@ impl Switchboard {
             format!("seat {} answered, {} ms after the call came in", offer.seat.0, millis(call.waited(now.mono)));
         self.out.push(Output::Note { call: id, text });
         if call.answer.is_none() {
+            self.settings.centre_of(&call.route.skill, seat).clone_into(&mut call.centre);
             let ticket = record::open_ticket(now, call, &offer, seat, self.settings.prefix_of(&call.centre));
             self.out.push(Output::OpenRecording {
                 call: id,
@@ -139,16 +143,5 @@ impl Switchboard {
         if connected {
             self.play_seat_number(id);
         }
-    }
-}
-
-fn reason(why: Failure) -> &'static str {
-    match why {
-        Failure::Busy => "busy",
-        Failure::Declined => "declined",
-        Failure::NoAnswer => "no_answer",
-        // A seat is rung without a trunk.
-        Failure::Unreachable | Failure::NoWay => "unreachable",
-        Failure::Refused => "refused",
     }
 }

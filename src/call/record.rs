@@ -5,15 +5,14 @@ use std::time::Duration;
 use super::ending::Cause;
 use super::live::{Answered, Call, Doing, Offer, Stage, millis};
 use super::settings::SeatSettings;
-use super::{CallId, CallRecord, Invited, MissedCall, OpenTicket, Output, Participant};
+use super::{
+    CallId, CallKind, CallRecord, EndReason, Invited, MissedCall, MissedStage, OpenTicket, Output, Participant,
+};
 use crate::rules::numbers::{Dialled, Route};
 use crate::time::Now;
 
 /// R9: answered within 15 s of the INVITE.
 const GOOD_WAIT: Duration = Duration::from_secs(15);
-
-/// The caller left in the very moment in which a seat answered; closes the ticket as invalid (R35).
-const GONE_AT_ANSWER: &str = "caller_gone_at_answer";
 
 pub(super) fn open_ticket(
     now: Now,
@@ -29,13 +28,13 @@ pub(super) fn open_ticket(
         prefix,
         centre: call.centre.clone(),
         sip_call_id: call.invited.sip_call_id.clone(),
-        kind: kind(call).into(),
+        kind: kind(&call.invited, call.called_back),
         source,
         caller: call.invited.caller.clone(),
         dialed_raw: dialed_raw(&call.invited.dialled),
         original_code: call.route.original_code.clone(),
         hotline_primary: call.route.hotline_primary.clone(),
-        mode: call.route.mode.to_string(),
+        mode: call.route.mode,
         skill: call.route.skill.clone(),
         trunk: call.invited.trunk.clone(),
         t_arrive: call.arrived.wall,
@@ -52,12 +51,11 @@ pub(super) fn open_ticket(
     }
 }
 
-/// rules.md §6.1.
-fn kind(call: &Call) -> &'static str {
-    match &call.invited.caller.platform {
-        Some(_) => "linked_in",
-        None if call.called_back => "missed_out",
-        None => "public_in",
+fn kind(invited: &Invited, called_back: bool) -> CallKind {
+    match &invited.caller.platform {
+        Some(_) => CallKind::LinkedIn,
+        None if called_back => CallKind::MissedOut,
+        None => CallKind::PublicIn,
     }
 }
 
@@ -79,10 +77,10 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
     let never_spoke = millis(talk) == 0 && millis(hold) == 0;
     let gone_at_answer = cause.caller_left() && never_spoke;
     let end_reason = match (&call.stage, cause) {
-        _ if gone_at_answer => GONE_AT_ANSWER,
+        _ if gone_at_answer => EndReason::CallerGoneAtAnswer,
         // The seat was lost, and the citizen did not wait for another.
-        (Stage::Waiting | Stage::Offered(_), Cause::CallerHungUp) => "seat_lost",
-        (Stage::Waiting | Stage::Offered(_) | Stage::Talking(_), cause) => cause.as_str(),
+        (Stage::Waiting | Stage::Offered(_), Cause::CallerHungUp) => EndReason::SeatLost,
+        (Stage::Waiting | Stage::Offered(_) | Stage::Talking(_), cause) => cause.reason(),
     };
     let t_end = call.wall(now.mono);
     let citizen = Participant {
@@ -99,10 +97,11 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
         t_end,
         talk_ms: millis(talk),
         hold_ms: millis(hold),
-        end_reason: end_reason.into(),
+        end_reason,
         released_by: cause.by(),
         participants,
-        invalid: call.bad.or_else(|| gone_at_answer.then(|| GONE_AT_ANSWER.to_owned())),
+        sip_call_ids: call.sip_call_ids,
+        invalid: call.bad.or_else(|| gone_at_answer.then(|| EndReason::CallerGoneAtAnswer.to_string())),
         notice_played: call.ear.notice,
     }
 }
@@ -110,51 +109,65 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
 fn missed(now: Now, call: &Call, cause: Cause, position: Option<u32>) -> MissedCall {
     let waited = millis(call.waited(now.mono));
     let stage = match &call.stage {
-        Stage::Offered(_) | Stage::Talking(_) => "ringing",
-        // Gone before anything could be done for it.
-        Stage::Waiting if waited == 0 => "arrived",
-        Stage::Waiting if call.ear.in_prompt() => "prompt",
-        Stage::Waiting => "queue",
+        Stage::Offered(_) | Stage::Talking(_) => MissedStage::Ringing,
+        Stage::Waiting if waited == 0 => MissedStage::Arrived,
+        Stage::Waiting if call.ear.in_prompt() => MissedStage::Prompt,
+        Stage::Waiting => MissedStage::Queue,
     };
     let reason = match cause {
         Cause::CallerHungUp => "caller_gone",
         Cause::AnswerFailed | Cause::CallerLost(_) | Cause::SeatHungUp | Cause::Shutdown => cause.as_str(),
     };
     MissedCall {
-        original_code: Some(call.route.original_code.clone()),
+        t_ring: call.rung.map(|at| call.wall(at)),
         t_end: call.wall(now.mono),
         wait_ms: waited,
-        stage: stage.into(),
+        stage,
         position_in_queue: position,
         reason: reason.into(),
-        ..refused(call.arrived, call.id, &call.invited, None, "")
+        ..arrived(call.arrived, call.id, &call.invited, &call.route, &call.centre)
     }
 }
 
 /// What is to be written of a caller who is in the queue when the server crashes.
-pub(super) fn arrived(now: Now, id: CallId, invited: &Invited, route: &Route) -> MissedCall {
+pub(super) fn arrived(now: Now, id: CallId, invited: &Invited, route: &Route, centre: &str) -> MissedCall {
     MissedCall {
-        original_code: Some(route.original_code.clone()),
-        stage: "queue".into(),
-        ..refused(now, id, invited, None, "restart")
+        stage: MissedStage::Queue,
+        // No menu stands before the queue.
+        t_queue: Some(now.wall),
+        ..refused(now, id, invited, Some((route, centre)), EndReason::Restart.as_str())
     }
 }
 
-/// A call that was turned away at once (R7).
-pub(super) fn refused(now: Now, id: CallId, invited: &Invited, route: Option<Route>, reason: &str) -> MissedCall {
+/// A call that was turned away at once (R7); where its number is known, with its route and centre.
+pub(super) fn refused(
+    now: Now,
+    id: CallId,
+    invited: &Invited,
+    known: Option<(&Route, &str)>,
+    reason: &str,
+) -> MissedCall {
+    let route = known.map(|(route, _)| route);
     MissedCall {
         call: id,
         sip_call_id: invited.sip_call_id.clone(),
         caller: invited.caller.clone(),
         dialed_raw: dialed_raw(&invited.dialled),
-        original_code: route.map(|route| route.original_code),
+        kind: kind(invited, false),
+        original_code: route.map(|route| route.original_code.clone()),
+        hotline_primary: route.map(|route| route.hotline_primary.clone()),
+        mode: route.map(|route| route.mode),
+        centre: known.map(|(_, centre)| centre.to_owned()),
         trunk: invited.trunk.clone(),
         t_arrive: now.wall,
+        t_queue: None,
+        t_ring: None,
         t_end: now.wall,
         wait_ms: 0,
-        stage: MissedCall::REFUSED.into(),
+        stage: MissedStage::Refused,
         position_in_queue: None,
         reason: reason.into(),
+        callback_task: None,
     }
 }
 

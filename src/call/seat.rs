@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::settings::SeatSettings;
-use super::{CallId, Output, SeatNo, SeatState};
-use crate::time::{Mono, Now};
+use super::{CallId, Output, SeatChange, SeatFault, SeatNo, SeatReason, SeatState};
+use crate::time::{Mono, Now, Wall};
 
 #[derive(Debug)]
 pub(super) struct Seat {
     pub settings: SeatSettings,
     pub state: SeatState,
-    pub reason: Option<String>,
-    pub since: Now,
+    pub reason: Option<SeatReason>,
+    pub since: Wall,
     /// Whether its phone can be rung: a fact beside the state.
     pub reachable: bool,
     /// Signed out by a person, so that a phone's registration does not sign it in.
@@ -42,11 +42,11 @@ pub(super) enum Wish {
 }
 
 impl Wish {
-    pub fn state(self) -> (SeatState, Option<String>) {
+    pub fn state(self) -> (SeatState, Option<SeatReason>) {
         match self {
             Self::SignedOut => (SeatState::SignedOut, None),
             Self::Busy => (SeatState::Busy, None),
-            Self::Break(reason) => (SeatState::Break, Some(reason)),
+            Self::Break(reason) => (SeatState::Break, Some(SeatReason::Said(reason))),
         }
     }
 }
@@ -59,6 +59,10 @@ impl Seat {
             && self.feature_legs == 0
             && self.call.is_none()
             && !self.retired
+    }
+
+    pub fn fault(&self) -> Option<SeatFault> {
+        self.reason.as_ref().and_then(SeatReason::fault)
     }
 
     pub fn idle_for(&self, now: Mono) -> Duration {
@@ -125,7 +129,7 @@ impl Desk {
     }
 
     /// The only place where a seat's state changes.
-    pub fn turn(&mut self, now: Now, no: &SeatNo, state: SeatState, reason: Option<String>, out: &mut Vec<Output>) {
+    pub fn turn(&mut self, now: Now, no: &SeatNo, state: SeatState, reason: Option<SeatReason>, out: &mut Vec<Output>) {
         self.update(no, |seat| {
             if seat.state == state && seat.reason == reason {
                 return;
@@ -136,9 +140,39 @@ impl Desk {
             }
             seat.state = state;
             seat.reason.clone_from(&reason);
-            seat.since = now;
+            seat.since = now.wall;
             out.push(Output::SeatChanged { seat: no.clone(), state, reason, at: now.wall });
         });
+    }
+
+    /// A seat is again what a person had made of it before a restart. Of the rest nobody knows what has
+    /// become of them: they are signed out until their phones come back.
+    pub fn resume(&mut self, now: Now, was: SeatChange, out: &mut Vec<Output>) {
+        let SeatChange { seat: no, state, reason, at } = was;
+        let passes = |fault: SeatFault| fault.passes_with_the_phone() || fault.passes_with_time();
+        let stays = match state {
+            SeatState::SignedOut => true,
+            SeatState::Busy => !reason.as_ref().and_then(SeatReason::fault).is_some_and(passes),
+            SeatState::Break => true,
+            SeatState::Idle
+            | SeatState::Reserved
+            | SeatState::Ringing
+            | SeatState::Talking
+            | SeatState::Held
+            | SeatState::WrapUp => false,
+        };
+        let known = self.seats.contains_key(&no);
+        if known && stays {
+            self.update(&no, |seat| {
+                seat.signed_out_by_hand = state == SeatState::SignedOut && reason.is_none();
+                (seat.state, seat.reason, seat.since) = (state, reason, at);
+            });
+        } else if known {
+            self.turn(now, &no, SeatState::SignedOut, Some(SeatFault::Restart.into()), out);
+        } else if state != SeatState::SignedOut {
+            let (state, reason) = (SeatState::SignedOut, Some(SeatFault::Removed.into()));
+            out.push(Output::SeatChanged { seat: no, state, reason, at: now.wall });
+        }
     }
 
     /// Takes over the configured seats; one that is gone leaves at once, or after its call.
@@ -163,7 +197,7 @@ impl Desk {
     /// Drops a seat that is no longer configured, once no call needs it.
     pub fn retire(&mut self, now: Now, no: &SeatNo, out: &mut Vec<Output>) {
         if self.seats.get(no).is_some_and(|seat| seat.retired && seat.call.is_none()) {
-            self.turn(now, no, SeatState::SignedOut, Some("removed".into()), out);
+            self.turn(now, no, SeatState::SignedOut, Some(SeatFault::Removed.into()), out);
             self.seats.remove(no);
         }
     }
@@ -175,7 +209,7 @@ impl Seat {
             settings,
             state: SeatState::SignedOut,
             reason: None,
-            since: now,
+            since: now.wall,
             reachable: false,
             signed_out_by_hand: false,
             wish: None,

@@ -16,7 +16,7 @@ pub struct Settings {
     pub skills: BTreeMap<String, SkillSettings>,
     /// Centre id → ticket prefix (R13, R34).
     pub centres: BTreeMap<String, String>,
-    /// Centre of a skill that names none, and of calls whose skill is not configured.
+    /// Centre of calls whose skill and seat name none.
     pub city_centre: String,
     pub trunks: BTreeMap<String, TrunkCodes>,
     /// Local hours in which `night_overflow` takes the place of `overflow` (R8).
@@ -121,8 +121,8 @@ impl std::fmt::Display for SeatKind {
 /// A skill group (技能组) and its queue, R10.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SkillSettings {
-    /// Centre whose queue this is; the city's where empty.
-    pub centre: String,
+    /// Centre whose queue this is; None: the queue is everybody's, and the answering seat decides.
+    pub centre: Option<String>,
     /// Higher is served first; within one priority the oldest caller.
     pub priority: u8,
     /// Groups whose seats may serve a caller of this skill too, each after its time in the queue; the
@@ -173,11 +173,11 @@ pub enum AfterWrapUp {
 }
 
 impl Settings {
-    pub(super) fn centre_of(&self, skill: &str) -> &str {
-        match self.skills.get(skill) {
-            Some(settings) if !settings.centre.is_empty() => &settings.centre,
-            Some(_) | None => &self.city_centre,
-        }
+    /// Whose call it is (R13, R34): the centre's whose queue it waits in; in a queue that is everybody's,
+    /// the centre's whose seat answers; until then, and where neither is configured any more, the city's.
+    pub(super) fn centre_of<'a>(&'a self, skill: &str, seat: Option<&'a SeatSettings>) -> &'a str {
+        let queue = self.skills.get(skill).and_then(|settings| settings.centre.as_ref());
+        queue.or(seat.map(|seat| &seat.centre)).unwrap_or(&self.city_centre)
     }
 
     /// The ticket prefix of a centre; the city's where the centre has none.

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use super::alarms::Alarms;
 use super::ask::FeatureLeg;
-use super::callback::Pending;
+use super::callback::{Carried, Pending};
 use super::leg::{LegEvent, Role};
 use super::live::Call;
 use super::queue::Queue;
 use super::seat::Desk;
 use super::settings::Settings;
 use super::timers::{Timer, Timers};
-use super::{CallBack, CallId, Input, LegId, Output, SeatNo};
+use super::{CallBack, CallId, Input, Invited, LegId, Output, SeatChange, SeatNo};
 use crate::rules::numbers::NumberPlan;
 use crate::time::{Mono, Now};
 
@@ -69,11 +69,20 @@ impl Switchboard {
         }
     }
 
+    /// What the seats were before a restart, as it was told last. To be told before any input; the outputs
+    /// say what they are now, where that is something else.
+    pub fn resume(&mut self, now: Now, seats: Vec<SeatChange>) -> Vec<Output> {
+        for was in seats {
+            self.desk.resume(now, was, &mut self.out);
+        }
+        std::mem::take(&mut self.out)
+    }
+
     /// Carries out one input. The outputs are to be carried out in their order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         match input {
-            Input::Invited(invited) => self.invited(now, *invited),
-            Input::TurnedAway(invited) => self.turned_away(now, &invited),
+            Input::Invited(invited) => self.invited(now, self.known(*invited)),
+            Input::TurnedAway(invited) => self.turned_away(now, &self.known(*invited)),
             Input::FeatureCode { leg, seat, ask } => self.feature_code(now, leg, seat, &ask),
             Input::Ask { seat, ask } => {
                 // The API asks `may` first; a seat that has changed in between is left as it is.
@@ -81,6 +90,7 @@ impl Switchboard {
             }
             Input::CallBack(due) => self.call_back(now, due),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
+            Input::Carried { leg, sip_call_id, trunk } => self.carried(leg, Carried { sip_call_id, trunk }),
             Input::Answered { leg } => self.leg_event(now, leg, LegEvent::Answered),
             Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),
             Input::HungUp { leg } => self.leg_event(now, leg, LegEvent::HungUp),
@@ -100,6 +110,10 @@ impl Switchboard {
             }
         }
         self.settle(now)
+    }
+
+    fn known(&self, invited: Invited) -> Invited {
+        Invited { caller: invited.caller.known(self.plan.area()), ..invited }
     }
 
     /// Takes over new settings and a new number plan. Live calls keep what they were given; a seat that

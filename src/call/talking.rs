@@ -4,7 +4,7 @@ use super::ending::Cause;
 use super::live::Stage;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Loss, Output, SeatState, alarms};
+use super::{CallId, Loss, Output, SeatFault, SeatState, alarms};
 use crate::time::Now;
 
 impl Switchboard {
@@ -120,9 +120,10 @@ impl Switchboard {
         };
         let (no, leg) = (talk.seat.clone(), talk.leg);
         self.legs.remove(&leg);
+        let why = SeatFault::from(why);
         self.back_to_queue(now, id, why.as_str());
         self.desk.update(&no, |seat| seat.last_call = Some(id));
-        self.free_seat(now, &no, SeatState::Busy, Some(why.as_str()));
+        self.free_seat(now, &no, SeatState::Busy, Some(why.into()));
     }
 
     fn back_to_queue(&mut self, now: Now, id: CallId, why: &str) {

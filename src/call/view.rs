@@ -3,13 +3,12 @@
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{CallId, Caller, LegId, SeatNo, SeatState, call_id_text};
+use super::{CallId, Caller, LegId, SeatNo, SeatReason, SeatState};
 use crate::time::Wall;
 
 /// A live call.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct CallView {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     /// `waiting`, `ringing`, `talking` or `held`.
     pub stage: &'static str,
@@ -44,7 +43,7 @@ pub struct SeatView {
     pub centre: String,
     pub skills: Vec<String>,
     pub state: SeatState,
-    pub reason: Option<String>,
+    pub reason: Option<SeatReason>,
     pub since: Wall,
     pub reachable: bool,
     /// Its phone is being told the outcome of so many feature codes, and is not rung meanwhile.
@@ -102,7 +101,7 @@ impl Switchboard {
             skills: seat.settings.skills.iter().cloned().collect(),
             state: seat.state,
             reason: seat.reason.clone(),
-            since: seat.since.wall,
+            since: seat.since,
             reachable: seat.reachable,
             feature_legs: seat.feature_legs,
             call: seat.call,

@@ -148,7 +148,8 @@ async fn play(folder: &Path, silent: bool) -> Result<Report, DemoError> {
         return Err(DemoError::Recording(condition));
     }
     let path = folder.join("recordings").join(&sealed.path);
-    let (talk_ms, end_reason) = ticket.ended.map(|ended| (ended.talk_ms, ended.end_reason)).unwrap_or_default();
+    let (talk_ms, end_reason) =
+        ticket.ended.map(|ended| (ended.talk_ms, ended.end_reason.to_string())).unwrap_or_default();
     Ok(Report {
         folder: folder.to_path_buf(),
         timeline: timeline.lines,

@@ -1,26 +1,33 @@
-//! `hotline seats`: the seats and their states. `hotline seats 1001 busy` changes one.
+//! `hotline seats`: the seats and their states. `hotline seats 1001 busy` changes one; `hotline seats
+//! 1001 --history` shows what it was on a day.
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::client::{Client, ClientError, Server, finish, segment};
-use super::table::{cell, list, since};
+use super::table::{cell, list, since, time};
 use crate::net::clock::Clock;
 use crate::time::Wall;
 
-/// Shows the seats, or changes the state of one.
+/// Shows the seats, changes the state of one, or shows what it was.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// The seat's number
-    #[arg(value_name = "SEAT", requires = "ask")]
+    #[arg(value_name = "SEAT", requires = "deed")]
     pub seat: Option<String>,
     /// What it shall do
-    #[arg(value_enum)]
+    #[arg(value_enum, group = "deed")]
     pub ask: Option<Ask>,
     /// Why; needed for bad-call
     #[arg(long, requires = "ask")]
     pub reason: Option<String>,
+    /// What it became today
+    #[arg(long, group = "deed", requires = "seat")]
+    pub history: bool,
+    /// Of this day instead, such as 2026-11-24
+    #[arg(long, requires = "history")]
+    pub day: Option<String>,
     #[command(flatten)]
     pub server: Server,
 }
@@ -54,16 +61,21 @@ impl Ask {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    finish(args.server.json, answer(args), |seats| as_text(seats, Clock::start().wall()))
+    finish(args.server.json, answer(args), |seats| {
+        if args.history { history_as_text(seats) } else { as_text(seats, Clock::start().wall()) }
+    })
 }
 
-/// A list of seats, or the one that was asked, as it is now.
+/// A list of seats, the one that was asked, as it is now, or what it became.
 pub fn answer(args: &Args) -> Result<Value, ClientError> {
     let client = Client::open(&args.server)?;
     match (&args.seat, args.ask) {
         (Some(seat), Some(ask)) => {
             let wish = json!({ "ask": ask.word(), "reason": args.reason });
             client.post(&format!("/api/seats/{}/ask", segment(seat)), &wish)
+        }
+        (Some(seat), None) if args.history => {
+            client.get(&format!("/api/seats/{}/history", segment(seat)), &[("day", args.day.as_deref())])
         }
         (None, _) | (_, None) => client.get("/api/seats", &[]),
     }
@@ -86,5 +98,11 @@ pub fn as_text(seats: &Value, now: Wall) -> String {
             cell(seat, "/centre"),
             cell(seat, "/skills"),
         ]
+    })
+}
+
+pub fn history_as_text(changes: &Value) -> String {
+    list(changes, "no changes", &["AT", "STATE", "REASON"], |change| {
+        vec![time(change, "/at"), cell(change, "/state"), cell(change, "/reason")]
     })
 }

@@ -34,6 +34,7 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
         trunk_listeners(&trunks, &server.listens, &mut refuse(&texts.trunks, &mut faults));
         seat_places(&seats, server, &mut refuse(&texts.seats, &mut faults));
         seat_contacts(&seats, &server.listens, &trunks, &mut refuse(&texts.seats, &mut faults));
+        group_centres(&queues.groups, server, &mut refuse(&texts.queues, &mut faults));
         if trunks_are_whole {
             ports::check(&server.listens, &trunks, refuse(&texts.server, &mut faults));
         }
@@ -174,7 +175,7 @@ fn trunk_codes(trunks: &[Row<Trunk>], numbers: &[Row<NumberRow>], refuse: &mut i
 fn seat_places(seats: &[Row<SeatSettings>], server: &server::ServerFile, refuse: &mut impl FnMut(u32, String)) {
     for Row { line, value: seat } in seats {
         let no = &seat.no.0;
-        if !server.centres.iter().any(|centre| centre.value.id == seat.centre) {
+        if !server.has_centre(&seat.centre) {
             refuse(*line, format!("seat {no}: unknown centre {}", seat.centre));
         }
         let mut listens = server.listens.iter().map(|row| &row.value);
@@ -199,6 +200,14 @@ fn seat_places(seats: &[Row<SeatSettings>], server: &server::ServerFile, refuse:
                     refuse(*line, format!("seat {no}: no listener for seats can reach it"));
                 }
             }
+        }
+    }
+}
+
+fn group_centres(groups: &[Row<QueueSettings>], server: &server::ServerFile, refuse: &mut impl FnMut(u32, String)) {
+    for Row { line, value: group } in groups {
+        if let Some(centre) = group.centre.as_ref().filter(|centre| !server.has_centre(centre)) {
+            refuse(*line, format!("group {}: unknown centre {centre}", group.skill));
         }
     }
 }

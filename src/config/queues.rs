@@ -19,6 +19,9 @@ pub struct QueueSettings {
     pub skill: String,
     #[serde(deserialize_with = "values::name")]
     pub label: String,
+    /// Id of the centre whose queue this is; None: tickets are of the centre of the answering seat.
+    #[serde(default)]
+    pub centre: Option<String>,
     /// Groups that are asked as well once `overflow_after` has passed, in this order.
     #[serde(default)]
     pub overflow: Vec<String>,

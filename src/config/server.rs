@@ -9,6 +9,7 @@ use super::files::Text;
 use super::ports::PortRange;
 use super::rows::{Reader, Row};
 use super::{Fault, values};
+use crate::call::settings::AfterWrapUp;
 use crate::rules::numbers::AreaCode;
 use crate::sip::digest::Algorithm;
 use crate::sip::flow::Transport;
@@ -48,6 +49,8 @@ pub struct ServerSettings {
     /// T_wrap, for seats without their own.
     #[serde(rename = "wrap_up_s", deserialize_with = "values::seconds::<0, 3600, _>")]
     pub wrap_up: Duration,
+    /// What a seat is when that has run out: 空闲 or 示忙.
+    pub after_wrap_up: AfterWrapUp,
     /// T_rtp: silence of RTP and RTCP before a leg is asked whether it lives.
     #[serde(rename = "media_timeout_s", deserialize_with = "values::seconds::<5, 3600, _>")]
     pub media_timeout: Duration,
@@ -78,6 +81,7 @@ impl Default for ServerSettings {
             rtp_ports: PortRange { first: 20000, last: 29999 },
             ring_no_answer: Duration::from_secs(12),
             wrap_up: Duration::from_secs(60),
+            after_wrap_up: AfterWrapUp::Idle,
             media_timeout: Duration::from_secs(30),
             announce_every: Duration::from_secs(20),
             say_seat_number: true,
@@ -163,6 +167,12 @@ pub struct ServerFile {
     pub server: Row<ServerSettings>,
     pub centres: Vec<Row<CentreSettings>>,
     pub listens: Vec<Row<Listen>>,
+}
+
+impl ServerFile {
+    pub(super) fn has_centre(&self, id: &str) -> bool {
+        self.centres.iter().any(|centre| centre.value.id == id)
+    }
 }
 
 /// The file's own content; `None` only where `[server]` could not be read.

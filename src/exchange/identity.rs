@@ -41,7 +41,13 @@ pub(super) fn caller(invite: &Request, platform: Option<&str>) -> Caller {
                 .map(|header| (name.as_str().to_string(), Private::new(text(&header.value).into_owned())))
         })
         .collect();
-    Caller { number: number.filter(|_| !withheld).map(Private::new), raw, platform: platform.map(str::to_string) }
+    Caller {
+        number: number.filter(|_| !withheld).map(Private::new),
+        raw,
+        platform: platform.map(str::to_string),
+        platform_no: platform.and_then(|_| user_to_user(invite)),
+        ..Caller::default()
+    }
 }
 
 /// Whether the caller wants not to be known, in whatever way (RFC 3323 §4.2, RFC 3325 §9.3). The values
@@ -62,4 +68,25 @@ fn user(address: &NameAddr) -> Option<String> {
 fn is_number(user: &str) -> bool {
     let digits = user.strip_prefix('+').unwrap_or(user);
     !digits.is_empty() && digits.chars().all(|sign| sign.is_ascii_digit() || matches!(sign, '-' | '*' | '#'))
+}
+
+/// What another platform says about the call beside who calls: its number of the incident (R29). Hex
+/// unless it is quoted, after the octet that says that it is text. (RFC 7433 §4.1, Q.931 §4.5.30)
+fn user_to_user(invite: &Request) -> Option<String> {
+    let value = invite.headers.text(&Name::Other("User-to-User".into()))?;
+    let data = value.split(';').next().unwrap_or_default().trim();
+    let fits = |said: &str| (1..=64).contains(&said.len()) && said.bytes().all(|byte| byte.is_ascii_graphic());
+    let quoted = data.strip_prefix('"').and_then(|data| data.strip_suffix('"'));
+    // What is no text in hex was sent as it is, by whatever rule.
+    let hex = text_of_hex(data).filter(|said| fits(said));
+    quoted.map(str::to_owned).or(hex).or_else(|| Some(data.to_owned())).filter(|said| fits(said))
+}
+
+fn text_of_hex(data: &str) -> Option<String> {
+    const IA5: u8 = 4;
+    let pairs = data.as_bytes().chunks(2);
+    let octets =
+        pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok());
+    let octets = octets.collect::<Option<Vec<u8>>>()?;
+    String::from_utf8(octets.strip_prefix(&[IA5]).unwrap_or(&octets).to_vec()).ok()
 }

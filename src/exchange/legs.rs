@@ -284,7 +284,18 @@ impl Exchange {
         leg.chosen = Some(key.branch);
         self.stop_ringing(now, key.leg, Some(key.branch));
         self.journal_leg(key.leg);
+        self.tell_dialog(now, key);
         self.tell(now, call::Input::Answered { leg: key.leg });
+    }
+
+    /// For the records.
+    fn tell_dialog(&mut self, now: Now, key: LegKey) {
+        let Some(leg) = self.legs.get(&key.leg) else { return };
+        let dialog = leg.branches.get(key.branch).and_then(Session::dialog);
+        let trunk = leg.trunk.and_then(|trunk| self.settings.trunks.get(trunk)).map(|trunk| trunk.name.clone());
+        if let Some(sip_call_id) = dialog.map(|dialog| dialog.call_id.clone()) {
+            self.tell(now, call::Input::Carried { leg: key.leg, sip_call_id, trunk });
+        }
     }
 
     /// A phone turned the call away; the seat has, once all its phones have.

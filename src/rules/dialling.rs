@@ -1,4 +1,7 @@
-//! How a number is written for a carrier who is to dial it.
+//! How a telephone number is written: for a carrier who is to dial it, and as the one name of a caller.
+
+use super::numbers::AreaCode;
+use super::numbers::form::COUNTRY;
 
 /// What a trunk wants to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -35,3 +38,43 @@ fn national(bare: &str) -> String {
         None => bare.to_owned(),
     }
 }
+
+/// The one writing of a caller's number, whatever form the carrier sent: `+8613800000000`,
+/// `+867988000001` (ITU-T E.164, RFC 3966). A number without an area code is of `area`. Short codes
+/// (110, 12345; fewer than seven digits, our own area's code left out) have no such form and stay
+/// bare; what is no number that we know of stays as it came.
+pub fn e164(number: &str, area: &AreaCode) -> String {
+    let bare: String = number.chars().filter(|sign| !matches!(sign, '-' | '.' | '(' | ')' | ' ')).collect();
+    let digits = bare.strip_prefix('+').unwrap_or(&bare);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return number.to_owned();
+    }
+    let abroad = if bare.starts_with('+') { Some(digits) } else { digits.strip_prefix("00") };
+    // No area code begins with 86, and no subscriber's number is that long.
+    let country = if digits.len() > SUBSCRIBER_MOST { digits.strip_prefix(COUNTRY) } else { None };
+    let (inside, names_area) = match (abroad, country) {
+        (Some(""), _) => return bare,
+        (Some(global), _) => match global.strip_prefix(COUNTRY) {
+            Some(national) => (national, true),
+            None => return format!("+{global}"),
+        },
+        (None, Some(national)) => (national, true),
+        (None, None) => (digits, digits.starts_with('0')),
+    };
+    let significant = inside.strip_prefix('0').unwrap_or(inside);
+    let own = significant
+        .strip_prefix(area.without_zero())
+        .filter(|rest| names_area && (3..SUBSCRIBER_LEAST).contains(&rest.len()));
+    match (own, significant.len()) {
+        (Some(short), _) => short.to_owned(),
+        (None, ..SUBSCRIBER_LEAST) => inside.to_owned(),
+        (None, ..=SUBSCRIBER_MOST) if !names_area => format!("+{COUNTRY}{}{significant}", area.without_zero()),
+        (None, ..=NATIONAL_MOST) => format!("+{COUNTRY}{significant}"),
+        (None, _) => bare,
+    }
+}
+
+/// Digits of the shortest and longest subscriber's number, and of the longest one with its area code.
+const SUBSCRIBER_LEAST: usize = 7;
+const SUBSCRIBER_MOST: usize = 8;
+const NATIONAL_MOST: usize = 11;

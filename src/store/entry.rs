@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::archive::Sealed;
-use crate::call::{CallId, CallRecord, LegId, MissedCall, OpenTicket, SeatNo, SeatState, call_id_text};
+pub use crate::call::SeatChange;
+use crate::call::{CallId, CallRecord, LegId, MissedCall, OpenTicket};
 use crate::privacy::Private;
 use crate::time::Wall;
 
@@ -44,9 +45,7 @@ pub enum Entry {
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Leg {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
-    #[serde(with = "leg_number")]
     pub leg: LegId,
     pub at: Wall,
     /// JSON of whoever sends the BYE; opaque here.
@@ -55,15 +54,12 @@ pub struct Leg {
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LegGone {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
-    #[serde(with = "leg_number")]
     pub leg: LegId,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MarkedInvalid {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     pub at: Wall,
     pub reason: String,
@@ -71,18 +67,9 @@ pub struct MarkedInvalid {
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RecordingFailed {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     pub at: Wall,
     pub error: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SeatChange {
-    pub seat: SeatNo,
-    pub state: SeatState,
-    pub reason: Option<String>,
-    pub at: Wall,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -100,7 +87,6 @@ pub struct AlarmChange {
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Access {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     pub who: String,
     pub purpose: String,
@@ -127,7 +113,6 @@ pub struct TicketEdit {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CalledBack {
     /// The first missed call of the task.
-    #[serde(with = "call_id_text")]
     pub task: CallId,
     pub at: Wall,
     pub reached: bool,
@@ -255,18 +240,4 @@ fn crc32(bytes: &[u8]) -> u32 {
         table
     };
     !bytes.iter().fold(!0, |crc, byte| (crc >> 8) ^ TABLE[((crc ^ u32::from(*byte)) & 0xFF) as usize])
-}
-
-/// `LegId` as a number in JSON.
-mod leg_number {
-    use super::LegId;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(leg: &LegId, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(leg.0)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<LegId, D::Error> {
-        u64::deserialize(from).map(LegId)
-    }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::entry::{AlarmChange, Entry, Record};
 use super::numbering::Number;
-use crate::call::CallId;
+use crate::call::{CallId, SeatChange};
 use crate::time::Wall;
 
 pub use book::{LegDialog, OpenCall};
@@ -76,6 +76,8 @@ pub struct Recovered {
     pub unsealed: Vec<(CallId, Wall)>,
     /// Alarms that stood.
     pub alarms: Vec<AlarmChange>,
+    /// What each seat became last.
+    pub seats: Vec<SeatChange>,
     /// The greatest ticket number per prefix and day.
     pub numbers: Vec<Number>,
     /// Places (segment, byte) of lines that cannot be read, save for a torn line at the very end.
@@ -136,6 +138,7 @@ impl Journal {
             last_call: book.last_call(),
             unsealed: book.unsealed_calls(),
             alarms: book.standing_alarms(),
+            seats: book.seats.values().cloned().collect(),
             numbers: book.numbering.greatest(),
             damaged: found.damaged,
             torn: found.torn,

@@ -83,7 +83,7 @@ impl Store for Memory {
         let wanted = |ticket: &&Ticket| {
             let opened = &ticket.opened;
             query.span.holds(opened.t_answer)
-                && query.caller.as_ref().is_none_or(|caller| opened.caller.number.as_ref() == Some(caller))
+                && query.caller.as_ref().is_none_or(|caller| opened.caller.key() == Some(caller))
                 && query.seat.as_ref().is_none_or(|seat| opened.seat == *seat)
                 && query.centre.as_ref().is_none_or(|centre| opened.centre == *centre)
                 && query.original_code.as_ref().is_none_or(|code| opened.original_code == *code)
@@ -101,7 +101,7 @@ impl Store for Memory {
         let tables = self.tables();
         let wanted = |missed: &&MissedCall| {
             query.span.holds(missed.t_arrive)
-                && query.caller.as_ref().is_none_or(|caller| missed.caller.number.as_ref() == Some(caller))
+                && query.caller.as_ref().is_none_or(|caller| missed.caller.key() == Some(caller))
         };
         let rows = tables.missed.values().filter(wanted).cloned().collect();
         Ok(paged(rows, &query.page, |missed| Cursor { at: missed.t_arrive, call: missed.call }))
@@ -160,7 +160,8 @@ impl Store for Memory {
     async fn counts(&self, span: Span) -> Result<Counts, StoreError> {
         let tables = self.tables();
         let mut counts = Counts::default();
-        for ticket in tables.tickets.values().filter(|ticket| span.holds(ticket.opened.t_arrive)) {
+        let offered = |ticket: &&Ticket| ticket.opened.kind.is_offered() && span.holds(ticket.opened.t_arrive);
+        for ticket in tables.tickets.values().filter(offered) {
             counts.offered += 1;
             counts.answered += 1;
             counts.within_15s += u64::from(ticket.opened.within_15s);
@@ -250,7 +251,7 @@ impl Tables {
             ended: None,
         };
         self.tickets.insert(opened.call, ticket);
-        if let Some(caller) = &opened.caller.number {
+        if let Some(caller) = opened.caller.key() {
             for task in self.callbacks.iter_mut().filter(|task| task.caller == *caller) {
                 task.state = callback::answered(task.state.clone(), opened.t_answer);
             }
@@ -275,17 +276,22 @@ impl Tables {
     }
 
     fn missed(&mut self, missed: &MissedCall) {
-        if self.missed.insert(missed.call, missed.clone()).is_some() {
+        if self.missed.contains_key(&missed.call) {
             return;
         }
-        let owed = callback::is_owed(missed.caller.number.is_some(), missed.original_code.is_some());
-        let Some(caller) = missed.caller.number.as_ref().filter(|_| owed) else {
+        self.missed.insert(missed.call, missed.clone());
+        let owed = callback::is_owed(missed.caller.key().is_some(), missed.original_code.is_some());
+        let Some(caller) = missed.caller.key().filter(|_| owed) else {
             return;
         };
-        let of_caller = self.tickets.values().filter(|ticket| ticket.opened.caller.number.as_ref() == Some(caller));
+        let of_caller = self.tickets.values().filter(|ticket| ticket.opened.caller.key() == Some(caller));
         let last_answered = of_caller.map(|ticket| ticket.opened.t_answer).max();
         let open = self.callbacks.iter_mut().find(|task| task.caller == *caller && task.state.closed.is_none());
         let state = callback::missed(open.as_ref().map(|task| task.state.clone()), last_answered, missed.t_end);
+        let row = self.missed.get_mut(&missed.call);
+        if let (Some(row), Some(_)) = (row, &state) {
+            row.callback_task = Some(open.as_ref().map_or(missed.call, |task| task.task));
+        }
         match (open, state) {
             (Some(task), Some(state)) => task.state = state,
             (None, Some(state)) => {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::numbering::day_start;
 use crate::archive::Verdict;
-use crate::call::{By, CallId, CallRecord, NoticePlayed, OpenTicket, Participant, SeatNo, call_id_text};
+use crate::call::{By, CallId, CallRecord, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo};
 use crate::privacy::Private;
 use crate::rules::callback::Task;
 use crate::time::Wall;
@@ -201,7 +201,6 @@ impl RecordingState {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Ticket {
     pub number: String,
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     pub state: TicketState,
     /// 咨询, 求助 … (R37)
@@ -230,9 +229,11 @@ pub struct Ended {
     pub t_end: Wall,
     pub talk_ms: u64,
     pub hold_ms: u64,
-    pub end_reason: String,
+    pub end_reason: EndReason,
     pub released_by: By,
     pub participants: Vec<Participant>,
+    #[serde(default)]
+    pub sip_call_ids: Vec<String>,
     pub notice_played: NoticePlayed,
 }
 
@@ -242,9 +243,10 @@ impl From<&CallRecord> for Ended {
             t_end: record.t_end,
             talk_ms: record.talk_ms,
             hold_ms: record.hold_ms,
-            end_reason: record.end_reason.clone(),
+            end_reason: record.end_reason,
             released_by: record.released_by,
             participants: record.participants.clone(),
+            sip_call_ids: record.sip_call_ids.clone(),
             notice_played: record.notice_played,
         }
     }
@@ -271,7 +273,7 @@ pub struct Alarm {
     pub cleared: Option<Wall>,
 }
 
-/// 接通率 = answered / offered; offered = every arrival at a known code.
+/// 接通率 = answered / offered; offered = every arrival at a known code. Our own calls back are neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     pub offered: u64,

@@ -25,7 +25,11 @@ use crate::call::{CallId, MissedCall, SeatNo};
 use crate::time::Wall;
 
 /// Forward only: the n-th takes a database from `user_version` n-1 to n.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_hotline.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_hotline.sql"),
+    include_str!("migrations/0002_kind.sql"),
+    include_str!("migrations/0003_callback_of_missed.sql"),
+];
 
 pub struct Sqlite {
     path: PathBuf,

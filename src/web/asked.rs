@@ -10,7 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use crate::app::Office;
 use crate::call::{CallId, Caller};
+use crate::privacy::Private;
+use crate::rules::dialling::e164;
 use crate::store::query::{Cursor, Page, PageAsk, Span};
 
 /// The query string.
@@ -78,6 +81,20 @@ pub fn call(text: &str) -> Result<CallId, ApiError> {
 
 fn parse<T: FromStr>(name: &str, text: &str, wanted: &str) -> Result<T, ApiError> {
     text.parse().map_err(|_| ApiError::bad(format!("{name} must be {wanted}")))
+}
+
+/// What a list may show of a caller (R101).
+pub fn hide(caller: &mut Caller) {
+    for number in [&mut caller.number, &mut caller.e164] {
+        *number = number.as_ref().map(|number| Private::new(number.to_string()));
+    }
+    caller.raw.clear();
+}
+
+/// The caller that a query names, in the writing that the tables have, whatever form was typed.
+pub async fn caller(office: &Office, typed: Option<Private<String>>) -> Option<Private<String>> {
+    let typed = typed?;
+    Some(Private::new(e164(typed.reveal(), &office.area().await)))
 }
 
 /// The number as a list may show it (R101).

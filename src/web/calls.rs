@@ -3,12 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::asked::{List, masked};
+use super::asked::{List, hide};
 use super::error::ApiError;
 use super::look;
 use crate::app::Office;
 use crate::call::CallView;
-use crate::privacy::Private;
 
 /// Oldest first, numbers masked (R101).
 pub async fn list(State(office): State<Office>) -> Result<Json<List<CallView>>, ApiError> {
@@ -17,7 +16,6 @@ pub async fn list(State(office): State<Office>) -> Result<Json<List<CallView>>, 
 }
 
 fn without_number(mut call: CallView) -> CallView {
-    call.caller.number = masked(&call.caller).map(Private::new);
-    call.caller.raw.clear();
+    hide(&mut call.caller);
     call
 }

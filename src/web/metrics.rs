@@ -20,17 +20,6 @@ use crate::exchange::{Counters, Exchange};
 use crate::time::Mono;
 use text::Text;
 
-const STATES: [(SeatState, &str); 9] = [
-    (SeatState::SignedOut, "signed_out"),
-    (SeatState::Idle, "idle"),
-    (SeatState::Reserved, "reserved"),
-    (SeatState::Ringing, "ringing"),
-    (SeatState::Talking, "talking"),
-    (SeatState::Held, "held"),
-    (SeatState::WrapUp, "wrap_up"),
-    (SeatState::Busy, "busy"),
-    (SeatState::Break, "break"),
-];
 /// Before this the bytes recorded so far tell nothing about a day.
 const TOO_EARLY: Duration = Duration::from_secs(600);
 
@@ -119,9 +108,9 @@ fn standing(text: &mut Text, now: Standing) {
     text.gauge("hotline_calls_queued", "Callers for whom no seat is being rung.", &[], now.queued);
     text.gauge("hotline_legs", "Legs with a dialog.", &[], now.legs);
     text.gauge("hotline_rtp_ports_in_use", "Pairs of RTP and RTCP ports.", &[], now.ports);
-    for (state, word) in STATES {
-        let count = now.seats.get(&state).copied().unwrap_or(0);
-        text.gauge("hotline_seats", "Seats by state.", &[("state", word)], count);
+    for state in SeatState::ALL {
+        let count = now.seats.get(state).copied().unwrap_or(0);
+        text.gauge("hotline_seats", "Seats by state.", &[("state", state.as_str())], count);
     }
     text.gauge("hotline_seats_reachable", "Seats whose phone can be rung.", &[], now.reachable);
     for (trunk, up) in &now.trunks {

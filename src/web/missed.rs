@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::asked::{Asked, List, masked, page, span};
+use super::asked::{Asked, List, caller, hide, page, span};
 use super::error::ApiError;
 use crate::app::Office;
 use crate::call::MissedCall;
@@ -26,13 +26,12 @@ pub struct Ask {
 /// Newest first.
 pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Result<Json<List<MissedCall>>, ApiError> {
     let page = page(ask.limit, ask.cursor.as_deref())?;
-    let query = MissedQuery { span: span(ask.day.as_deref())?, caller: ask.caller, page };
+    let query = MissedQuery { span: span(ask.day.as_deref())?, caller: caller(&office, ask.caller).await, page };
     Ok(List::page(office.store.missed(&query).await?, without_number))
 }
 
 fn without_number(mut missed: MissedCall) -> MissedCall {
-    missed.caller.number = masked(&missed.caller).map(Private::new);
-    missed.caller.raw.clear();
+    hide(&mut missed.caller);
     missed
 }
 

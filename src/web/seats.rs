@@ -1,21 +1,42 @@
-//! `GET /api/seats`, `POST /api/seats/{no}/ask`.
+//! `GET /api/seats`, `POST /api/seats/{no}/ask`, `GET /api/seats/{no}/history`.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
-use super::asked::{List, Sent};
+use super::asked::{Asked, List, Sent, span};
 use super::error::ApiError;
 use super::look;
 use crate::app::Office;
-use crate::call::{AskRefused, SeatAsk, SeatNo, SeatView};
+use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView};
 use crate::exchange::Input;
+use crate::store::Store;
+use crate::store::numbering::local_day;
+use crate::store::query::Span;
 
 /// Longest reason, characters.
 const REASON: usize = 100;
 
 pub async fn list(State(office): State<Office>) -> Result<Json<List<SeatView>>, ApiError> {
     Ok(List::whole(look(&office, |_, exchange| exchange.board().seats()).await?))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Day {
+    /// Today unless given.
+    day: Option<String>,
+}
+
+/// What the seat became on a day (R16), oldest first.
+pub async fn history(
+    State(office): State<Office>,
+    Path(no): Path<String>,
+    Asked(ask): Asked<Day>,
+) -> Result<Json<List<SeatChange>>, ApiError> {
+    let today = || Span::day(local_day(office.clock.wall()));
+    let span = ask.day.as_deref().map_or_else(|| Ok(today()), |day| span(Some(day)))?;
+    Ok(List::whole(office.store.seat_history(&SeatNo(no), span).await?))
 }
 
 #[derive(serde::Deserialize)]

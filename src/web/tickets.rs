@@ -5,11 +5,11 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 
-use super::asked::{Asked, List, Sent, call, masked, page, span};
+use super::asked::{Asked, List, Sent, call, caller, masked, page, span};
 use super::error::ApiError;
 use super::login::Visitor;
 use crate::app::Office;
-use crate::call::SeatNo;
+use crate::call::{EndReason, SeatNo};
 use crate::privacy::Private;
 use crate::rules::ticket::Type;
 use crate::store::Store;
@@ -63,7 +63,7 @@ pub struct Row {
     /// These three are None while the call is up.
     t_end: Option<Wall>,
     talk_ms: Option<u64>,
-    end_reason: Option<String>,
+    end_reason: Option<EndReason>,
 }
 
 impl From<Ticket> for Row {
@@ -101,7 +101,7 @@ pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Resul
     }
     let query = TicketQuery {
         span: span(ask.day.as_deref())?,
-        caller: ask.caller,
+        caller: caller(&office, ask.caller).await,
         seat: ask.seat.map(SeatNo),
         centre: ask.centre,
         original_code: ask.code,

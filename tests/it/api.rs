@@ -1,6 +1,8 @@
 //! The API of a real server: who gets in, what it shows, what it changes, what it writes down.
 
+mod centres;
 mod commands;
+mod crash;
 mod house;
 mod parts;
 
@@ -9,7 +11,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use hotline::app::{Server, StartError};
-use hotline::call::CallId;
+use hotline::call::{CallId, CallKind, OpenTicket};
 use hotline::exchange::Input;
 use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::store::Store;
@@ -227,6 +229,7 @@ async fn metrics_can_be_parsed_and_count() {
     let house = House::start("metrics").await;
     let figures = &house.server.office.figures;
     figures.call_answered(&facts::opened(1));
+    figures.call_answered(&OpenTicket { kind: CallKind::MissedOut, ..facts::opened(4) });
     figures.call_missed(&facts::missed_call(2, 7, facts::MORNING));
     house.record(facts::answered_at(3, house.server.office.clock.wall())).await;
     let text = house.get("/metrics").text;

@@ -2,8 +2,13 @@
 
 use hotline::call::*;
 use hotline::privacy::Private;
+use hotline::store::Store;
+use hotline::store::entry::Entry;
+use hotline::store::memory::Memory;
+use hotline::time::Wall;
 
 use crate::call::*;
+use crate::store::tell;
 
 const TASK: CallId = CallId(77);
 
@@ -12,7 +17,11 @@ fn task(seat: &str, task: CallId, number: &str) -> CallBack {
 }
 
 fn wish(seat: &str) -> Input {
-    Input::CallBack(vec![task(seat, TASK, "13800000077")])
+    wish_for(seat, "13800000077")
+}
+
+fn wish_for(seat: &str, number: &str) -> Input {
+    Input::CallBack(vec![task(seat, TASK, number)])
 }
 
 /// The leg that these outputs dial.
@@ -38,7 +47,7 @@ fn the_seat_is_rung_first_and_the_citizen_who_answers_has_a_ticket() {
     assert_eq!(hall.tell(wish("1001")), ["Dial d1 1001", "1001 Reserved"]);
     assert_eq!(hall.tell(Input::Ringing { leg: LegId(1 << 63 | 1) }), ["1001 Ringing"]);
     let answered = hall.tell(Input::Answered { leg: LegId(1 << 63 | 1) });
-    assert_eq!(answered, ["Play d1 Music …", "Dial d2 13800000077"]);
+    assert_eq!(answered, ["Play d1 Music …", "Dial d2 +8613800000077"]);
     hall.pass(seconds(9));
     let out = hall.send(Input::Answered { leg: LegId(1 << 63 | 2) });
     let expected = [
@@ -65,7 +74,7 @@ fn the_seat_is_rung_first_and_the_citizen_who_answers_has_a_ticket() {
     hall.journalled();
     hall.pass(seconds(40));
     let out = hall.send(Input::HungUp { leg: LegId(1 << 63 | 2) });
-    assert_eq!(closed(&out).end_reason, "normal");
+    assert_eq!(closed(&out).end_reason, EndReason::Normal);
     assert_eq!(hall.state("1001"), SeatState::WrapUp);
     assert_eq!(hall.board.legs(), 0);
 }
@@ -188,4 +197,39 @@ fn a_seat_is_after_a_vain_callback_what_it_was_before() {
         let out = hall.tell(Input::Failed { leg: citizen, why: Failure::Busy });
         assert_eq!(out.last().map(String::as_str), Some(after));
     }
+}
+
+/// A caller whose number the trunk writes so.
+fn calls_as(leg: u64, number: &str) -> Input {
+    let caller = Caller { number: Some(Private::new(number.to_owned())), ..Caller::default() };
+    Input::Invited(Box::new(Invited { caller, ..invited(leg, "12345") }))
+}
+
+#[tokio::test]
+async fn one_citizen_in_many_spellings_is_one_task_and_one_answer_closes_it() {
+    let mut hall = Hall::new(settings());
+    let store = Memory::default();
+    let due = async || store.callbacks(Wall(i64::MAX)).await.unwrap();
+    for (leg, number) in [(1, "+8613800001111"), (2, "13800001111"), (3, "013800001111"), (4, "8613800001111")] {
+        hall.send(calls_as(leg, number));
+        hall.pass(9 * SECOND);
+        let record = missed(&hall.send(Input::HungUp { leg: LegId(leg) }));
+        assert_eq!(record.caller.number.as_ref().unwrap().reveal(), number, "as it came");
+        tell(&store, vec![Entry::Missed(Box::new(record))]).await;
+    }
+    let tasks = due().await;
+    assert_eq!(tasks.iter().map(|task| task.state.misses).collect::<Vec<_>>(), [4]);
+    assert_eq!(tasks[0].caller.reveal(), "+8613800001111");
+
+    for seat in ["1001", "1002"] {
+        hall.send(Input::Reachable { seat: no(seat), reachable: true });
+    }
+    hall.send(calls_as(5, "008613800001111"));
+    assert_eq!(hall.tell(wish_for("1002", "13800001111")), [""; 0], "the citizen is in a call with us");
+    let answered = hall.seat_answers().into_iter().find_map(|output| match output {
+        Output::OpenTicket(ticket) => Some(Entry::Answered(ticket)),
+        _ => None,
+    });
+    tell(&store, answered.into_iter().collect()).await;
+    assert_eq!(due().await, []);
 }

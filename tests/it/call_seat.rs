@@ -33,11 +33,30 @@ fn in_state(state: SeatState) -> Hall {
     hall
 }
 
+fn lunch() -> SeatAsk {
+    SeatAsk::Break("lunch".into())
+}
+
+fn silent() -> SeatAsk {
+    SeatAsk::BadCall("silent".into())
+}
+
+/// One of each kind.
+fn asks() -> Vec<SeatAsk> {
+    use SeatAsk::{BadCall, Break, Busy, CallBack, Free, SignIn, SignOut};
+    let all = vec![SignIn, SignOut, Busy, lunch(), Free, CallBack, silent()];
+    // A new one is to be put into the list above.
+    let named = |ask: &SeatAsk| match ask {
+        SignIn | SignOut | Busy | Break(_) | Free | CallBack | BadCall(_) => (),
+    };
+    all.iter().for_each(named);
+    all
+}
+
 /// What a seat in this state becomes when it asks for this: at once, and after its call and its wrap-up.
 #[test]
 fn every_state_and_every_ask() {
     use SeatState::{Break, Busy, Held, Idle, Reserved, Ringing, SignedOut, Talking, WrapUp};
-    let lunch = || SeatAsk::Break("lunch".into());
     // state, ask, allowed, at once, in the end
     let table = [
         (SignedOut, SeatAsk::SignIn, true, Idle, Idle),
@@ -63,6 +82,7 @@ fn every_state_and_every_ask() {
         (Break, SeatAsk::SignIn, true, Break, Break),
         (Break, SeatAsk::SignOut, true, SignedOut, SignedOut),
         (Break, SeatAsk::Busy, true, Busy, Busy),
+        (Break, lunch(), true, Break, Break),
         (Break, SeatAsk::Free, true, Idle, Idle),
         (Reserved, SeatAsk::SignOut, true, Reserved, SignedOut),
         (Reserved, SeatAsk::Busy, true, Reserved, Busy),
@@ -84,7 +104,32 @@ fn every_state_and_every_ask() {
         (Held, lunch(), true, Held, Break),
         (Held, SeatAsk::Free, true, Held, Idle),
         (Held, SeatAsk::SignIn, true, Held, Idle),
+        (SignedOut, SeatAsk::CallBack, false, SignedOut, SignedOut),
+        (Idle, SeatAsk::CallBack, true, Idle, Idle),
+        (WrapUp, SeatAsk::CallBack, true, WrapUp, Idle),
+        (Busy, SeatAsk::CallBack, true, Busy, Busy),
+        (Break, SeatAsk::CallBack, true, Break, Break),
+        (Reserved, SeatAsk::CallBack, false, Reserved, Idle),
+        (Ringing, SeatAsk::CallBack, false, Ringing, Idle),
+        (Talking, SeatAsk::CallBack, false, Talking, Idle),
+        (Held, SeatAsk::CallBack, false, Held, Idle),
+        (SignedOut, silent(), false, SignedOut, SignedOut),
+        (Idle, silent(), false, Idle, Idle),
+        (WrapUp, silent(), true, WrapUp, Idle),
+        (Busy, silent(), false, Busy, Busy),
+        (Break, silent(), false, Break, Break),
+        (Reserved, silent(), false, Reserved, Idle),
+        (Ringing, silent(), false, Ringing, Idle),
+        (Talking, silent(), true, Talking, Idle),
+        (Held, silent(), true, Held, Idle),
     ];
+    for state in SeatState::ALL {
+        for ask in asks() {
+            let rows = table.iter().filter(|row| (row.0, &row.1) == (*state, &ask)).count();
+            assert_eq!(rows, 1, "{ask:?} in {state:?}");
+        }
+    }
+    assert_eq!(table.len(), SeatState::ALL.len() * asks().len());
     for (state, ask, allowed, at_once, in_the_end) in table {
         let mut hall = in_state(state);
         let case = format!("{ask:?} in {state:?}");
@@ -206,6 +251,25 @@ fn wrap_up_can_be_nothing_and_can_end_busy() {
 }
 
 #[test]
+fn the_file_says_whether_a_seat_is_free_after_its_wrap_up() {
+    use hotline::config::{Config, Texts};
+    for (word, after) in [("idle", "1001 Idle"), ("busy", "1001 Busy")] {
+        let mut texts = Texts::embedded();
+        texts.server.text =
+            texts.server.text.replace("after_wrap_up = \"idle\"", &format!("after_wrap_up = \"{word}\""));
+        let mut told = hotline::app::setup::board_settings(&Config::read(&texts).unwrap());
+        told.seats = one_seat().seats;
+        told.skills = one_seat().skills;
+        let mut hall = Hall::open_with(told);
+        hall.invite(1, "12345");
+        hall.seat_answers();
+        hall.journalled();
+        hall.send(Input::HungUp { leg: LegId(1) });
+        assert_eq!(hall.wait(seconds(60)), [after]);
+    }
+}
+
+#[test]
 fn every_change_of_state_is_told_with_its_time() {
     let mut hall = Hall::open();
     hall.pass(5 * SECOND);
@@ -213,7 +277,7 @@ fn every_change_of_state_is_told_with_its_time() {
     let expected = Output::SeatChanged {
         seat: no("1001"),
         state: SeatState::Break,
-        reason: Some("lunch".into()),
+        reason: Some(SeatReason::Said("lunch".into())),
         at: hall.now.wall,
     };
     assert_eq!(out, [expected]);
@@ -227,5 +291,50 @@ fn the_readme_names_every_feature_code() {
         for (code, _) in feature_codes() {
             assert!(text.contains(&format!("`{code}`")), "{readme} does not name {code}");
         }
+    }
+}
+
+/// What a seat was when the server went down, what it is after the start, and once its phone is back;
+/// `told` where that is a change.
+#[test]
+fn a_seat_stays_what_a_person_made_of_it_over_a_restart() {
+    use SeatState::{Break, Busy, Held, Idle, Reserved, Ringing, SignedOut, Talking, WrapUp};
+    let table = [
+        (SignedOut, None, SignedOut, SignedOut, false),
+        (SignedOut, Some("restart"), SignedOut, Idle, false),
+        (SignedOut, Some("removed"), SignedOut, Idle, false),
+        (Busy, None, Busy, Busy, false),
+        (Busy, Some("no_answer"), Busy, Busy, false),
+        (Busy, Some("declined"), Busy, Busy, false),
+        (Busy, Some("unreachable"), SignedOut, Idle, true),
+        (Busy, Some("media_lost"), SignedOut, Idle, true),
+        (Busy, Some("refused"), SignedOut, Idle, true),
+        (Break, Some("lunch"), Break, Break, false),
+        (Idle, None, SignedOut, Idle, true),
+        (Reserved, None, SignedOut, Idle, true),
+        (Ringing, None, SignedOut, Idle, true),
+        (Talking, None, SignedOut, Idle, true),
+        (Held, None, SignedOut, Idle, true),
+        (WrapUp, None, SignedOut, Idle, true),
+    ];
+    for (state, reason, starts, back, told) in table {
+        let case = format!("{state:?} {reason:?}");
+        let was = |seat: &str| SeatChange {
+            seat: no(seat),
+            state,
+            reason: reason.map(|reason| reason.to_owned().into()),
+            at: hotline::time::Wall(MORNING.0 - 60_000),
+        };
+        let mut hall = Hall::new(settings());
+        let out = brief(&hall.board.resume(hall.now, vec![was("1001")]));
+        assert_eq!(out, ["1001 SignedOut (restart)"].map(str::to_owned)[..usize::from(told)], "{case}");
+        assert_eq!(hall.state("1001"), starts, "{case}");
+        let since = if told { MORNING } else { was("1001").at };
+        assert_eq!(hall.seat("1001").since, since, "{case}");
+        hall.send(Input::Reachable { seat: no("1001"), reachable: true });
+        assert_eq!(hall.state("1001"), back, "{case}");
+        let gone = hall.board.resume(hall.now, vec![was("1999")]);
+        let expected = if state == SignedOut { vec![] } else { vec!["1999 SignedOut (removed)"] };
+        assert_eq!(brief(&gone), expected, "{case}, of a seat that is no longer configured");
     }
 }

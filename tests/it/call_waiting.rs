@@ -111,16 +111,16 @@ fn prompts_can_be_switched_off() {
 #[test]
 fn who_leaves_too_early_has_a_missed_record_of_its_stage_and_no_ticket() {
     let leave = |hall: &mut Hall| missed(&hall.send(Input::HungUp { leg: LegId(1) }));
-    let stage = |record: &MissedCall| (record.stage.clone(), record.wait_ms, record.position_in_queue);
+    let stage = |record: &MissedCall| (record.stage, record.wait_ms, record.position_in_queue);
 
     let mut hall = Hall::new(settings());
     hall.invite(1, "12345");
-    assert_eq!(stage(&leave(&mut hall)), ("arrived".into(), 0, Some(1)));
+    assert_eq!(stage(&leave(&mut hall)), (MissedStage::Arrived, 0, Some(1)));
 
     let mut hall = Hall::new(settings());
     hall.invite(1, "12345");
     hall.pass(2 * SECOND);
-    assert_eq!(stage(&leave(&mut hall)), ("prompt".into(), 2_000, Some(1)));
+    assert_eq!(stage(&leave(&mut hall)), (MissedStage::Prompt, 2_000, Some(1)));
 
     let mut hall = Hall::new(settings());
     hall.invite(7, "12345");
@@ -129,7 +129,7 @@ fn who_leaves_too_early_has_a_missed_record_of_its_stage_and_no_ticket() {
     hall.send(Input::Played { leg: LegId(1), token: token(&notice) });
     hall.pass(60 * SECOND);
     let record = leave(&mut hall);
-    assert_eq!(stage(&record), ("queue".into(), 60_000, Some(2)), "a BYE in a connected queue is no answered call");
+    assert_eq!(stage(&record), (MissedStage::Queue, 60_000, Some(2)), "a BYE in a connected queue is no answered call");
     assert_eq!((record.reason.as_str(), record.original_code.as_deref()), ("caller_gone", Some("12345")));
     assert_eq!(record.t_end.0 - record.t_arrive.0, 60_000);
 
@@ -138,7 +138,7 @@ fn who_leaves_too_early_has_a_missed_record_of_its_stage_and_no_ticket() {
     hall.pass(9 * SECOND);
     let end = hall.send(Input::HungUp { leg: LegId(1) });
     assert_eq!(brief(&end), ["HangUp d1", "1001 Idle", "Missed ringing caller_gone"]);
-    assert_eq!(stage(&missed(&end)), ("ringing".into(), 9_000, Some(1)));
+    assert_eq!(stage(&missed(&end)), (MissedStage::Ringing, 9_000, Some(1)));
     assert!(hall.board.next_timeout().is_none(), "nothing is left to do");
 }
 
@@ -162,7 +162,7 @@ fn an_unknown_number_is_404_recorded_counted_and_alarmed_per_trunk() {
         ["Alarm unknown_number carrier on".to_owned(), "Refuse 1 UnknownNumber".to_owned()]
     );
     let record = missed(&refused);
-    assert_eq!((record.stage.as_str(), record.original_code), ("refused", None));
+    assert_eq!((record.stage, record.original_code), (MissedStage::Refused, None));
     assert_eq!(record.dialed_raw, "sip:12399@198.51.100.1");
     hall.pass(seconds(3_000));
     hall.invite(2, "12399");
@@ -203,7 +203,7 @@ fn whoever_is_let_in_is_written_down_before_anything_else() {
         })
         .collect();
     assert_eq!(arrived.len(), 1);
-    assert_eq!((arrived[0].call, arrived[0].stage.as_str()), (hall.call().call, "queue"));
+    assert_eq!((arrived[0].call, arrived[0].stage), (hall.call().call, MissedStage::Queue));
     assert_eq!(arrived[0].original_code.as_deref(), Some("12345"));
     let refused = hall.invite(2, "99999");
     assert!(!refused.iter().any(|output| matches!(output, Output::Arrived(_))), "it has its record already");

@@ -132,6 +132,20 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "group 12350: night_overflow names the unknown group 12319x",
         ),
         (
+            Server,
+            "after_wrap_up = \"idle\"",
+            "after_wrap_up = \"gone\"".into(),
+            "after_wrap_up",
+            "unknown variant `gone`",
+        ),
+        (
+            Queues,
+            "label = \"农业农村\"",
+            "label = \"x\"\ncentre = \"mars\"".into(),
+            "[[group]]",
+            "group 12316: unknown centre mars",
+        ),
+        (
             Queues,
             "overflow = [\"general\"]",
             "overflow = [\"12315\"]".into(),

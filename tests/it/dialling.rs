@@ -1,6 +1,7 @@
 //! How numbers are written for carriers. All numbers are invented.
 
-use hotline::rules::dialling::{NumberForm, written_for};
+use hotline::rules::dialling::{NumberForm, e164, written_for};
+use hotline::rules::numbers::AreaCode;
 
 #[test]
 fn every_form_becomes_every_form() {
@@ -22,4 +23,38 @@ fn every_form_becomes_every_form() {
         assert_eq!(written_for(came, NumberForm::E164, "0798"), e164, "{came}");
         assert_eq!(written_for(came, NumberForm::Local, "0798"), local, "{came}");
     }
+}
+
+/// What carriers send for one and the same caller, and the one name that it has with us.
+#[test]
+fn a_caller_has_one_name_in_whatever_form_its_number_comes() {
+    let table: [(&str, &[&str]); 12] = [
+        (
+            "+8613800001111",
+            &["13800001111", "013800001111", "8613800001111", "008613800001111", "+86013800001111", "138-0000-1111"],
+        ),
+        (
+            "+867988000001",
+            &["07988000001", "8000001", "7988000001", "867988000001", "+8607988000001", "(0798) 8000001"],
+        ),
+        ("+8679880000011", &["079880000011", "80000011", "8679880000011", "0086079880000011"]),
+        ("+861080000001", &["01080000001", "1080000001", "861080000001", "+86 10 8000 0001"]),
+        ("+8679186000001", &["079186000001", "8679186000001"]),
+        ("+8679886000001", &["86000001", "079886000001"]),
+        ("+864000000000", &["4000000000", "864000000000"]),
+        ("+15550100001", &["0015550100001"]),
+        ("110", &["0798110", "+86798110", "+86110"]),
+        ("12345", &["079812345", "8679812345", "+8679812345", "0798-12345"]),
+        ("+8679112345", &["079112345"]),
+        ("*31#", &[]),
+    ];
+    for (name, forms) in table {
+        for form in forms.iter().chain([&name]) {
+            assert_eq!(e164(form, &AreaCode::jingdezhen()), name, "{form}");
+        }
+    }
+    for odd in ["", "+", "00", "0", "anonymous", "123456789012345678901234567890"] {
+        assert_eq!(e164(odd, &AreaCode::jingdezhen()), odd);
+    }
+    assert_eq!(e164("80000001", &AreaCode::parse("010").unwrap()), "+861080000001");
 }

@@ -8,6 +8,7 @@ mod calls;
 mod carriers;
 mod origins;
 mod quest;
+mod records;
 mod room;
 mod running;
 mod seats;

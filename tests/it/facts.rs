@@ -7,8 +7,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use hotline::archive::{Sealed, Verdict};
-use hotline::call::{By, CallId, CallRecord, Caller, MissedCall, NoticePlayed, OpenTicket, Participant, SeatNo};
+use hotline::call::{
+    By, CallId, CallKind, CallRecord, Caller, EndReason, MissedCall, MissedStage, NoticePlayed, OpenTicket,
+    Participant, SeatNo,
+};
 use hotline::privacy::Private;
+use hotline::rules::numbers::Mode;
 use hotline::store::entry::Entry;
 use hotline::store::journal::{Clock, Journal, JournalError, Options, Receipt, Recovered};
 use hotline::time::Wall;
@@ -72,13 +76,15 @@ pub fn number(journal: &Journal, entry: Entry) -> String {
     append(journal, entry).unwrap().number.unwrap()
 }
 
+/// As the tables have it.
 pub fn phone(last: u32) -> Private<String> {
-    Private::new(format!("1380000{last:04}"))
+    Private::new(format!("+861380000{last:04}"))
 }
 
 pub fn caller(last: u32) -> Caller {
     let raw = vec![("From".to_owned(), Private::new(format!("<sip:1380000{last:04}@192.0.2.1>;tag=a")))];
-    Caller { number: Some(phone(last)), raw, platform: None }
+    let number = Some(Private::new(format!("1380000{last:04}")));
+    Caller { number, e164: Some(phone(last)), raw, ..Caller::default() }
 }
 
 /// Call `n`, answered `n` seconds after the morning's start.
@@ -92,13 +98,13 @@ pub fn opened_at(n: u64, answer: Wall) -> OpenTicket {
         prefix: "JDZ".to_owned(),
         centre: "city".to_owned(),
         sip_call_id: format!("{n}@192.0.2.1"),
-        kind: "public_in".to_owned(),
+        kind: CallKind::PublicIn,
         source: None,
         caller: caller(u32::try_from(n % 10_000).unwrap()),
         dialed_raw: "sip:12345@192.0.2.2".to_owned(),
         original_code: "12345".to_owned(),
         hotline_primary: "12345".to_owned(),
-        mode: "own".to_owned(),
+        mode: Mode::Own,
         skill: "general".to_owned(),
         trunk: "carrier".to_owned(),
         t_arrive: Wall(answer.0 - 4_000),
@@ -135,8 +141,9 @@ pub fn record(opened: OpenTicket) -> CallRecord {
         t_end,
         talk_ms: 55_000,
         hold_ms: 5_000,
-        end_reason: "normal".to_owned(),
+        end_reason: EndReason::Normal,
         released_by: By::Caller,
+        sip_call_ids: vec![opened.sip_call_id.clone()],
         invalid: None,
         notice_played: NoticePlayed::Partial,
         opened,
@@ -154,14 +161,21 @@ pub fn missed_call(n: u64, last: u32, end: Wall) -> MissedCall {
         sip_call_id: format!("{n}@192.0.2.1"),
         caller: caller(last),
         dialed_raw: "sip:12345@192.0.2.2".to_owned(),
+        kind: CallKind::PublicIn,
         original_code: Some("12345".to_owned()),
+        hotline_primary: Some("12345".to_owned()),
+        mode: Some(Mode::Own),
+        centre: Some("city".to_owned()),
         trunk: "carrier".to_owned(),
         t_arrive: Wall(end.0 - 9_000),
+        t_queue: Some(Wall(end.0 - 9_000)),
+        t_ring: None,
         t_end: end,
         wait_ms: 9_000,
-        stage: "queue".to_owned(),
+        stage: MissedStage::Queue,
         position_in_queue: Some(2),
         reason: "cancel".to_owned(),
+        callback_task: None,
     }
 }
 

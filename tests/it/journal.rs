@@ -209,7 +209,7 @@ fn calls_that_were_up_come_back_with_their_legs() {
         .open
         .iter()
         .map(|open| {
-            let legs: Vec<_> = open.legs.iter().map(|leg| (leg.id().0, leg.dialog.reveal().as_str())).collect();
+            let legs: Vec<_> = open.legs.iter().map(|leg| (leg.leg.0, leg.dialog.reveal().as_str())).collect();
             (open.call.0, open.answered.as_ref().map(|(number, _)| number.as_str()), legs)
         })
         .collect();

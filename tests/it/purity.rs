@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 7] = ["rules", "sip", "call", "audio", "exchange", "time", "privacy"];
+const PURE: [&str; 8] = ["rules", "sip", "call", "audio", "exchange", "time", "privacy", "words"];
 
 /// What no pure file may name.
 const FORBIDDEN: [&str; 12] = [

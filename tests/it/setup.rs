@@ -6,7 +6,7 @@ use hotline::app::secrets::Secrets;
 use hotline::app::setup::exchange_settings;
 use hotline::audio::g711::Law;
 use hotline::call::settings::{
-    Night, Overflow, SeatKind, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
+    AfterWrapUp, Night, Overflow, SeatKind, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
 use hotline::call::{CallBack, CallId, QueueAnswer, SeatNo};
 use hotline::config::{Config, Texts};
@@ -144,6 +144,7 @@ digest = ["SHA-256"]
 rtp_ports = "12000-12999"
 ring_no_answer_s = 13
 wrap_up_s = 61
+after_wrap_up = "busy"
 announce_every_s = 21
 greeting = false
 notice = false
@@ -222,6 +223,7 @@ wrap_up_s = 11
 const GROUP: &str = r#"
 [[group]]
 skill = "quiet"
+centre = "leping"
 label = "某组"
 overflow = ["general"]
 night_overflow = ["12315"]
@@ -312,7 +314,7 @@ fn every_key_of_the_files_reaches_the_settings() {
     let after = Duration::from_secs(9);
     let overflow = |to: &str| vec![Overflow { to: to.into(), after }];
     let expected = SkillSettings {
-        centre: String::new(),
+        centre: Some("leping".into()),
         priority: 7,
         overflow: overflow("general"),
         night_overflow: Some(overflow("12315")),
@@ -339,6 +341,7 @@ fn every_key_of_the_files_reaches_the_settings() {
         night: Some(Night { from: time(21, 0, 0, 0), to: time(7, 0, 0, 0) }),
         ring_time: Duration::from_secs(13),
         wrap_up: Duration::from_secs(61),
+        after_wrap_up: AfterWrapUp::Busy,
         announce_every: Duration::from_secs(21),
         play_greeting: false,
         play_notice: false,

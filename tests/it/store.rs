@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotline::archive::Verdict;
-use hotline::call::{CallId, SeatNo, SeatState};
+use hotline::call::{CallId, CallKind, Caller, EndReason, MissedCall, OpenTicket, SeatNo, SeatState};
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
 use hotline::store::entry::{
@@ -123,11 +123,11 @@ async fn an_end_completes_the_ticket(store: impl Store) {
     // Marked in wrap-up, after its end; the end itself stands.
     let mut late = record(opened(1));
     late.invalid = Some("harassing".to_owned());
-    late.end_reason = "other".to_owned();
+    late.end_reason = EndReason::SeatLost;
     tell(&store, vec![Entry::Closed(Box::new(late))]).await;
     let first = ticket(&store, 1).await;
     assert_eq!((first.state, first.invalid.as_deref()), (TicketState::Invalid, Some("harassing")));
-    assert_eq!(first.ended.unwrap().end_reason, "normal");
+    assert_eq!(first.ended.unwrap().end_reason, EndReason::Normal);
 }
 
 async fn the_recording_of_a_ticket_is_told_as_it_is(store: impl Store) {
@@ -174,7 +174,7 @@ async fn tickets_are_found_by_what_they_are_asked_for(store: impl Store) {
     county.original_code = "12331".to_owned();
     let tomorrow = opened_at(3, Wall(MORNING.0 + 16 * 3_600_000));
     let mut withheld = opened(4);
-    withheld.caller.number = None;
+    withheld.caller = Caller { withheld: true, ..Caller::default() };
     let mut invalid = record(opened(5));
     invalid.invalid = Some("wrong number".to_owned());
     let answers = [opened(1), county, tomorrow, withheld].map(|opened| Entry::Answered(Box::new(opened)));
@@ -222,7 +222,7 @@ async fn pages_follow_each_other_without_gap(store: impl Store) {
 async fn a_missed_call_leaves_a_task_until_it_is_answered(store: impl Store) {
     let minute = |n: i64| Wall(MORNING.0 + n * 60_000);
     let mut withheld = missed_call(3, 3, minute(0));
-    withheld.caller.number = None;
+    withheld.caller = Caller { withheld: true, ..Caller::default() };
     let mut unknown = missed_call(4, 4, minute(0));
     unknown.original_code = None;
     let others = [withheld, unknown].map(|call| Entry::Missed(Box::new(call)));
@@ -231,7 +231,8 @@ async fn a_missed_call_leaves_a_task_until_it_is_answered(store: impl Store) {
     assert_eq!(store.missed(&MissedQuery::default()).await.unwrap().rows.len(), 5);
     let of_one = MissedQuery { caller: Some(phone(1)), ..MissedQuery::default() };
     let rows = store.missed(&of_one).await.unwrap().rows;
-    assert_eq!(rows, [missed_call(5, 1, minute(4)), missed_call(1, 1, minute(0))]);
+    let of_task = |n, at| MissedCall { callback_task: Some(CallId(1)), ..missed_call(n, 1, at) };
+    assert_eq!(rows, [of_task(5, minute(4)), of_task(1, minute(0))]);
     let due = async |at| {
         let due = store.callbacks(at).await.unwrap();
         due.into_iter().map(|task| (task.task.0, task.state.misses)).collect::<Vec<_>>()
@@ -285,7 +286,7 @@ async fn seats_alarms_and_accesses_are_kept(store: impl Store) {
     let seat = |seat: &str, at: i64, state, reason: Option<&str>| SeatChange {
         seat: SeatNo(seat.to_owned()),
         state,
-        reason: reason.map(str::to_owned),
+        reason: reason.map(|reason| reason.to_owned().into()),
         at: Wall(at),
     };
     let changes = [
@@ -338,10 +339,11 @@ async fn the_connect_rate_counts_known_numbers(store: impl Store) {
     late.within_15s = false;
     let mut unknown = missed_call(4, 4, MORNING);
     unknown.original_code = None;
+    let ours = Entry::Answered(Box::new(OpenTicket { kind: CallKind::MissedOut, ..opened(6) }));
     let yesterday = missed(5, 5, Wall(MORNING.0 - 86_400_000));
     let entries =
         vec![answered(1), Entry::Answered(Box::new(late)), missed(3, 3, MORNING), Entry::Missed(Box::new(unknown))];
-    tell(&store, entries.into_iter().chain([yesterday]).collect()).await;
+    tell(&store, entries.into_iter().chain([yesterday, ours]).collect()).await;
     let day = Span::day(hotline::store::numbering::local_day(MORNING));
     let counts = store.counts(day).await.unwrap();
     assert_eq!(counts, Counts { offered: 3, answered: 2, within_15s: 1 });

@@ -33,7 +33,8 @@ impl fmt::Display for AreaCode {
     }
 }
 
-const COUNTRY: &str = "86";
+/// China's country code.
+pub const COUNTRY: &str = "86";
 
 /// The local numbers that this text can mean: a URI, a name-addr or a bare user part, in national or
 /// international writing. The likeliest comes first; empty where the text is no number of ours.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::call::{CallId, LegId, MissedCall, OpenTicket, call_id_text};
+use crate::call::{CallId, LegId, MissedCall, OpenTicket, SeatChange, SeatNo};
 use crate::privacy::Private;
 use crate::store::entry::{AlarmChange, Entry, Record};
 use crate::store::numbering::{Number, Numbering};
@@ -11,7 +11,6 @@ use crate::time::Wall;
 /// A call that has not closed.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct OpenCall {
-    #[serde(with = "call_id_text")]
     pub call: CallId,
     /// The record that is due while no seat has answered.
     #[serde(default)]
@@ -20,20 +19,17 @@ pub struct OpenCall {
     pub answered: Option<(String, OpenTicket)>,
     /// Dialogs that stand, or stood when the process ended.
     pub legs: Vec<LegDialog>,
+    /// When the last entry about it was written: it was up then.
+    #[serde(default)]
+    pub seen: Wall,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LegDialog {
-    pub leg: u64,
+    pub leg: LegId,
     pub at: Wall,
     /// JSON as it was appended.
     pub dialog: Private<String>,
-}
-
-impl LegDialog {
-    pub fn id(&self) -> LegId {
-        LegId(self.leg)
-    }
 }
 
 /// The journal folded into what its writer needs; each segment begins with one, so that a start
@@ -51,13 +47,16 @@ pub(super) struct Book {
     /// The greatest id of a call that was ever written down.
     #[serde(default)]
     last_call: u64,
-    open: BTreeMap<String, OpenCall>,
+    open: BTreeMap<CallId, OpenCall>,
     /// Answered calls, with their answer, whose recording has not been told to be sealed.
     #[serde(default)]
-    unsealed: BTreeMap<String, Wall>,
+    unsealed: BTreeMap<CallId, Wall>,
     /// Alarms that stand, by name and subject.
     #[serde(default)]
     alarms: BTreeMap<String, AlarmChange>,
+    /// What each seat became last.
+    #[serde(default)]
+    pub seats: BTreeMap<SeatNo, SeatChange>,
     /// Numbers of calls that were answered not long ago, for an `Answered` that comes twice.
     #[serde(skip)]
     numbers: BTreeMap<CallId, String>,
@@ -78,13 +77,14 @@ impl Book {
             open: BTreeMap::new(),
             unsealed: BTreeMap::new(),
             alarms: BTreeMap::new(),
+            seats: BTreeMap::new(),
             numbers: BTreeMap::new(),
         }
     }
 
     /// The ticket number of a call that was answered.
     pub fn number_of(&self, call: CallId) -> Option<String> {
-        let open = || self.open.get(&call.to_string())?.answered.as_ref().map(|(number, _)| number.clone());
+        let open = || self.open.get(&call)?.answered.as_ref().map(|(number, _)| number.clone());
         self.numbers.get(&call).cloned().or_else(open)
     }
 
@@ -99,7 +99,7 @@ impl Book {
     }
 
     pub fn unsealed_calls(&self) -> Vec<(CallId, Wall)> {
-        self.unsealed.iter().filter_map(|(call, at)| Some((call.parse().ok()?, *at))).collect()
+        self.unsealed.iter().map(|(call, at)| (*call, *at)).collect()
     }
 
     pub fn standing_alarms(&self) -> Vec<AlarmChange> {
@@ -120,35 +120,34 @@ impl Book {
                 let call = self.call(opened.call);
                 call.answered = Some((number.clone(), (**opened).clone()));
                 call.arrived = None;
-                self.unsealed.insert(opened.call.to_string(), opened.t_answer);
+                self.unsealed.insert(opened.call, opened.t_answer);
                 if self.unsealed.len() > REMEMBERED {
                     self.unsealed.pop_first();
                 }
             }
             (Entry::Arrived(arrived), _) => self.call(arrived.call).arrived = Some((**arrived).clone()),
             (Entry::Sealed(sealed), _) => {
-                self.unsealed.remove(&sealed.call.to_string());
+                self.unsealed.remove(&sealed.call);
             }
             (Entry::Closed(ended), number) => {
                 if let Some(number) = number {
                     self.remember(ended.opened.call, number);
                 }
-                self.open.remove(&ended.opened.call.to_string());
+                self.open.remove(&ended.opened.call);
             }
             (Entry::Missed(missed), _) => {
-                self.open.remove(&missed.call.to_string());
+                self.open.remove(&missed.call);
             }
             (Entry::Leg(leg), _) => {
                 let legs = &mut self.call(leg.call).legs;
-                legs.retain(|other| other.id() != leg.leg);
-                legs.push(LegDialog { leg: leg.leg.0, at: leg.at, dialog: leg.dialog.clone() });
+                legs.retain(|other| other.leg != leg.leg);
+                legs.push(LegDialog { leg: leg.leg, at: leg.at, dialog: leg.dialog.clone() });
             }
             (Entry::LegGone(gone), _) => {
-                let key = gone.call.to_string();
-                if let Some(call) = self.open.get_mut(&key) {
-                    call.legs.retain(|leg| leg.id() != gone.leg);
+                if let Some(call) = self.open.get_mut(&gone.call) {
+                    call.legs.retain(|leg| leg.leg != gone.leg);
                     if call.legs.is_empty() && call.answered.is_none() && call.arrived.is_none() {
-                        self.open.remove(&key);
+                        self.open.remove(&gone.call);
                     }
                 }
             }
@@ -160,11 +159,13 @@ impl Book {
                     self.alarms.remove(&key);
                 }
             }
+            (Entry::Seat(change), _) => {
+                self.seats.insert(change.seat.clone(), change.clone());
+            }
             (Entry::Answered(_), None)
             | (
                 Entry::Invalid(_)
                 | Entry::RecordingFailed(_)
-                | Entry::Seat(_)
                 | Entry::Access(_)
                 | Entry::Edit(_)
                 | Entry::CalledBack(_)
@@ -172,11 +173,14 @@ impl Book {
                 _,
             ) => {}
         }
+        if let Some(open) = record.entry.call().and_then(|call| self.open.get_mut(&call)) {
+            open.seen = open.seen.max(record.at);
+        }
     }
 
     fn call(&mut self, call: CallId) -> &mut OpenCall {
-        let empty = || OpenCall { call, arrived: None, answered: None, legs: Vec::new() };
-        self.open.entry(call.to_string()).or_insert_with(empty)
+        let empty = || OpenCall { call, arrived: None, answered: None, legs: Vec::new(), seen: Wall(0) };
+        self.open.entry(call).or_insert_with(empty)
     }
 
     fn remember(&mut self, call: CallId, number: &str) {

@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{gone, of_word};
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, MissedCall, SeatNo};
+use crate::call::{CallId, CallKind, MissedCall, SeatNo, SeatReason};
 use crate::privacy::Private;
 use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
@@ -75,14 +75,20 @@ fn to_ticket(row: &SqliteRow) -> Option<Ticket> {
 }
 
 pub(super) async fn missed(readers: &SqlitePool, ask: &MissedQuery) -> Result<Page<MissedCall>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM missed_call WHERE ");
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT data, callback_task FROM missed_call WHERE ");
     within(&mut query, "t_arrive", ask.span);
     if let Some(caller) = &ask.caller {
         query.push(" AND caller = ").push_bind(caller.reveal());
     }
     page(&mut query, "t_arrive", "call", &ask.page);
-    let rows = all(query, readers, "missed_call", data::<MissedCall>).await?;
+    let rows = all(query, readers, "missed_call", to_missed).await?;
     Ok(Page::of(rows, &ask.page, |missed| Cursor { at: missed.t_arrive, call: missed.call }))
+}
+
+fn to_missed(row: &SqliteRow) -> Option<MissedCall> {
+    let task = row.try_get::<Option<&str>, _>("callback_task").ok()?;
+    let callback_task = task.map(str::parse).transpose().ok()?;
+    Some(MissedCall { callback_task, ..data(row)? })
 }
 
 pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Result<Page<Sealed>, StoreError> {
@@ -154,7 +160,7 @@ pub(super) async fn seat_history(
         Some(SeatChange {
             seat: SeatNo(row.try_get("seat").ok()?),
             state: of_word(row.try_get("state").ok()?)?,
-            reason: row.try_get("reason").ok()?,
+            reason: row.try_get::<Option<String>, _>("reason").ok()?.map(SeatReason::from),
             at: Wall(row.try_get("at").ok()?),
         })
     })
@@ -182,10 +188,11 @@ pub(super) async fn counts(readers: &SqlitePool, span: Span) -> Result<Counts, S
     let row = sqlx::query(
         "SELECT count(*), coalesce(sum(within_15s), 0), (SELECT count(*) FROM missed_call \
          WHERE original_code IS NOT NULL AND t_arrive >= ?1 AND t_arrive < ?2) \
-         FROM call WHERE t_arrive >= ?1 AND t_arrive < ?2",
+         FROM call WHERE t_arrive >= ?1 AND t_arrive < ?2 AND kind <> ?3",
     )
     .bind(span.from.0)
     .bind(span.until.0)
+    .bind(CallKind::MissedOut.as_str())
     .fetch_one(readers)
     .await
     .map_err(gone("read"))?;

@@ -151,7 +151,7 @@ async fn set_aside(
 }
 
 async fn answered(change: &mut SqliteConnection, number: &str, opened: &OpenTicket) -> Result<(), Error> {
-    let caller = opened.caller.number.as_ref().map(Private::reveal);
+    let caller = opened.caller.key().map(Private::reveal);
     let call = opened.call.to_string();
     let parts = number.parse().unwrap_or(Number { prefix: number.to_owned(), day: 0, serial: 0 });
     // A number that another call has is made unique as `apply::doubled` does.
@@ -214,7 +214,7 @@ async fn invalid(change: &mut SqliteConnection, call: CallId, why: &str) -> Resu
 async fn end(change: &mut SqliteConnection, record: &CallRecord) -> Result<bool, Error> {
     let ended = sqlx::query("UPDATE call SET t_end = ?, end_reason = ?, ended = ? WHERE call = ? AND t_end IS NULL")
         .bind(record.t_end.0)
-        .bind(&record.end_reason)
+        .bind(record.end_reason.as_str())
         .bind(json(&Ended::from(record)))
         .bind(record.opened.call.to_string())
         .execute(change)
@@ -223,7 +223,7 @@ async fn end(change: &mut SqliteConnection, record: &CallRecord) -> Result<bool,
 }
 
 async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), Error> {
-    let caller = call.caller.number.as_ref().map(Private::reveal);
+    let caller = call.caller.key().map(Private::reveal);
     let new = sqlx::query(
         "INSERT INTO missed_call (call, caller, original_code, trunk, t_arrive, stage, data) \
          VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call) DO NOTHING",
@@ -233,7 +233,7 @@ async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), 
     .bind(&call.original_code)
     .bind(&call.trunk)
     .bind(call.t_arrive.0)
-    .bind(&call.stage)
+    .bind(call.stage.as_str())
     .bind(json(call))
     .execute(&mut *change)
     .await?;
@@ -252,7 +252,13 @@ async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), 
     };
     match callback::missed(open.map(|open| open.state), last_answered.map(Wall), call.t_end) {
         Some(state) => {
-            save_task(change, &CallbackTask { task, caller: Private::new(caller.clone()), code, state }).await
+            save_task(change, &CallbackTask { task, caller: Private::new(caller.clone()), code, state }).await?;
+            sqlx::query("UPDATE missed_call SET callback_task = ? WHERE call = ?")
+                .bind(task.to_string())
+                .bind(call.call.to_string())
+                .execute(change)
+                .await
+                .map(drop)
         }
         None => Ok(()),
     }

@@ -20,7 +20,7 @@ struct Typed<A: clap::Args> {
     args: A,
 }
 
-fn typed<A: clap::Args>(house: &House, words: &[&str]) -> A {
+pub fn typed<A: clap::Args>(house: &House, words: &[&str]) -> A {
     let data = house.data().display().to_string();
     let words = ["hotline"].iter().chain(words).copied().chain(["--data", &data]);
     Typed::<A>::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args
