@@ -166,7 +166,8 @@ pub struct Server {
     applier: Applier,
     driver: JoinHandle<()>,
     web: Web,
-    _lock: FolderLock,
+    /// Held until everything that writes there has ended.
+    _locks: Vec<FolderLock>,
 }
 
 impl Server {
@@ -184,7 +185,9 @@ impl Server {
             .mode(0o700)
             .create(&options.data)
             .map_err(failed(format!("cannot make the data folder {}", options.data.display())))?;
-        let lock = FolderLock::take(&options.data)?;
+        std::fs::create_dir_all(&recordings)
+            .map_err(failed(format!("cannot make the recordings folder {}", recordings.display())))?;
+        let locks = lock(&options.data, &recordings)?;
         let secrets = Secrets::open(&options.data, &config)?;
         raise_file_limit(crate::config::ports::open_files(&config))?;
         let listener = web::bind(config.server.http, &options.data).await?;
@@ -289,7 +292,7 @@ impl Server {
             .run(),
         );
         let web = web::serve(office.clone(), listener);
-        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, _lock: lock })
+        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, _locks: locks })
     }
 
     /// Live calls.
@@ -317,6 +320,13 @@ impl Server {
         let _ = tokio::task::spawn_blocking(move || journal.close()).await;
         self.applier.finish(Duration::from_secs(10)).await;
     }
+}
+
+/// Both folders, where they are two: the sweep takes whatever is being recorded for a crash's.
+fn lock(data: &Path, recordings: &Path) -> Result<Vec<FolderLock>, StartError> {
+    let mut folders = vec![data.canonicalize()?, recordings.canonicalize()?];
+    folders.dedup();
+    Ok(folders.iter().map(|folder| FolderLock::take(folder)).collect::<Result<_, _>>()?)
 }
 
 fn start_archive(

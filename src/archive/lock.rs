@@ -1,4 +1,4 @@
-//! One server to a data folder: the second is refused.
+//! One server to a data folder and to a recordings folder: the second is refused.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;

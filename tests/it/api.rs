@@ -358,3 +358,14 @@ async fn who_waited_when_the_server_crashed_is_a_missed_call() {
     assert!(house.get("/metrics").text.contains("hotline_recovered_calls_total 2\n"));
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_with_folders_of_their_own_do_not_share_recordings() {
+    let house = House::start("one-shelf").await;
+    let other = House::prepare("same-shelf");
+    let recordings = Some(house.data().join("recordings"));
+    let options = hotline::app::Options { recordings, ..other.options() };
+    let refused = Server::start(options).await.err().expect("the recordings belong to the first");
+    assert!(matches!(&refused, StartError::Lock(_)), "{refused}");
+    house.stop().await;
+}
