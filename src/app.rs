@@ -41,6 +41,7 @@ use crate::store::entry::{Entry, RecordingFailed};
 use crate::store::journal::{self, Journal};
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
+use crate::vital::vital;
 use crate::web::{self, Web};
 
 use alarms::Alarms;
@@ -233,7 +234,7 @@ impl Server {
         let listens = setup::listens(&config);
         let (opened, is_open) = std::sync::mpsc::channel();
         let (inbox_of_driver, trace_of_driver) = (inbox.clone(), trace.clone());
-        let driver = std::thread::Builder::new().name("signalling".into()).spawn(move || {
+        let driver = vital("signalling", move || {
             media::lower_priority_of_this_thread();
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,

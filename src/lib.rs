@@ -29,6 +29,9 @@ pub mod audio;
 pub mod exchange;
 
 #[cfg(feature = "server")]
+pub mod vital;
+
+#[cfg(feature = "server")]
 pub mod config;
 
 #[cfg(feature = "server")]

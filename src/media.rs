@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use crate::archive::Order;
 use crate::media::placement::Placement;
+use crate::vital::vital;
 
 pub use crate::call::mix_plan::{Command, LegFigures, LegMedia, Report};
 
@@ -84,7 +85,7 @@ pub fn start(setup: Setup) -> io::Result<Handle> {
             waiting: std::collections::VecDeque::new(),
             held_back: std::collections::VecDeque::new(),
         };
-        joins.push(std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+        joins.push(vital(format!("media-{index}"), move || {
             if let Err(error) = poll::make_this_thread_real_time(REAL_TIME)
                 && index == 0
             {

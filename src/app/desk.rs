@@ -210,7 +210,10 @@ impl Desk {
                     self.held_back.push_front(order);
                     return;
                 }
-                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Disconnected(_)) => {
+                    self.alarms.now("recording", "recorder", true, Some("the recorder has ended".to_owned()));
+                    return self.held_back.clear();
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ use super::{Done, Order, sweep};
 use crate::audio::wav::Format;
 use crate::call::CallId;
 use crate::time::Wall;
+use crate::vital::vital;
 
 /// A sleeping writer need not be woken by each packet's order: it looks by itself, and media spends
 /// no system call on waking it.
@@ -124,10 +125,13 @@ pub fn start(settings: Settings, tell: Tell) -> io::Result<Archive> {
     let counted = figures.clone();
     let writer = Writer { settings, tell, seals, syncs, live, figures: figures.clone(), recordings: BTreeMap::new() };
     let threads = vec![
-        spawn("writer", move || writer.run(&incoming))?,
-        spawn("sealer", move || sealer.run(&to_seal))?,
-        spawn("syncer", move || sync_all(&to_sync, &counted))?,
-        spawn("sweep", move || sweep::run(&root, &theirs, &counts, &teller, &orphans))?,
+        vital("archive-writer", behind_media(move || writer.run(&incoming)))?,
+        vital("archive-sealer", behind_media(move || sealer.run(&to_seal)))?,
+        vital("archive-syncer", behind_media(move || sync_all(&to_sync, &counted)))?,
+        // Not vital: a file that it cannot bear would end every start.
+        thread::Builder::new()
+            .name("archive-sweep".into())
+            .spawn(behind_media(move || sweep::run(&root, &theirs, &counts, &teller, &orphans)))?,
     ];
     Ok(Archive { orders, figures, threads })
 }
@@ -325,11 +329,11 @@ fn sync_all(parts: &Receiver<Arc<Part>>, figures: &Figures) {
     }
 }
 
-/// A thread at nice +10: media comes first.
-fn spawn(name: &str, deed: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(format!("archive-{name}")).spawn(move || {
+/// At nice +10: media comes first.
+fn behind_media(deed: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
+    move || {
         // SAFETY: no memory is passed; 0 means the calling thread. A refusal only leaves the priority.
         unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
         deed();
-    })
+    }
 }

@@ -13,9 +13,6 @@ use crate::config::Fault;
 use crate::exchange::Input;
 use crate::media;
 
-/// Threads that nothing replaces, by the beginning of their names.
-const VITAL: [&str; 6] = ["signalling", "media-", "journal", "writer", "sealer", "syncer"];
-
 /// Runs the hotline. SIGTERM drains: no new calls, live ones go on; a second SIGTERM ends them.
 /// SIGHUP reads the configuration again.
 #[derive(clap::Args, Debug)]
@@ -38,7 +35,6 @@ pub fn run(args: Args) -> ExitCode {
     super::keep_files_private();
     let json = args.json;
     start_logging(json);
-    end_with_a_vital_thread();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -124,20 +120,6 @@ fn announce(server: &Server) {
         }
     }
     println!("12345 is ready.");
-}
-
-/// A server without its signalling or one of its media threads would be deaf and look alive. It ends
-/// instead; whoever watches it starts it again, and the next start repairs and releases what was live.
-fn end_with_a_vital_thread() {
-    let print = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        print(panic);
-        let thread = std::thread::current();
-        let name = thread.name().unwrap_or_default();
-        if VITAL.iter().any(|vital| name.starts_with(vital)) {
-            std::process::abort();
-        }
-    }));
 }
 
 fn start_logging(json: bool) {

@@ -234,7 +234,11 @@ impl Worker {
             match self.orders.try_send(order) {
                 Ok(()) => {}
                 Err(mpsc::TrySendError::Full(order)) => return self.held_back.push_front(order),
-                Err(mpsc::TrySendError::Disconnected(_)) => return self.held_back.clear(),
+                Err(mpsc::TrySendError::Disconnected(_)) => {
+                    // Signalling meets the same and raises the alarm.
+                    tracing::error!("the recorder has ended");
+                    return self.held_back.clear();
+                }
             }
         }
     }

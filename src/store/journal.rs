@@ -20,6 +20,7 @@ use super::entry::{AlarmChange, Entry, Record};
 use super::numbering::Number;
 use crate::call::{CallId, SeatChange};
 use crate::time::Wall;
+use crate::vital::vital;
 
 pub use book::{LegDialog, OpenCall};
 pub(super) use tail::Tail;
@@ -146,10 +147,8 @@ impl Journal {
         let shared = Arc::new(Shared::new(dir, &book));
         let (orders, inbox) = mpsc::channel();
         let writer = writer::Writer::new(book, found.next_segment, clock, options, shared.clone());
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run(&inbox))
-            .map_err(|source| disk("start the thread of", dir, source))?;
+        let thread =
+            vital("journal", move || writer.run(&inbox)).map_err(|source| disk("start the thread of", dir, source))?;
         shared.limit.store(options.waiting_limit, Ordering::Relaxed);
         Ok((Self { orders, shared, thread: Arc::new(Mutex::new(Some(thread))) }, recovered))
     }

@@ -48,6 +48,7 @@ mod torture;
 mod trace;
 mod transactions;
 mod watch;
+mod vital;
 mod wav;
 mod webhook;
 mod wire;
