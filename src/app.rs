@@ -348,10 +348,16 @@ fn start_archive(
 pub fn recorder_news(journal: Journal, alarms: Arc<Alarms>, figures: Arc<Figures>, clock: Clock) -> archive::Tell {
     Arc::new(move |done| match done {
         Done::Sealed(sealed) => {
-            let degraded = sealed.verdict != archive::Verdict::Ok;
+            let (degraded, lost) = match sealed.verdict {
+                archive::Verdict::Ok => (false, None),
+                archive::Verdict::Degraded => (true, None),
+                archive::Verdict::Failed => {
+                    (true, Some(format!("sealed without all of its sound: {}", sealed.path.display())))
+                }
+            };
             figures.recordings_degraded.fetch_add(u64::from(degraded), Ordering::Relaxed);
             figures.recorded_bytes.fetch_add(sealed.bytes, Ordering::Relaxed);
-            alarms.now("recording", &sealed.call.to_string(), false, None);
+            alarms.now("recording", &sealed.call.to_string(), lost.is_some(), lost);
             journal.append(Entry::Sealed(sealed), |_| {});
         }
         Done::Failed { call, error } => {

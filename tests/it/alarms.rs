@@ -11,7 +11,7 @@ use hotline::net::clock::Clock;
 use hotline::store::journal::{self, Journal};
 use hotline::time::Wall;
 
-fn sealed(call: CallId) -> Done {
+fn sealed(call: CallId, verdict: Verdict) -> Done {
     Done::Sealed(Box::new(Sealed {
         call,
         path: "2026/11/24/1/call.wav".into(),
@@ -22,7 +22,7 @@ fn sealed(call: CallId) -> Done {
         bytes: 16_058,
         sha256: String::new(),
         format: "alaw".into(),
-        verdict: Verdict::Degraded,
+        verdict,
         keep_until: "2029-11-25".into(),
         gaps: 1,
         recovered: false,
@@ -30,21 +30,31 @@ fn sealed(call: CallId) -> Done {
 }
 
 #[test]
-fn a_recording_that_is_sealed_after_all_clears_its_alarm_and_no_other() {
+fn a_call_without_its_whole_recording_has_an_alarm_until_it_is_sealed_after_all() {
     let folder = std::env::temp_dir().join(format!("hotline-alarms-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let clock = Clock::start();
     let (journal, _) = Journal::open(&folder, Arc::new(move || clock.wall()), journal::Options::default()).unwrap();
     let alarms = Alarms::new(clock, journal.clone(), None);
     let news = recorder_news(journal.clone(), Arc::clone(&alarms), Arc::default(), clock);
-    let subjects = || alarms.standing().into_iter().map(|alarm| alarm.subject).collect::<Vec<_>>();
-    for call in [CallId(1), CallId(2)] {
-        news(Done::Failed { call, error: "no space left".into() });
+    let failed = |call| Done::Failed { call, error: "no space left".into() };
+    // Each row: what the recorder says, and whose alarms stand afterwards.
+    for (says, stand) in [
+        (failed(CallId(1)), &[1][..]),
+        (failed(CallId(2)), &[1, 2]),
+        (sealed(CallId(1), Verdict::Degraded), &[2]),
+        (sealed(CallId(3), Verdict::Ok), &[2]),
+        (sealed(CallId(4), Verdict::Failed), &[2, 4]),
+        (sealed(CallId(2), Verdict::Failed), &[2, 4]),
+        (sealed(CallId(4), Verdict::Ok), &[2]),
+    ] {
+        let told = format!("{says:?}");
+        news(says);
+        let stand: Vec<String> = stand.iter().map(|call| CallId(*call).to_string()).collect();
+        let mut stands: Vec<String> = alarms.standing().into_iter().map(|alarm| alarm.subject).collect();
+        stands.sort_unstable();
+        assert_eq!(stands, stand, "{told}");
     }
-    assert_eq!(subjects().len(), 2);
-    news(sealed(CallId(1)));
-    news(sealed(CallId(3)));
-    assert_eq!(subjects(), [CallId(2).to_string()]);
     journal.close();
     let _ = fs::remove_dir_all(&folder);
 }
