@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::archive::lock::FolderLock;
 use crate::archive::shelf::Shelf;
 use crate::archive::{self, Archive, Done};
-use crate::call::Switchboard;
+use crate::call::{Role, Switchboard};
 use crate::config::{Config, Fault, RecordingFormat};
 use crate::exchange::{Exchange, Input, Output};
 use crate::media::{self, prompt::PromptShelf};
@@ -359,6 +359,14 @@ pub fn recorder_news(journal: Journal, alarms: Arc<Alarms>, figures: Arc<Figures
             figures.recorded_bytes.fetch_add(sealed.bytes, Ordering::Relaxed);
             alarms.now("recording", &sealed.call.to_string(), lost.is_some(), lost);
             journal.append(Entry::Sealed(sealed), |_| {});
+        }
+        Done::Heard { call, party, trunk, heard } => {
+            let subject = match party.role {
+                Role::Citizen => format!("trunk {trunk}"),
+                Role::Seat => format!("seat {}", party.number),
+                Role::Expert | Role::Branch | Role::Leader | Role::Unit | Role::Platform => party.name,
+            };
+            alarms.now("no_media", &subject, !heard, Some(format!("not one packet in call {call}")));
         }
         Done::Failed { call, error } => {
             figures.recordings_failed.fetch_add(1, Ordering::Relaxed);

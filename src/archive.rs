@@ -10,6 +10,7 @@
 //! once it is sealed. Nothing here removes a file.
 
 mod files;
+mod hearing;
 pub mod lock;
 mod recording;
 mod reel;
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 
 pub use crate::audio::timeline::Heard;
 pub use crate::audio::wav::Format;
-use crate::call::CallId;
+use crate::call::{CallId, LegId, Mark, MediaFigures, Party};
 use crate::time::{Mono, Now, Wall};
 
 /// Which channel of the primary file: left the citizen, right what the citizen hears from people.
@@ -84,7 +85,13 @@ pub enum Order {
     Mark {
         call: CallId,
         at: Mono,
-        what: String,
+        mark: Mark,
+    },
+    /// What the media of one party has counted.
+    Figures {
+        call: CallId,
+        leg: LegId,
+        figures: MediaFigures,
     },
     Seal {
         call: CallId,
@@ -108,6 +115,13 @@ pub struct RecordingMeta {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     Sealed(Box<Sealed>),
+    /// Whether a party that could speak for a while was heard at all, at the end of its stay.
+    Heard {
+        call: CallId,
+        party: Party,
+        trunk: String,
+        heard: bool,
+    },
     /// The recording of this call could not be opened or written; the call goes on (R65).
     Failed {
         call: CallId,
@@ -120,7 +134,8 @@ pub enum Done {
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Ok,
-    /// There are gaps, which the side-car lists, or the server died in mid-call.
+    /// There are gaps, which the side-car lists, or one side sent nothing, or the disk was slow, or
+    /// the server died in mid-call.
     Degraded,
     /// There is no audio, or its end is missing, or the disk may have lost some that it had taken.
     Failed,

@@ -7,6 +7,7 @@ mod alarms;
 mod arriving;
 mod ask;
 mod callback;
+mod course;
 mod ending;
 mod leg;
 mod live;
@@ -26,6 +27,7 @@ mod waiting;
 use std::time::Duration;
 
 pub use ask::{AskRefused, feature_codes};
+pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
 pub use settings::{SeatKind, Settings};
 pub use switchboard::Switchboard;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
@@ -266,6 +268,15 @@ pub enum Input {
         leg: LegId,
         token: u64,
     },
+    /// The leg's packets come from another address than before.
+    SourceMoved {
+        leg: LegId,
+    },
+    /// How a leg's media does, as long as it stands.
+    Media {
+        leg: LegId,
+        figures: MediaFigures,
+    },
     /// The answer journal is on disk; the ticket has its number. `None`: the journal failed (answer anyway, R33).
     /// Where it does not come within `Settings::journal_wait`, the caller is answered without it.
     TicketOpened {
@@ -383,11 +394,11 @@ pub enum Output {
         citizen: LegId,
         others: Vec<LegId>,
     },
-    /// A word on the recording's timeline (hold, resume, seat joined, seat left …).
+    /// A mark on the recording's timeline.
     Mark {
         call: CallId,
         at: Mono,
-        what: String,
+        mark: Mark,
     },
     SealRecording {
         call: CallId,
@@ -481,16 +492,6 @@ pub struct OpenTicket {
     pub notice_played: NoticePlayed,
 }
 
-/// One party's stay in a call (R15).
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Participant {
-    pub role: String,
-    pub name: String,
-    pub joined: Wall,
-    pub left: Option<Wall>,
-    pub result: String,
-}
-
 /// The second half of rules.md §8, known when the call has ended.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct CallRecord {
@@ -504,6 +505,9 @@ pub struct CallRecord {
     /// `Call-ID` of every dialog that stood: the citizen's, then those of the seats that answered.
     #[serde(default)]
     pub sip_call_ids: Vec<String>,
+    /// From the arrival to the end, without a hole.
+    #[serde(default)]
+    pub segments: Vec<Segment>,
     /// R35: the seat marked the call as a bad one, or the engine knows it (0 s); closes the ticket as `invalid`.
     pub invalid: Option<String>,
     pub notice_played: NoticePlayed,

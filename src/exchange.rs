@@ -114,10 +114,11 @@ pub enum Output {
         call: CallId,
         leg: LegId,
     },
-    /// A leg's media has ended, with what it counted.
+    /// What a leg's media has counted so far, or in all once it has ended.
     Figures {
         leg: LegId,
         figures: Box<media::LegFigures>,
+        ended: bool,
     },
 }
 

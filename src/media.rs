@@ -54,11 +54,13 @@ pub struct Limits {
     pub silence: Duration,
     /// Between two RTCP reports (RFC 3550 §6.2: five seconds for so few senders).
     pub report_every: Duration,
+    /// After so long without packets from the locked source another one may take its place.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { silence: Duration::from_secs(30), report_every: Duration::from_secs(5) }
+        Self { silence: Duration::from_secs(30), report_every: Duration::from_secs(5), patience: latch::PATIENCE }
     }
 }
 
@@ -80,6 +82,7 @@ pub fn start(setup: Setup) -> io::Result<Handle> {
             tuning: Arc::clone(&tuning),
             clock: setup.clock,
             report_every: setup.limits.report_every,
+            patience: setup.limits.patience,
             seed: setup.seed,
             legs: legs::Legs::default(),
             waiting: std::collections::VecDeque::new(),

@@ -83,7 +83,7 @@ impl Carry for Desk {
                 }
             }
             Output::LegGone { call, leg } => self.write(Entry::LegGone(LegGone { call, leg })),
-            Output::Figures { figures, .. } => self.figures.leg_ended(&figures),
+            Output::Figures { leg, figures, ended } => self.figures.leg(leg, *figures, ended),
         }
     }
 
@@ -101,7 +101,7 @@ impl Desk {
                 self.order(Order::Open { call, now, folder_day: started, meta });
             }
             Wish::OpenTicket(ticket) => self.open_ticket(ticket),
-            Wish::Mark { call, at, what } => self.order(Order::Mark { call, at, what }),
+            Wish::Mark { call, at, mark } => self.order(Order::Mark { call, at, mark }),
             Wish::SealRecording { call, ended } => self.order(Order::Seal { call, ended, at: now.mono }),
             Wish::CloseCall(record) => {
                 self.figures.call_closed(&record);

@@ -1,9 +1,10 @@
 //! What is counted, for /metrics. Only sums: who called whom is in the database.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::call::{CallRecord, MissedCall, OpenTicket};
+use crate::call::{CallRecord, LegId, MissedCall, OpenTicket};
 use crate::media::LegFigures;
 
 /// Upper bounds of the waiting-time histogram, seconds. 15 is the standard's (R9).
@@ -23,20 +24,53 @@ pub struct Figures {
     pub wait_ms: AtomicU64,
     /// How many waited no longer than each bound; the last counts everybody.
     pub waits: [AtomicU64; WAIT_BOUNDS.len() + 1],
-    pub rtp_received: AtomicU64,
-    pub rtp_sent: AtomicU64,
-    pub rtp_lost: AtomicU64,
-    pub rtp_refused: AtomicU64,
-    pub rtp_malformed: AtomicU64,
-    pub rtp_source_changes: AtomicU64,
     pub journal_errors: AtomicU64,
     pub recorder_overflow: AtomicU64,
     pub recordings_failed: AtomicU64,
     pub recordings_degraded: AtomicU64,
     /// Of sealed recordings.
     pub recorded_bytes: AtomicU64,
-    /// Jitter of the legs that ended last, milliseconds.
-    jitter: Mutex<Option<f32>>,
+    media: Mutex<Media>,
+}
+
+/// What the media of all legs counted.
+#[derive(Debug, Default)]
+struct Media {
+    /// Legs that stand, as of their last round of RTCP.
+    live: BTreeMap<LegId, LegFigures>,
+    ended: MediaSums,
+}
+
+/// Packets of all legs, those that stand included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MediaSums {
+    pub received: u64,
+    pub sent: u64,
+    pub lost: u64,
+    /// Of a source not agreed on.
+    pub refused: u64,
+    pub malformed: u64,
+    /// That the recorder's full queue had no room for.
+    pub unrecorded: u64,
+    pub source_changes: u64,
+    /// The greatest of the legs that stand, milliseconds; None without legs.
+    pub worst_jitter_ms: Option<f32>,
+}
+
+impl MediaSums {
+    fn add(&mut self, leg: &LegFigures) {
+        for (sum, one) in [
+            (&mut self.received, leg.received),
+            (&mut self.sent, leg.sent),
+            (&mut self.lost, leg.lost),
+            (&mut self.refused, leg.refused),
+            (&mut self.malformed, leg.malformed),
+            (&mut self.unrecorded, leg.unrecorded),
+            (&mut self.source_changes, u64::from(leg.source_changes)),
+        ] {
+            *sum = sum.saturating_add(one);
+        }
+    }
 }
 
 impl Figures {
@@ -63,18 +97,23 @@ impl Figures {
         add(&self.closed, 1);
     }
 
-    pub fn leg_ended(&self, leg: &LegFigures) {
-        add(&self.rtp_received, leg.received);
-        add(&self.rtp_sent, leg.sent);
-        add(&self.rtp_lost, leg.lost);
-        add(&self.rtp_refused, leg.refused);
-        add(&self.rtp_malformed, leg.malformed);
-        add(&self.rtp_source_changes, u64::from(leg.source_changes));
-        *self.jitter.lock().unwrap_or_else(PoisonError::into_inner) = Some(leg.jitter_ms);
+    /// The newest figures of a leg; the last ones where it has `ended`.
+    pub fn leg(&self, leg: LegId, figures: LegFigures, ended: bool) {
+        let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended {
+            media.live.remove(&leg);
+            media.ended.add(&figures);
+        } else {
+            media.live.insert(leg, figures);
+        }
     }
 
-    pub fn last_jitter_ms(&self) -> Option<f32> {
-        *self.jitter.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn media(&self) -> MediaSums {
+        let media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sums = media.ended;
+        media.live.values().for_each(|leg| sums.add(leg));
+        sums.worst_jitter_ms = media.live.values().map(|leg| leg.jitter_ms).reduce(f32::max);
+        sums
     }
 }
 

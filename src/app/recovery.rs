@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::archive::shelf::Shelf;
 use crate::audio::wav::{self, Format};
-use crate::call::{By, CallId, CallRecord, EndReason, MissedCall, MissedStage, OpenTicket, Participant};
+use crate::call::{By, CallId, CallRecord, Course, EndReason, Mark, MissedCall, MissedStage, OpenTicket, Party, Role};
 use crate::exchange::Input;
 use crate::net::driver::Event;
 use crate::rules::retention;
@@ -52,23 +52,24 @@ pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbo
 /// An answered call that was up for the last time at `seen`, with whom the journal knows to have been on it.
 fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
     let t_end = seen.max(opened.t_answer);
-    let stay = |role: &str, name: String, joined: Wall| Participant {
-        role: role.to_owned(),
-        name,
-        joined,
-        left: Some(t_end),
-        result: EndReason::Restart.to_string(),
-    };
+    let mut course = Course::default();
+    let number = opened.caller.number.as_ref().map(ToString::to_string).unwrap_or_default();
+    let seat = (opened.seat.0.clone(), format!("{} {}", opened.seat.0, opened.seat_name));
+    for (joined, role, (number, name)) in
+        [(opened.t_arrive, Role::Citizen, (number, String::new())), (opened.t_answer, Role::Seat, seat)]
+    {
+        course.mark(joined, &Mark::Joined(Party { role, number, name, leg: None }));
+    }
+    course.end(t_end, &EndReason::Restart.to_string());
+    let (participants, segments) = course.into_parts();
     CallRecord {
         t_end,
         talk_ms: between(opened.t_answer, t_end),
         hold_ms: 0,
         end_reason: EndReason::Restart,
         released_by: By::System,
-        participants: vec![
-            stay("citizen", String::new(), opened.t_arrive),
-            stay("seat", format!("{} {}", opened.seat.0, opened.seat_name), opened.t_answer),
-        ],
+        participants,
+        segments,
         sip_call_ids: vec![opened.sip_call_id.clone()],
         invalid: None,
         notice_played: opened.notice_played,

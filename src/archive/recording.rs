@@ -2,16 +2,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::files::Files;
+use super::hearing::{Hearing, Outcome};
 use super::reel::Reel;
 use super::seal::Unsealed;
-use super::sidecar::{Mark, SideCar, millis};
+use super::sidecar::{Mark, SideCar, Trouble, What, millis};
 use super::tape::Tape;
 use super::{Batch, RecordingMeta, Settings, Side, Verdict};
 use crate::audio::timeline::Timeline;
-use crate::call::CallId;
+use crate::call::{self, CallId, Course, LegId, MediaFigures};
 use crate::rules::retention;
 use crate::time::{Mono, Now, Wall};
 
@@ -30,7 +31,12 @@ pub(super) struct Recording {
     /// The call is over: when, and how often it could not be written since.
     pub(super) ended: Option<(Wall, u32)>,
     started: Wall,
+    opened: Mono,
     meta: RecordingMeta,
+    course: Course,
+    hearing: Hearing,
+    /// Not all is well, though nothing may be missing.
+    degraded: bool,
     left: Timeline,
     right: Timeline,
     reel: Reel,
@@ -62,7 +68,11 @@ impl Recording {
             reported: false,
             ended: None,
             started: now.wall,
+            opened: now.mono,
             meta,
+            course: Course::default(),
+            hearing: Hearing::default(),
+            degraded: false,
             left: Timeline::new(now.mono),
             right: Timeline::new(now.mono),
             reel: Reel::new(Tape::new(settings.format), files),
@@ -90,6 +100,7 @@ impl Recording {
 
     /// Audio of one side.
     pub(super) fn hear(&mut self, side: Side, batch: &Batch) {
+        self.hearing.hear(side);
         let Self { left, right, reel, .. } = self;
         let timeline = match side {
             Side::Left => left,
@@ -113,27 +124,59 @@ impl Recording {
         });
     }
 
-    /// Something worth a line in the side-car happened.
-    pub(super) fn mark(&mut self, at: Mono, what: String) {
+    /// The call tells something. What comes back is how it was with a party that left.
+    pub(super) fn mark(&mut self, at: Mono, mark: call::Mark) -> Option<Outcome> {
+        self.course.mark(self.started + at.since(self.opened), &mark);
+        let outcome = self.hearing.mark(at, &mark);
+        self.note_mark(at, What::Call(mark));
+        outcome.inspect(|outcome| self.judge(outcome))
+    }
+
+    pub(super) fn figures(&mut self, leg: LegId, figures: MediaFigures) {
+        self.course.figures(leg, figures);
+    }
+
+    /// The disk or the recorder does not follow.
+    pub(super) fn slow(&mut self, at: Mono) {
+        self.degraded = true;
+        self.note_mark(at, What::Recorder(Trouble::DiskSlow));
+    }
+
+    fn judge(&mut self, outcome: &Outcome) {
+        if !outcome.heard {
+            self.degraded = true;
+            self.note_mark(outcome.from, What::Recorder(Trouble::NoMedia(outcome.side)));
+        }
+    }
+
+    fn note_mark(&mut self, at: Mono, what: What) {
         if self.marks.len() < MOST_MARKS {
             let at = self.left.sample_at(at).max(0).unsigned_abs();
             self.marks.push(Mark { at_ms: millis(at), what });
         }
     }
 
-    /// Nothing comes any more: the recording is as long as the call was.
-    pub(super) fn finish(&mut self, ended: Wall, at: Option<Mono>) {
+    /// Nothing comes any more: the recording is as long as the call was. What comes back is how it
+    /// was with those who were there to the end.
+    pub(super) fn finish(&mut self, ended: Wall, at: Option<Mono>) -> Vec<Outcome> {
         self.left.finish();
         self.right.finish();
-        if let Some(at) = at {
-            self.reel.extend(self.left.sample_at(at).max(0).unsigned_abs());
-        }
+        let at = at.inspect(|at| self.reel.extend(self.left.sample_at(*at).max(0).unsigned_abs()));
+        let at = at.unwrap_or_else(|| self.opened + Duration::from_millis(millis(self.reel.end())));
         self.ended.get_or_insert((ended, 0));
+        self.course.end(self.started + at.since(self.opened), "end");
+        let outcomes: Vec<Outcome> = self.hearing.finish(at).collect();
+        outcomes.iter().for_each(|outcome| self.judge(outcome));
+        outcomes
+    }
+
+    pub(super) fn trunk(&self) -> &str {
+        &self.meta.trunk
     }
 
     /// When a recording ended that was never told so.
     pub(super) fn ends_by_length(&self) -> Wall {
-        self.started + std::time::Duration::from_millis(millis(self.reel.end()))
+        self.started + Duration::from_millis(millis(self.reel.end()))
     }
 
     /// Brings to disk whatever is not there.
@@ -171,6 +214,7 @@ impl Recording {
     fn side_car(&self) -> SideCar {
         let mut side_car = SideCar::new(self.call, self.started, self.meta.clone(), self.format);
         side_car.marks.clone_from(&self.marks);
+        side_car.add_course(&self.course);
         side_car.add_side(Side::Left, &self.left);
         side_car.add_side(Side::Right, &self.right);
         side_car.add_lost(self.reel.lost());
@@ -183,7 +227,7 @@ impl Recording {
         let side_car = self.side_car();
         let verdict = if self.failing || files.written() == 0 {
             Verdict::Failed
-        } else if side_car.gap_count > 0 {
+        } else if side_car.gap_count > 0 || self.degraded {
             Verdict::Degraded
         } else {
             Verdict::Ok

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::{RecordingMeta, Sealed, Side, Verdict};
 use crate::audio::timeline::{Gap, Missing, Timeline};
 use crate::audio::wav::{Format, RATE};
-use crate::call::CallId;
+use crate::call::{self, CallId, Course, Participant, Segment};
 use crate::rules::retention;
 use crate::time::Wall;
 
@@ -29,8 +29,14 @@ pub struct SideCar {
     pub sample_rate: u32,
     /// Who is heard on the left and on the right.
     pub channels: [String; 2],
-    /// Who spoke when, holds, transfers: whatever the call told.
+    /// Whatever the call and the recorder told, in its order.
     pub marks: Vec<Mark>,
+    /// Who was on the line, from when to when (R66).
+    #[serde(default)]
+    pub participants: Vec<Participant>,
+    /// Who spoke with whom, from when to when; without a hole.
+    #[serde(default)]
+    pub segments: Vec<Segment>,
     /// Silence that should be speech.
     pub gaps: Vec<GapLine>,
     /// All gaps, those included that were too many to be listed.
@@ -69,7 +75,28 @@ pub struct PartLine {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Mark {
     pub at_ms: u64,
-    pub what: String,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum What {
+    Call(call::Mark),
+    Recorder(Trouble),
+    /// As older side-cars have it.
+    Text(String),
+}
+
+/// What the recorder itself found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// Not one packet came from this side in a stay that begins here.
+    NoMedia(Side),
+    /// The disk or the recorder did not follow.
+    DiskSlow,
+    /// The server died here; up to a second may be missing.
+    Crash,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -104,11 +131,27 @@ impl SideCar {
             sample_rate: RATE,
             channels: ["citizen".into(), "what the citizen hears from people".into()],
             marks: Vec::new(),
+            participants: Vec::new(),
+            segments: Vec::new(),
             gaps: Vec::new(),
             gap_count: 0,
             corrections: Vec::new(),
             seal: None,
         }
+    }
+
+    /// Adds who was there and who spoke with whom.
+    pub(super) fn add_course(&mut self, course: &Course) {
+        self.participants = course.participants().to_vec();
+        self.segments = course.segments().to_vec();
+    }
+
+    /// Whoever was there when the server died was there until then.
+    pub(super) fn end_course(&mut self, at: Wall) {
+        let (stays, segments) = (self.participants.iter_mut(), self.segments.iter_mut());
+        stays.map(|who| &mut who.left).chain(segments.map(|segment| &mut segment.to)).for_each(|end| {
+            end.get_or_insert(at);
+        });
     }
 
     /// Adds what one side's timeline knows.

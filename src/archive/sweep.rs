@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::files::{Part, part_index, part_name};
 use super::seal::{Unsealed, hash, hex};
-use super::sidecar::{LIVE_SIDE_CAR, Mark, SIDE_CAR, SideCar, millis};
+use super::sidecar::{LIVE_SIDE_CAR, Mark, SIDE_CAR, SideCar, Trouble, What, millis};
 use super::writer::{Figures, Live, Tell};
 use super::{Done, RecordingMeta, Verdict};
 use crate::audio::wav::{self, Format};
@@ -107,8 +107,8 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
     let seal = side_car.seal.take().filter(|seal| same_sound(&parts, &seal.sha256));
     let recovered = seal.as_ref().is_none_or(|seal| seal.recovered);
     if recovered && seal.is_none() {
-        let what = "the server died here; up to a second may be missing".to_owned();
-        side_car.marks.push(Mark { at_ms: millis(frames), what });
+        side_car.marks.push(Mark { at_ms: millis(frames), what: What::Recorder(Trouble::Crash) });
+        side_car.end_course(side_car.started + length);
     }
     Ok(Some(Unsealed {
         folder: folder.to_path_buf(),

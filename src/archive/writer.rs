@@ -10,12 +10,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::files::Part;
+use super::hearing::Outcome;
 use super::recording::Recording;
 use super::seal::{self, Unsealed};
 use super::{Done, Order, sweep};
 use crate::audio::wav::Format;
 use crate::call::CallId;
-use crate::time::Wall;
+use crate::time::{Mono, Wall};
 use crate::vital::vital;
 
 /// A sleeping writer need not be woken by each packet's order: it looks by itself, and media spends
@@ -192,7 +193,9 @@ impl Writer {
                 self.flush(&mut recording);
                 self.recordings.insert(call, recording);
             }
-            Order::Audio { call, side, batch } => self.with(call, |recording| recording.hear(side, &batch)),
+            Order::Audio { call, side, batch } => {
+                self.with(call, |recording| recording.hear(side, &batch));
+            }
             Order::SenderReport { call, side, arrival: _, ssrc, ntp, timestamp } => {
                 self.with(call, |recording| recording.side(side).sender_report(ssrc, ntp, timestamp));
             }
@@ -202,10 +205,18 @@ impl Writer {
             Order::Dropped { call, side, at, packets } => {
                 self.with(call, |recording| recording.side(side).dropped(at, packets));
             }
-            Order::Mark { call, at, what } => self.with(call, |recording| recording.mark(at, what)),
+            Order::Mark { call, at, mark } => {
+                let told = self.with(call, |recording| (recording.trunk().to_owned(), recording.mark(at, mark)));
+                if let Some((trunk, Some(outcome))) = told {
+                    self.tell_heard(call, trunk, outcome);
+                }
+            }
+            Order::Figures { call, leg, figures } => {
+                self.with(call, |recording| recording.figures(leg, figures));
+            }
             Order::Seal { call, ended, at } => {
                 if let Some(mut recording) = self.recordings.remove(&call) {
-                    recording.finish(ended, Some(at));
+                    self.end(&mut recording, ended, Some(at));
                     self.finish(recording);
                 }
             }
@@ -214,13 +225,16 @@ impl Writer {
         }
     }
 
-    fn with(&mut self, call: CallId, deed: impl FnOnce(&mut Recording)) {
-        match self.recordings.get_mut(&call).filter(|recording| recording.ended.is_none()) {
-            Some(recording) => deed(recording),
-            None => {
-                self.figures.stray.fetch_add(1, Ordering::Relaxed);
-            }
+    fn with<T>(&mut self, call: CallId, deed: impl FnOnce(&mut Recording) -> T) -> Option<T> {
+        let recording = self.recordings.get_mut(&call).filter(|recording| recording.ended.is_none());
+        if recording.is_none() {
+            self.figures.stray.fetch_add(1, Ordering::Relaxed);
         }
+        recording.map(deed)
+    }
+
+    fn tell_heard(&self, call: CallId, trunk: String, outcome: Outcome) {
+        (self.tell)(Done::Heard { call, party: outcome.party, trunk, heard: outcome.heard });
     }
 
     fn write_due(&mut self, now: Instant) {
@@ -278,6 +292,12 @@ impl Writer {
         }
     }
 
+    fn end(&self, recording: &mut Recording, ended: Wall, at: Option<Mono>) {
+        for outcome in recording.finish(ended, at) {
+            self.tell_heard(recording.call, recording.trunk().to_owned(), outcome);
+        }
+    }
+
     /// The last of an ended call goes to disk, then it is sealed; where the disk takes none, soon again.
     fn finish(&mut self, mut recording: Recording) {
         if !self.flush(&mut recording)
@@ -311,7 +331,7 @@ impl Writer {
         self.live.ending.store(true, Ordering::Relaxed);
         for (_, mut recording) in std::mem::take(&mut self.recordings) {
             let ended = recording.ends_by_length();
-            recording.finish(ended, None);
+            self.end(&mut recording, ended, None);
             self.flush(&mut recording);
             self.hand_over(recording);
         }

@@ -64,7 +64,7 @@ impl Switchboard {
             return;
         };
         let position = if call.answer.is_none() { Some(self.position(call)) } else { None };
-        let Some(mut call) = self.calls.remove(&id) else {
+        let Some(call) = self.calls.remove(&id) else {
             return;
         };
         self.queue.leave(&call);
@@ -77,7 +77,6 @@ impl Switchboard {
             }
         }
         if call.answer.is_some() {
-            call.seat_left(now.mono, cause.as_str());
             let ended = call.wall(now.mono);
             self.out.push(Output::SealRecording { call: id, ended });
         }

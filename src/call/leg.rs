@@ -5,7 +5,7 @@ use super::callback::Carried;
 use super::ending::Cause;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{CallId, Failure, LegId, Loss, Output};
+use super::{CallId, Failure, LegId, Loss, Mark, MediaFigures, Output};
 use crate::time::Now;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,29 @@ impl Switchboard {
             Some(Role::Citizen(call)) => self.heard(call, token),
             Some(Role::Feature) => self.feature_told(now, leg, token),
             Some(Role::Seat(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_)) | None => {}
+        }
+    }
+
+    /// A carrier may move its media without a word of it in the signalling.
+    pub(super) fn source_moved(&mut self, now: Now, leg: LegId) {
+        let Some(Role::Citizen(id) | Role::Seat(id)) = self.legs.get(&leg).copied() else {
+            return;
+        };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let who = if leg == call.leg() { "the citizen" } else { "the seat" };
+        let moved = call.course.party(leg).cloned().filter(|_| call.answer.is_some());
+        let mark = moved.map(|party| call.mark(now.mono, Mark::Moved(party)));
+        self.note(id, format!("the media of {who} comes from another address"));
+        self.out.extend(mark);
+    }
+
+    pub(super) fn media_figures(&mut self, leg: LegId, figures: MediaFigures) {
+        if let Some(Role::Citizen(id) | Role::Seat(id)) = self.legs.get(&leg)
+            && let Some(call) = self.calls.get_mut(id)
+        {
+            call.course.figures(leg, figures);
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::settings::Settings;
 use super::waiting::Ear;
-use super::{CallId, Invited, LegId, OpenTicket, Participant, SeatNo};
+use super::{CallId, Course, Invited, LegId, Mark, OpenTicket, Output, Party, Role, SeatNo};
 use crate::rules::numbers::Route;
 use crate::time::{Mono, Now, Wall};
 
@@ -34,10 +34,10 @@ pub(super) struct Call {
     /// None until a seat has answered.
     pub answer: Option<Answered>,
     pub meter: Meter,
-    pub participants: Vec<Participant>,
     pub sip_call_ids: Vec<String>,
     /// When a seat was rung last.
     pub rung: Option<Mono>,
+    pub course: Course,
     /// R35: marked by the seat.
     pub bad: Option<String>,
 }
@@ -79,7 +79,7 @@ pub(super) struct Answered {
 impl Call {
     /// A call that waits for a seat; its 200 has not gone out.
     pub fn new(id: CallId, settings: &Settings, invited: Invited, route: Route, arrived: Now) -> Self {
-        Self {
+        let mut call = Self {
             id,
             centre: settings.centre_of(&route.skill, None).to_owned(),
             priority: settings.priority_of(&route.skill),
@@ -97,10 +97,28 @@ impl Call {
             ear: Ear::default(),
             answer: None,
             meter: Meter::default(),
-            participants: Vec::new(),
             rung: None,
+            course: Course::default(),
             bad: None,
+        };
+        let citizen = Mark::Joined(call.citizen());
+        call.course.mark(arrived.wall, &citizen);
+        call
+    }
+
+    pub fn citizen(&self) -> Party {
+        Party {
+            role: Role::Citizen,
+            number: self.invited.caller.number.as_ref().map(ToString::to_string).unwrap_or_default(),
+            name: String::new(),
+            leg: Some(self.leg()),
         }
+    }
+
+    /// Notes it for the ticket; what comes back tells the recorder.
+    pub fn mark(&mut self, at: Mono, mark: Mark) -> Output {
+        self.course.mark(self.wall(at), &mark);
+        Output::Mark { call: self.id, at, mark }
     }
 
     pub fn leg(&self) -> LegId {
@@ -145,15 +163,6 @@ impl Call {
             Stage::Talking(_) => Doing::Talking,
         };
         self.meter.turn(now, doing);
-    }
-
-    /// The seat that joined last is no longer in the call.
-    pub fn seat_left(&mut self, at: Mono, result: &str) {
-        let left = self.wall(at);
-        if let Some(seat) = self.participants.iter_mut().rfind(|who| who.role == "seat" && who.left.is_none()) {
-            seat.left = Some(left);
-            result.clone_into(&mut seat.result);
-        }
     }
 }
 

@@ -102,6 +102,11 @@ pub enum Report {
         leg: LegId,
         generation: u32,
     },
+    /// The figures as they stand, with each round of RTCP; left out where the channel is full.
+    Figures {
+        leg: LegId,
+        figures: Box<LegFigures>,
+    },
     Closed {
         leg: LegId,
         figures: Box<LegFigures>,

@@ -6,7 +6,9 @@ use super::leg::Role;
 use super::live::{Answered, Offer, Stage, Talk, millis};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Failure, Output, Participant, SeatFault, SeatNo, SeatState, Target, alarms, record};
+use super::{
+    CallId, Failure, Mark, Output, Party, Role as PartyRole, SeatFault, SeatNo, SeatState, Target, alarms, record,
+};
 use crate::time::Now;
 
 /// How long a seat whose phone could not be rung is left alone.
@@ -110,14 +112,12 @@ impl Switchboard {
         self.timers.clear(Timer::Connect(id));
         self.alarms.clear(alarms::UNANSWERED, &id.to_string(), &mut self.out);
         let seat = self.desk.get(&offer.seat).map(|seat| &seat.settings);
-        let joined = call.wall(now.mono);
-        call.participants.push(Participant {
-            role: "seat".into(),
+        let party = Party {
+            role: PartyRole::Seat,
+            number: offer.seat.0.clone(),
             name: seat.map_or_else(|| offer.seat.0.clone(), |seat| format!("{} {}", offer.seat.0, seat.name)),
-            joined,
-            left: None,
-            result: "joined".into(),
-        });
+            leg: Some(offer.leg),
+        };
         let text =
             format!("seat {} answered, {} ms after the call came in", offer.seat.0, millis(call.waited(now.mono)));
         self.out.push(Output::Note { call: id, text });
@@ -126,17 +126,20 @@ impl Switchboard {
             let ticket = record::open_ticket(now, call, &offer, seat, self.settings.prefix_of(&call.centre));
             self.out.push(Output::OpenRecording {
                 call: id,
-                started: joined,
+                started: call.wall(now.mono),
                 hotline: ticket.original_code.clone(),
                 seat: ticket.seat.clone(),
                 trunk: ticket.trunk.clone(),
             });
             self.out.push(Output::OpenTicket(Box::new(ticket.clone())));
+            // In the ticket since the arrival; the recording begins here.
+            let citizen = Mark::Joined(call.citizen());
+            self.out.push(Output::Mark { call: id, at: now.mono, mark: citizen });
             call.answer = Some(Answered { ticket, journalled: false, number: None });
             self.timers.set(Timer::Journal(id), now.mono + self.settings.journal_wait);
         }
         self.out.push(Output::Mix { call: id, citizen: call.leg(), others: vec![offer.leg] });
-        self.out.push(Output::Mark { call: id, at: now.mono, what: format!("seat_joined {}", offer.seat.0) });
+        self.out.push(call.mark(now.mono, Mark::Joined(party)));
         call.measure(now.mono);
         let connected = call.connected;
         self.desk.turn(now, &offer.seat, SeatState::Talking, None, &mut self.out);

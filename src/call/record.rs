@@ -5,9 +5,7 @@ use std::time::Duration;
 use super::ending::Cause;
 use super::live::{Answered, Call, Doing, Offer, Stage, millis};
 use super::settings::SeatSettings;
-use super::{
-    CallId, CallKind, CallRecord, EndReason, Invited, MissedCall, MissedStage, OpenTicket, Output, Participant,
-};
+use super::{CallId, CallKind, CallRecord, EndReason, Invited, MissedCall, MissedStage, OpenTicket, Output};
 use crate::rules::numbers::{Dialled, Route};
 use crate::time::Now;
 
@@ -83,15 +81,8 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
         (Stage::Waiting | Stage::Offered(_) | Stage::Talking(_), cause) => cause.reason(),
     };
     let t_end = call.wall(now.mono);
-    let citizen = Participant {
-        role: "citizen".into(),
-        name: String::new(),
-        joined: call.arrived.wall,
-        left: Some(t_end),
-        result: cause.as_str().into(),
-    };
-    let mut participants = vec![citizen];
-    participants.append(&mut call.participants);
+    call.course.end(t_end, cause.as_str());
+    let (participants, segments) = call.course.into_parts();
     CallRecord {
         opened: answer.ticket,
         t_end,
@@ -101,6 +92,7 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
         released_by: cause.by(),
         participants,
         sip_call_ids: call.sip_call_ids,
+        segments,
         invalid: call.bad.or_else(|| gone_at_answer.then(|| EndReason::CallerGoneAtAnswer.to_string())),
         notice_played: call.ear.notice,
     }

@@ -99,6 +99,8 @@ impl Switchboard {
             Input::Resumed { leg } => self.leg_event(now, leg, LegEvent::Resumed),
             Input::Audible { leg } => self.audible(now, leg),
             Input::Played { leg, token } => self.played(now, leg, token),
+            Input::SourceMoved { leg } => self.source_moved(now, leg),
+            Input::Media { leg, figures } => self.media_figures(leg, figures),
             Input::TicketOpened { call, number } => self.ticket_opened(now, call, number),
             Input::Reachable { seat, reachable } => self.reachable(now, &seat, reachable),
             Input::Drain => self.draining = true,

@@ -4,7 +4,7 @@ use super::ending::Cause;
 use super::live::Stage;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Loss, Output, SeatFault, SeatState, alarms};
+use super::{CallId, Loss, Mark, Output, SeatFault, SeatState, alarms};
 use crate::time::Now;
 
 impl Switchboard {
@@ -63,10 +63,11 @@ impl Switchboard {
         if std::mem::replace(&mut talk.holds, holds) == holds {
             return;
         }
-        let no = talk.seat.clone();
+        let (no, seat) = (talk.seat.clone(), talk.leg);
         call.measure(now.mono);
-        let what = if holds { "hold" } else { "resume" };
-        self.out.push(Output::Mark { call: id, at: now.mono, what: what.into() });
+        let seat = call.course.party(seat).cloned();
+        let mark = seat.map(if holds { Mark::Held } else { Mark::Resumed });
+        self.out.extend(mark.map(|mark| call.mark(now.mono, mark)));
         if holds {
             self.play_music(id);
         } else {
@@ -85,8 +86,9 @@ impl Switchboard {
         }
         call.measure(now.mono);
         if call.answer.is_some() {
-            let what = if holds { "citizen_hold" } else { "citizen_resume" };
-            self.out.push(Output::Mark { call: id, at: now.mono, what: what.into() });
+            let citizen = call.citizen();
+            let mark = if holds { Mark::Held(citizen) } else { Mark::Resumed(citizen) };
+            self.out.push(call.mark(now.mono, mark));
         }
     }
 
@@ -131,10 +133,11 @@ impl Switchboard {
             return;
         };
         let no = call.seat().map_or_else(String::new, |seat| seat.0.clone());
-        call.seat_left(now.mono, why);
+        let seat = call.seat_leg().and_then(|leg| call.course.party(leg)).cloned();
         call.returned = true;
         self.out.push(Output::Mix { call: id, citizen: call.leg(), others: Vec::new() });
-        self.out.push(Output::Mark { call: id, at: now.mono, what: format!("seat_lost {no} {why}") });
+        let mark = seat.map(|party| Mark::Left { party, why: why.to_owned() });
+        self.out.extend(mark.map(|mark| call.mark(now.mono, mark)));
         self.note(id, format!("seat {no} left the call ({why}); the caller is first in the queue"));
         self.enqueue(now, id);
         if let Some(call) = self.calls.get_mut(&id) {

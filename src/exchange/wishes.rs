@@ -94,9 +94,14 @@ impl Exchange {
             Report::Back { leg } => self.on_silence(now, leg, false),
             Report::Closed { leg, figures } => {
                 self.port_closed(leg);
-                self.outputs.push_back(Output::Figures { leg, figures });
+                self.outputs.push_back(Output::Figures { leg, figures, ended: true });
             }
-            Report::Digit { .. } | Report::SourceMoved { .. } => {}
+            Report::Figures { leg, figures } => {
+                self.tell(now, call::Input::Media { leg, figures: (&*figures).into() });
+                self.outputs.push_back(Output::Figures { leg, figures, ended: false });
+            }
+            Report::SourceMoved { leg, .. } => self.tell(now, call::Input::SourceMoved { leg }),
+            Report::Digit { .. } => {}
         }
     }
 

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use crate::time::Mono;
 
-/// After this long without packets from the locked source another one may take its place.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a locked source may be silent without losing the lock.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the old source may go on after a new agreement without keeping the lock by it: a peer
 /// that moves needs a moment.
 const MOVING: Duration = Duration::from_millis(300);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Latch {
+    patience: Duration,
     /// Where the peer's SDP says it receives.
     told: Option<SocketAddr>,
     locked: Option<Locked>,
@@ -47,7 +48,18 @@ pub enum Verdict {
     Refuse,
 }
 
+impl Default for Latch {
+    fn default() -> Self {
+        Self::new(PATIENCE)
+    }
+}
+
 impl Latch {
+    /// Gives the lock to another source once the locked one has been silent for `patience`.
+    pub const fn new(patience: Duration) -> Self {
+        Self { patience, told: None, locked: None, generation: 0, changes: 0 }
+    }
+
     /// A new agreement: `told` is the address of the peer's SDP, None while it has none (hold);
     /// another generation opens the lock.
     pub fn agree(&mut self, now: Mono, told: Option<SocketAddr>, generation: u32) {
@@ -74,7 +86,7 @@ impl Latch {
             }
             return Verdict::Accept;
         }
-        if self.told == Some(from) || locked.opened.is_some() || now.since(locked.heard) >= PATIENCE {
+        if self.told == Some(from) || locked.opened.is_some() || now.since(locked.heard) >= self.patience {
             self.locked = Some(Locked { source: from, heard: now, opened: None });
             self.changes = self.changes.saturating_add(1);
             return Verdict::Moved;

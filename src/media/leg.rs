@@ -67,7 +67,7 @@ const NOISE: [u8; 2] = [13, 19];
 
 impl Leg {
     /// `random` gives SSRC, first sequence, first timestamp and the name in RTCP (RFC 7022).
-    pub fn new(id: LegId, call: CallId, now: Mono, mut random: impl FnMut() -> u64) -> Self {
+    pub fn new(id: LegId, call: CallId, now: Mono, patience: Duration, mut random: impl FnMut() -> u64) -> Self {
         let numbers = random();
         let out = Outgoing::new(random() as u32, numbers as u16, (numbers >> 32) as u32);
         Self {
@@ -78,7 +78,7 @@ impl Leg {
             playing: None,
             prompts: 0,
             figures: LegFigures::default(),
-            latch: Latch::default(),
+            latch: Latch::new(patience),
             reception: Reception::default(),
             keys: Keys::default(),
             cname: format!("{:016x}", random()),

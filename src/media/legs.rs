@@ -221,6 +221,9 @@ impl Legs {
             if let (Some(_), Some(tap), false) = (port.side, &mut bridge.tap, bridge.slots.is_empty()) {
                 port.leg.figures.unrecorded += u64::from(tap.flush());
             }
+            if bridge.tap.is_some() {
+                self.last.push(figures(call, &port.leg));
+            }
             if bridge.slots.is_empty() {
                 self.last.extend(bridge.tap.take().into_iter().flat_map(Tap::finish));
                 self.calls.remove(&call);
@@ -228,6 +231,13 @@ impl Legs {
         }
         self.wire(call);
         Some(port)
+    }
+
+    /// What the legs of a recorded call have counted, for its side-car.
+    pub fn figures_of(&mut self, call: CallId) -> Vec<Order> {
+        let Some(bridge) = self.calls.get(&call).filter(|bridge| bridge.tap.is_some()) else { return Vec::new() };
+        let legs = bridge.slots.iter().filter_map(|slot| self.ports.get(*slot)?.as_ref());
+        legs.map(|port| figures(call, &port.leg)).collect()
     }
 
     /// Nothing of this call is heard any more, not even of legs that are still open.
@@ -251,4 +261,8 @@ impl Legs {
             port.leg.figures.unrecorded += u64::from(packets);
         }
     }
+}
+
+fn figures(call: CallId, leg: &Leg) -> Order {
+    Order::Figures { call, leg: leg.id, figures: (&leg.totals()).into() }
 }

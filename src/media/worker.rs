@@ -40,6 +40,7 @@ pub struct Worker {
     pub clock: Instant,
     /// Between two RTCP reports.
     pub report_every: Duration,
+    pub patience: Duration,
     pub seed: u64,
     pub legs: Legs,
     /// Reports that did not fit into the channel yet.
@@ -161,7 +162,7 @@ impl Worker {
         match command {
             Command::Open { leg, call, local } => {
                 let random = seeded(self.seed, leg);
-                if let Err(error) = self.legs.open(&self.poll, Leg::new(leg, call, now, random), local) {
+                if let Err(error) = self.legs.open(&self.poll, Leg::new(leg, call, now, self.patience, random), local) {
                     self.report(Report::NotOpened { leg, local, error: error.to_string() });
                 }
             }
@@ -177,6 +178,7 @@ impl Worker {
             }
             Command::Close { leg } => self.close(leg, outbox),
             Command::Seal { call, ended, at } => {
+                self.held_back.extend(self.legs.figures_of(call));
                 self.legs.end_tap(call);
                 self.held_back.extend(self.legs.take_last());
                 self.held_back.push_back(Order::Seal { call, ended, at });
@@ -214,12 +216,18 @@ impl Worker {
         for slot in self.legs.slots_of_round(phase, ROUND) {
             self.legs.flush_tap(slot);
             let Some(port) = self.legs.port(slot) else { continue };
+            let mut told = None;
             if port.leg.report_is_due(now) {
                 port.send_report(now, ntp(), self.report_every, false, outbox);
+                told = Some(Report::Figures { leg: port.leg.id, figures: Box::new(port.leg.totals()) });
             }
             if let Some(since) = port.leg.fell_silent(now, self.tuning.silence()) {
                 let leg = port.leg.id;
                 self.report(Report::Silent { leg, since });
+            }
+            if let Some(figures) = told.filter(|_| self.waiting.is_empty()) {
+                // Newer ones follow; the last come with `Closed`.
+                let _ = self.reports.try_send(figures);
             }
         }
         self.send_reports();

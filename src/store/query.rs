@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::numbering::day_start;
 use crate::archive::Verdict;
-use crate::call::{By, CallId, CallRecord, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo};
+use crate::call::{By, CallId, CallRecord, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo, Segment};
 use crate::privacy::Private;
 use crate::rules::callback::Task;
 use crate::time::Wall;
@@ -234,6 +234,8 @@ pub struct Ended {
     pub participants: Vec<Participant>,
     #[serde(default)]
     pub sip_call_ids: Vec<String>,
+    #[serde(default)]
+    pub segments: Vec<Segment>,
     pub notice_played: NoticePlayed,
 }
 
@@ -247,6 +249,7 @@ impl From<&CallRecord> for Ended {
             released_by: record.released_by,
             participants: record.participants.clone(),
             sip_call_ids: record.sip_call_ids.clone(),
+            segments: record.segments.clone(),
             notice_played: record.notice_played,
         }
     }

@@ -130,19 +130,20 @@ fn standing(text: &mut Text, now: Standing) {
 }
 
 fn media(text: &mut Text, office: &Office) {
-    let figures = &office.figures;
+    let sums = office.figures.media();
     for (name, help, value) in [
-        ("hotline_rtp_received_total", "RTP packets received, of legs that have ended.", &figures.rtp_received),
-        ("hotline_rtp_sent_total", "RTP packets sent, of legs that have ended.", &figures.rtp_sent),
-        ("hotline_rtp_lost_total", "RTP packets missing, of legs that have ended.", &figures.rtp_lost),
-        ("hotline_rtp_refused_total", "RTP packets of a source not agreed on.", &figures.rtp_refused),
-        ("hotline_rtp_malformed_total", "Datagrams that are no RTP.", &figures.rtp_malformed),
-        ("hotline_rtp_source_changes_total", "Times that a leg's source changed.", &figures.rtp_source_changes),
+        ("hotline_rtp_received_total", "RTP packets received, live legs as of their last RTCP.", sums.received),
+        ("hotline_rtp_sent_total", "RTP packets sent, live legs as of their last RTCP.", sums.sent),
+        ("hotline_rtp_lost_total", "RTP packets missing, live legs as of their last RTCP.", sums.lost),
+        ("hotline_rtp_refused_total", "RTP packets of a source not agreed on.", sums.refused),
+        ("hotline_rtp_malformed_total", "Datagrams that are no RTP.", sums.malformed),
+        ("hotline_rtp_source_changes_total", "Times that a leg's source changed.", sums.source_changes),
+        ("hotline_rtp_unrecorded_total", "RTP packets that the recorder's queue had no room for.", sums.unrecorded),
     ] {
-        text.counter(name, help, &[], load(value));
+        text.counter(name, help, &[], value);
     }
-    if let Some(jitter) = figures.last_jitter_ms() {
-        text.gauge("hotline_rtp_jitter_ms", "Jitter of the leg that ended last.", &[], jitter);
+    if let Some(jitter) = sums.worst_jitter_ms {
+        text.gauge("hotline_rtp_jitter_ms", "Greatest jitter of the live legs.", &[], jitter);
     }
 }
 

@@ -11,8 +11,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use hotline::app::{Server, StartError};
-use hotline::call::{CallId, CallKind, OpenTicket};
+use hotline::call::{CallId, CallKind, LegId, OpenTicket};
 use hotline::exchange::Input;
+use hotline::media::LegFigures;
 use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::store::Store;
 use hotline::store::entry::Entry;
@@ -231,6 +232,13 @@ async fn metrics_can_be_parsed_and_count() {
     figures.call_answered(&facts::opened(1));
     figures.call_answered(&OpenTicket { kind: CallKind::MissedOut, ..facts::opened(4) });
     figures.call_missed(&facts::missed_call(2, 7, facts::MORNING));
+    let leg = |received, jitter_ms| LegFigures { received, lost: 1, unrecorded: 2, jitter_ms, ..LegFigures::default() };
+    // One leg that stands and was told of twice, one that has ended.
+    for (id, figures_of, ended) in
+        [(1, leg(10, 9.0), false), (1, leg(20, 1.5), false), (2, leg(5, 3.0), false), (2, leg(7, 3.0), true)]
+    {
+        figures.leg(LegId(id), figures_of, ended);
+    }
     house.record(facts::answered_at(3, house.server.office.clock.wall())).await;
     let text = house.get("/metrics").text;
     let samples = house::samples(&text);
@@ -246,6 +254,10 @@ async fn metrics_can_be_parsed_and_count() {
         ("hotline_seats{state=\"signed_out\"}", 3.0),
         ("hotline_trunk_up{trunk=\"loopback\"}", 1.0),
         ("hotline_unknown_source_total{fate=\"dropped\"}", 0.0),
+        ("hotline_rtp_received_total", 27.0),
+        ("hotline_rtp_lost_total", 2.0),
+        ("hotline_rtp_unrecorded_total", 4.0),
+        ("hotline_rtp_jitter_ms", 1.5),
         ("hotline_recordings_sealing", 0.0),
         ("hotline_journal_up", 1.0),
     ] {

@@ -1,5 +1,7 @@
 //! Recordings as files: written, killed, filled up, rolled, sealed, found again.
 
+mod heard;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -11,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use hotline::archive::lock::{FolderLock, LockError};
 use hotline::archive::shelf::{Condition, Shelf, ShelfError};
-use hotline::archive::sidecar::SideCar;
+use hotline::archive::sidecar::{SideCar, What};
 use hotline::archive::{Archive, Batch, Done, Heard, Order, RecordingMeta, Sealed, Settings, Side, Verdict, start};
 use hotline::audio::g711::Law;
 use hotline::audio::timeline::Missing;
 use hotline::audio::wav::{Format, claimed_frames};
-use hotline::call::CallId;
+use hotline::call::{CallId, LegId, Mark, Party, Role};
 use hotline::time::{Mono, Now, Wall};
 
 const CALL: CallId = CallId(0x0193_5d2e_8a00_0001);
@@ -103,9 +105,24 @@ impl Running {
     fn sealed(&self) -> Sealed {
         match self.next() {
             Done::Sealed(sealed) => *sealed,
+            Done::Heard { .. } => self.sealed(),
             Done::Failed { error, .. } => panic!("{error}"),
         }
     }
+}
+
+fn citizen() -> Party {
+    Party { role: Role::Citizen, number: "138****5678".into(), name: String::new(), leg: Some(LegId(1)) }
+}
+
+fn seat(number: &str) -> Party {
+    let leg = Some(LegId(2 + number.len() as u64));
+    Party { role: Role::Seat, number: number.into(), name: format!("{number} 甲"), leg }
+}
+
+/// As it is read from disk.
+fn unleashed(party: Party) -> Party {
+    Party { leg: None, ..party }
 }
 
 fn packet(at: u64) -> Heard {
@@ -153,7 +170,11 @@ fn a_call_is_sealed_with_both_voices_in_their_place() {
     let folder = Folder::new("sealed");
     let running = Running::in_format(&folder, Format::Alaw);
     running.open(CALL);
-    running.order(Order::Mark { call: CALL, at: OPENED + Duration::from_millis(1_500), what: "seat 1001".into() });
+    running.order(Order::Mark {
+        call: CALL,
+        at: OPENED + Duration::from_millis(1_500),
+        mark: Mark::Joined(seat("1001")),
+    });
     // The citizen speaks for 3 s, the seat joins in after 1 s and stops after 2 s.
     running.speak(CALL, Side::Left, 0, 3_000, numbered);
     running.speak(CALL, Side::Right, 1_000, 2_000, numbered);
@@ -178,7 +199,10 @@ fn a_call_is_sealed_with_both_voices_in_their_place() {
 
     let side_car = SideCar::read(&folder.call(CALL).join("call.json")).unwrap();
     assert_eq!(side_car.sealed(&Path::new(DAY).join(CALL.to_string())), Some(sealed.clone()));
-    assert_eq!((side_car.marks[0].at_ms, side_car.marks[0].what.as_str()), (1_500, "seat 1001"));
+    assert_eq!(
+        (side_car.marks[0].at_ms, &side_car.marks[0].what),
+        (1_500, &What::Call(Mark::Joined(unleashed(seat("1001")))))
+    );
     assert_eq!(side_car.meta.hotline, "12345");
     assert_eq!(side_car.started_local, "2026-11-25T00:30:00.000+08:00");
     let mut names: Vec<_> = fs::read_dir(folder.call(CALL)).unwrap().map(|entry| entry.unwrap()).collect();

@@ -229,7 +229,16 @@ fn line(output: &Output) -> Option<String> {
             let others: Vec<String> = others.iter().map(|id| leg(*id)).collect();
             format!("Mix {} + [{}]", leg(*citizen), others.join(" "))
         }
-        Output::Mark { what, .. } => format!("Mark {what}"),
+        Output::Mark { mark, .. } => match mark {
+            Mark::Joined(who) if who.role == Role::Citizen => return None,
+            Mark::Joined(who) => format!("Mark seat_joined {}", who.number),
+            Mark::Left { party, why } => format!("Mark seat_lost {} {why}", party.number),
+            Mark::Held(who) if who.role == Role::Citizen => "Mark citizen_hold".into(),
+            Mark::Held(_) => "Mark hold".into(),
+            Mark::Resumed(who) if who.role == Role::Citizen => "Mark citizen_resume".into(),
+            Mark::Resumed(_) => "Mark resume".into(),
+            Mark::Moved(who) => format!("Mark moved {:?}", who.role),
+        },
         Output::SealRecording { .. } => "SealRecording".into(),
         Output::CloseCall(record) => format!("CloseCall {}", record.end_reason),
         Output::Missed(missed) => format!("Missed {} {}", missed.stage, missed.reason),
@@ -313,10 +322,10 @@ fn a_call_is_queued_rung_answered_recorded_and_closed() {
     assert_eq!((record.talk_ms, record.hold_ms), (90_000, 0));
     assert_eq!(record.notice_played, NoticePlayed::Partial);
     assert_eq!((record.released_by, record.invalid), (By::Caller, None));
-    let stays: Vec<_> = record.participants.iter().map(|who| (who.role.as_str(), who.joined, who.left)).collect();
+    let stays: Vec<_> = record.participants.iter().map(|who| (who.party.role, who.joined, who.left)).collect();
     assert_eq!(
         stays,
-        [("citizen", after(0), Some(after(93_004))), ("seat", after(3_000), Some(after(93_004)))],
+        [(Role::Citizen, after(0), Some(after(93_004))), (Role::Seat, after(3_000), Some(after(93_004)))],
         "each party's stay lies inside the call (I7)"
     );
     assert_eq!(
@@ -367,7 +376,8 @@ fn a_seat_that_is_lost_loses_the_call_but_not_the_caller() {
     assert_eq!(brief(&end), ["HangUp d2", "SealRecording", "1002 WrapUp", "CloseCall normal"]);
     let record = closed(&end);
     assert_eq!(record.talk_ms, 90_000, "the four seconds in the queue are no talk");
-    let results: Vec<_> = record.participants.iter().map(|who| (who.name.as_str(), who.result.as_str())).collect();
+    let results: Vec<_> =
+        record.participants.iter().map(|who| (who.party.name.as_str(), who.result.as_str())).collect();
     assert_eq!(results, [("", "normal"), ("1001 一号", "media_lost"), ("1002 二号", "normal")]);
 
     assert_eq!(hall.tell(Input::Reachable { seat: no("1001"), reachable: false }), [""; 0]);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hotline::archive::{Sealed, Verdict};
 use hotline::call::{
-    By, CallId, CallKind, CallRecord, Caller, EndReason, MissedCall, MissedStage, NoticePlayed, OpenTicket,
-    Participant, SeatNo,
+    By, CallId, CallKind, CallRecord, Caller, EndReason, Kind, MediaFigures, MissedCall, MissedStage, NoticePlayed,
+    OpenTicket, Participant, Party, Role, SeatNo, Segment,
 };
 use hotline::privacy::Private;
 use hotline::rules::numbers::Mode;
@@ -132,12 +132,13 @@ pub fn record(opened: OpenTicket) -> CallRecord {
     let t_end = Wall(opened.t_answer.0 + 60_000);
     CallRecord {
         participants: vec![Participant {
-            role: "seat".to_owned(),
-            name: "甲".to_owned(),
+            party: Party { role: Role::Seat, number: "1001".to_owned(), name: "甲".to_owned(), leg: None },
             joined: opened.t_answer,
             left: Some(t_end),
             result: "answered".to_owned(),
+            media: Some(MediaFigures { received: 3_000, lost: 2, jitter_ms: 1.5, source_changes: 0 }),
         }],
+        segments: vec![Segment { kind: Kind::Talk, parties: Vec::new(), from: opened.t_answer, to: Some(t_end) }],
         t_end,
         talk_ms: 55_000,
         hold_ms: 5_000,

@@ -254,6 +254,7 @@ fn record(folder: PathBuf, call: CallId) -> Sealed {
     archive.stop();
     match told {
         Done::Sealed(sealed) => *sealed,
+        Done::Heard { .. } => panic!("nobody joined"),
         Done::Failed { error, .. } => panic!("{error}"),
     }
 }

@@ -126,6 +126,7 @@ impl House {
     fn sealed(&self) -> Sealed {
         match self.done.recv_timeout(Duration::from_secs(20)).expect("a seal") {
             Done::Sealed(sealed) => *sealed,
+            Done::Heard { .. } => panic!("nobody joined"),
             Done::Failed { error, .. } => panic!("{error}"),
         }
     }
@@ -203,13 +204,17 @@ fn a_seal_waits_for_room_behind_the_last_that_was_heard() {
     hotline.close(SEAT);
     hotline.close(CITIZEN);
     hotline.handle.send(Command::Seal { call: CALL, ended: Wall(9), at: hotline::time::Mono(5) });
-    let mut heard = [0, 0];
+    let (mut heard, mut told) = ([0, 0], 0);
     loop {
         match hotline.order() {
             Order::Audio { side, batch, .. } => heard[usize::from(side == Side::Right)] += batch.heard.len(),
             Order::Dropped { side, packets, .. } => heard[usize::from(side == Side::Right)] += packets as usize,
+            Order::Figures { leg, figures, .. } => {
+                assert_eq!(figures.received, if leg == CITIZEN { 30 } else { 1 });
+                told += 1;
+            }
             Order::Seal { call, ended, at } => {
-                assert_eq!((call, ended, at.0), (CALL, Wall(9), 5));
+                assert_eq!((call, ended, at.0, told), (CALL, Wall(9), 5, 2));
                 break;
             }
             other => panic!("{other:?}"),

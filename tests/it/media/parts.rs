@@ -337,7 +337,7 @@ fn no_packet_panics() {
         state ^= state << 17;
         (state >> 11) as usize
     };
-    let mut leg = Leg::new(LegId(1), CallId(1), Mono::default(), || 7);
+    let mut leg = Leg::new(LegId(1), CallId(1), Mono::default(), Duration::from_secs(2), || 7);
     let media = LegMedia {
         remote: Some(at(1)),
         remote_rtcp: Some(at(2)),

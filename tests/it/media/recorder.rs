@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hotline::archive::{Order, Side};
 use hotline::audio::g711::Law;
-use hotline::media::Limits;
 use hotline::media::rtcp::{self, Block, Ours, Sent};
+use hotline::media::{Limits, Report};
 
 use super::peer::{CALL, CITIZEN, Hotline, Phone, SEAT, SECOND_SEAT, V4};
 
@@ -160,4 +160,34 @@ fn our_reports_tell_what_we_sent_and_what_we_missed() {
         )
     });
     assert_eq!(reports.count(), 2);
+}
+
+#[test]
+fn each_round_of_reports_tells_the_figures_of_a_live_leg() {
+    let limits = Limits { report_every: Duration::from_millis(50), ..Limits::default() };
+    let mut hotline = Hotline::start_with(limits, 1000, &[]);
+    let (mut citizen, seat) = (Phone::new(V4, 0xC1), Phone::new(V4, 0x5E));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, None));
+    hotline.open(SEAT, V4, seat.media(Law::A, None));
+    hotline.mix(&[SEAT], true);
+    citizen.say(port, 8, &[1; 160]);
+    citizen.sequence = citizen.sequence.wrapping_add(1);
+    citizen.say(port, 8, &[1; 160]);
+    loop {
+        match hotline.report() {
+            Report::Figures { leg: CITIZEN, figures } if figures.received == 2 => {
+                assert_eq!(figures.lost, 1);
+                break;
+            }
+            Report::Figures { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let last = hotline.close(CITIZEN);
+    assert_eq!((last.received, last.lost), (2, 1));
+    let told = std::iter::from_fn(|| hotline.orders.try_recv().ok()).find_map(|order| match order {
+        Order::Figures { leg: CITIZEN, figures, .. } => Some((figures.received, figures.lost)),
+        _ => None,
+    });
+    assert_eq!(told, Some((2, 1)), "the recorder knows them too");
 }
