@@ -1,8 +1,9 @@
 //! Two people, real sockets: who hears what.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hotline::archive::{Order, Side};
 use hotline::audio::dtmf::Event;
 use hotline::audio::g711::Law;
 use hotline::audio::tone;
@@ -243,6 +244,51 @@ fn an_injected_packet_is_refused_and_a_moved_peer_is_followed() {
     assert_eq!(moved.hear().payload, [4; 160]);
     let figures = hotline.close(CITIZEN);
     assert_eq!((figures.refused, figures.source_changes), (1, 1));
+}
+
+/// A carrier may move its media without a word in the signalling.
+#[test]
+fn a_source_that_moves_without_telling_is_followed_once_the_old_one_is_silent() {
+    let limits = Limits { patience: Duration::from_millis(200), ..Limits::default() };
+    let mut hotline = Hotline::start_with(limits, 1000, &[]);
+    let (mut citizen, mut seat) = (Phone::new(V4, 7), Phone::new(V4, 2));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, None));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, None));
+    hotline.mix(&[SEAT], true);
+    let first = citizen.sequence;
+    citizen.say(port, 8, &[1; 160]);
+    seat.hear();
+
+    // The same stream from another port, until it is taken.
+    let mut moved = Phone { sequence: citizen.sequence, timestamp: citizen.timestamp, ..Phone::new(V4, 7) };
+    let begun = Instant::now();
+    let mut refused = 0;
+    loop {
+        moved.say(port, 8, &[2; 160]);
+        hotline.settle();
+        if !seat.hears_nothing() {
+            break;
+        }
+        refused += 1;
+        assert!(begun.elapsed() < Duration::from_secs(10), "never followed");
+    }
+    assert!(refused > 0, "whoever speaks from elsewhere takes nothing over at once");
+    seat.say(seat_port, 8, &[3; 160]);
+    assert_eq!(moved.hear().payload, [3; 160], "answered where it is now");
+    Phone::new(V4, 66).say(port, 8, &[4; 160]);
+    moved.say(port, 8, &[5; 160]);
+    assert_eq!(seat.hear().payload, [5; 160], "a stranger is one as before");
+
+    let figures = hotline.close(CITIZEN);
+    assert_eq!((figures.source_changes, figures.refused), (1, refused + 1));
+    hotline.close(SEAT);
+    let orders: Vec<Order> = std::iter::from_fn(|| hotline.orders.try_recv().ok()).collect();
+    let left = orders.iter().filter_map(|order| match order {
+        Order::Audio { side: Side::Left, batch, .. } => Some(&batch.heard),
+        _ => None,
+    });
+    let offsets: Vec<u64> = left.flatten().map(|heard| u64::from(heard.sequence.wrapping_sub(first))).collect();
+    assert_eq!(offsets, [0, refused + 1, refused + 2], "one stream on one side of one recording");
 }
 
 #[test]
