@@ -282,6 +282,7 @@ impl Server {
         };
         tokio::spawn(
             watch::Watch {
+                clock,
                 journal,
                 progress: applier.progress(),
                 archive: Arc::clone(&archive.figures),
@@ -340,7 +341,8 @@ fn start_archive(
 ) -> io::Result<Archive> {
     let tell = recorder_news(journal.clone(), Arc::clone(alarms), Arc::clone(figures), clock);
     let format = recording_format(config);
-    archive::start(archive::Settings { format, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
+    let disk = Arc::new(archive::disk::System { origin: clock.origin() });
+    archive::start(archive::Settings { format, disk, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
         .map_err(failed(format!("cannot record in {}", recordings.display())))
 }
 

@@ -9,6 +9,7 @@
 //! `2026/11/24/<call>/call.wav.part, call.json.part` while the call goes on, `call.wav, call.json`
 //! once it is sealed. Nothing here removes a file.
 
+pub mod disk;
 mod files;
 mod hearing;
 pub mod lock;
@@ -21,7 +22,7 @@ mod sweep;
 mod tape;
 mod writer;
 
-pub use writer::{Archive, Figures, Settings, Tell, start};
+pub use writer::{Archive, Figures, SLOW, Settings, Tell, start};
 
 use std::path::PathBuf;
 

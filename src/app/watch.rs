@@ -1,12 +1,14 @@
 //! Looks at the parts once a second and raises or clears their alarms: journal, database, recorder,
 //! disk, and the connect rate.
 
+pub mod recorder;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::archive;
+use crate::net::clock::Clock;
 use crate::store::apply::Progress;
 use crate::store::journal::Journal;
 use crate::store::query::Counts;
@@ -14,6 +16,7 @@ use crate::store::query::Counts;
 use super::alarms::Alarms;
 use super::figures::Figures;
 use super::rate::{Rate, connect_rate};
+use recorder::RecorderWatch;
 
 /// With less room than this the operator must act, bytes; with less than a tenth of it, at once.
 const LOW: u64 = 10 << 30;
@@ -25,6 +28,7 @@ const FEW_CALLS: u64 = 20;
 const RATE_EVERY: u32 = 60;
 
 pub struct Watch {
+    pub clock: Clock,
     pub journal: Journal,
     pub progress: Progress,
     pub archive: Arc<archive::Figures>,
@@ -42,10 +46,6 @@ pub struct Seen {
     pub database: Option<String>,
     /// Entries that the tables would not take.
     pub set_aside: usize,
-    /// Writes of recordings that failed since the last look.
-    pub write_errors: u64,
-    /// Orders that found the recorder's queue full since the last look.
-    pub overflow: u64,
     /// Room for recordings, bytes; None: the system does not say.
     pub free: Option<u64>,
     /// The calls of the last 24 hours, where this look asked for them and the database answered.
@@ -64,13 +64,10 @@ pub struct Judged {
 /// Every alarm about which this look says something.
 pub fn judge(seen: &Seen) -> Vec<Judged> {
     let told = |name, subject, detail: Option<String>| Judged { name, subject, active: detail.is_some(), detail };
-    let plain = |name, subject, active| Judged { name, subject, active, detail: None };
     let mut all = vec![
         told("journal", "", seen.journal.clone()),
         told("database", "", seen.database.clone()),
         told("database", "entries", (seen.set_aside > 0).then(|| format!("{} entries set aside", seen.set_aside))),
-        plain("recording", "disk", seen.write_errors > 0),
-        plain("recording", "queue", seen.overflow > 0),
     ];
     if let Some(free) = seen.free {
         for (name, least) in [("disk_full", LOW / 10), ("disk_low", LOW)] {
@@ -89,7 +86,7 @@ pub fn judge(seen: &Seen) -> Vec<Judged> {
 impl Watch {
     pub async fn run(self) {
         let mut every = tokio::time::interval(Duration::from_secs(1));
-        let (mut errors, mut overflow) = (0, 0);
+        let mut recorder = RecorderWatch::default();
         for second in (0..RATE_EVERY).cycle() {
             every.tick().await;
             let database = self.progress.standing();
@@ -97,22 +94,15 @@ impl Watch {
                 journal: self.journal.health().failing,
                 database: database.failing,
                 set_aside: database.set_aside,
-                write_errors: since(&mut errors, &self.archive.write_errors),
-                overflow: since(&mut overflow, &self.figures.recorder_overflow),
                 free: free_bytes(&self.recordings),
                 day: if second == 0 { self.rate.last_day().await } else { None },
             };
-            for Judged { name, subject, active, detail } in judge(&seen) {
+            let recorder = recorder.look(self.clock.mono(), &self.archive, &self.figures.recorder_overflow);
+            for Judged { name, subject, active, detail } in judge(&seen).into_iter().chain(recorder) {
                 self.alarms.now(name, subject, active, detail);
             }
         }
     }
-}
-
-/// By how much a counter has grown since the last look.
-fn since(last: &mut u64, counter: &AtomicU64) -> u64 {
-    let now = counter.load(Ordering::Relaxed);
-    now.saturating_sub(std::mem::replace(last, now))
 }
 
 /// Bytes that an ordinary user may still write there.

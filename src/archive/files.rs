@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::Side;
+use super::disk::Disk;
 use super::tape::lay;
 use crate::audio::g711::Law;
 use crate::audio::wav::{self, Format};
@@ -40,11 +41,12 @@ pub(super) struct Files {
     parts: Vec<Arc<Part>>,
     /// Frames on disk, without a hole.
     written: u64,
+    disk: Arc<dyn Disk>,
 }
 
 impl Files {
-    pub(super) fn new(folder: PathBuf, format: Format, part_bytes: u64) -> Self {
-        Self { folder, format, capacity: format.frames_within(part_bytes), parts: Vec::new(), written: 0 }
+    pub(super) fn new(folder: PathBuf, format: Format, part_bytes: u64, disk: Arc<dyn Disk>) -> Self {
+        Self { folder, format, capacity: format.frames_within(part_bytes), parts: Vec::new(), written: 0, disk }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -102,10 +104,11 @@ impl Files {
             let end = within + (now.len() / frame_bytes) as u64;
             let written = self.written.saturating_sub(index * self.capacity).min(self.capacity);
             let (format, offset) = (self.format, self.offset(within));
+            let disk = Arc::clone(&self.disk);
             let part = self.part(index)?;
-            part.file.write_all_at(now, offset)?;
+            disk.write_at(&part.file, now, offset)?;
             if end > written {
-                part.file.write_all_at(&wav::header(format, end), 0)?;
+                disk.write_at(&part.file, &wav::header(format, end), 0)?;
             }
             at = index * self.capacity + end;
             self.written = self.written.max(at);
@@ -125,7 +128,7 @@ impl Files {
             let mut bytes = vec![0; frames * self.format.frame_bytes()];
             part.file.read_exact_at(&mut bytes, self.offset(within))?;
             lay(self.format, &mut bytes, side, now, law);
-            part.file.write_all_at(&bytes, self.offset(within))?;
+            self.disk.write_at(&part.file, &bytes, self.offset(within))?;
             at += frames as u64;
             codes = later;
         }
@@ -144,7 +147,7 @@ impl Files {
             self.parts.push(Arc::new(Part::new(file)));
             let header = wav::header(self.format, 0);
             if let Some(part) = self.parts.last() {
-                part.file.write_all_at(&header, 0)?;
+                self.disk.write_at(&part.file, &header, 0)?;
             }
         }
         self.parts.get(index as usize).map(Arc::as_ref).ok_or_else(|| io::ErrorKind::NotFound.into())

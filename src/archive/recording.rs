@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::disk::Disk;
 use super::files::Files;
 use super::hearing::{Hearing, Outcome};
 use super::reel::Reel;
@@ -23,8 +25,8 @@ const MOST_MARKS: usize = 10_000;
 pub(super) struct Recording {
     pub(super) call: CallId,
     /// When it is next written, and synced.
-    pub(super) flush_at: Instant,
-    pub(super) sync_at: Instant,
+    pub(super) flush_at: Mono,
+    pub(super) sync_at: Mono,
     /// The disk did not take it last time / has been reported for it.
     pub(super) failing: bool,
     pub(super) reported: bool,
@@ -37,6 +39,8 @@ pub(super) struct Recording {
     hearing: Hearing,
     /// Not all is well, though nothing may be missing.
     degraded: bool,
+    /// When the disk or the recorder last fell behind.
+    slow_since: Option<Mono>,
     left: Timeline,
     right: Timeline,
     reel: Reel,
@@ -46,6 +50,7 @@ pub(super) struct Recording {
     format: crate::audio::wav::Format,
     /// Relative to the recordings folder.
     relative: PathBuf,
+    disk: Arc<dyn Disk>,
 }
 
 impl Recording {
@@ -56,10 +61,11 @@ impl Recording {
         folder_day: Wall,
         meta: RecordingMeta,
         settings: &Settings,
-        due: (Instant, Instant),
+        due: (Mono, Mono),
     ) -> Self {
         let relative = relative_folder(call, folder_day);
-        let files = Files::new(settings.recordings.join(&relative), settings.format, settings.part_bytes);
+        let disk = Arc::clone(&settings.disk);
+        let files = Files::new(settings.recordings.join(&relative), settings.format, settings.part_bytes, disk);
         Self {
             call,
             flush_at: due.0,
@@ -73,6 +79,7 @@ impl Recording {
             course: Course::default(),
             hearing: Hearing::default(),
             degraded: false,
+            slow_since: None,
             left: Timeline::new(now.mono),
             right: Timeline::new(now.mono),
             reel: Reel::new(Tape::new(settings.format), files),
@@ -80,6 +87,7 @@ impl Recording {
             noted: 0,
             format: settings.format,
             relative,
+            disk: Arc::clone(&settings.disk),
         }
     }
 
@@ -136,10 +144,12 @@ impl Recording {
         self.course.figures(leg, figures);
     }
 
-    /// The disk or the recorder does not follow.
+    /// The disk or the recorder does not follow since `at`.
     pub(super) fn slow(&mut self, at: Mono) {
-        self.degraded = true;
-        self.note_mark(at, What::Recorder(Trouble::DiskSlow));
+        if self.slow_since.replace(at) != Some(at) {
+            self.degraded = true;
+            self.note_mark(at, What::Recorder(Trouble::DiskSlow));
+        }
     }
 
     fn judge(&mut self, outcome: &Outcome) {
@@ -201,7 +211,7 @@ impl Recording {
     }
 
     fn note(&mut self) -> io::Result<()> {
-        self.side_car().write(self.folder())?;
+        self.side_car().write(self.folder(), &*self.disk)?;
         self.noted = self.lines();
         Ok(())
     }

@@ -5,7 +5,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::disk::Disk;
 use super::files::{Part, part_name};
 use super::sidecar::{LIVE_SIDE_CAR, PartLine, SIDE_CAR, Seal, SideCar, millis};
-use super::writer::{Figures, Live, Tell};
+use super::writer::{Figures, Live, Settings, Tell};
 use super::{Done, Sealed, Verdict};
 use crate::rules::retention;
 use crate::time::Wall;
@@ -67,11 +67,12 @@ pub(super) struct Sealer {
     live: Arc<Live>,
     figures: Arc<Figures>,
     tell: Tell,
+    disk: Arc<dyn Disk>,
 }
 
 impl Sealer {
-    pub(super) fn new(root: PathBuf, live: Arc<Live>, figures: Arc<Figures>, tell: Tell) -> Self {
-        Self { root, live, figures, tell }
+    pub(super) fn new(settings: &Settings, live: Arc<Live>, figures: Arc<Figures>, tell: Tell) -> Self {
+        Self { root: settings.recordings.clone(), live, figures, tell, disk: Arc::clone(&settings.disk) }
     }
 
     /// Seals what comes until the writer and the sweep have ended, in groups as large as what waits.
@@ -111,7 +112,7 @@ impl Sealer {
         let mut refused = Vec::new();
         let mut ready = Vec::new();
         for mut unsealed in group {
-            match unsealed.prepare(alone) {
+            match unsealed.prepare(alone, &*self.disk) {
                 Ok(sealed) => ready.push((unsealed, sealed)),
                 Err(error) => refused.push(self.refuse(unsealed, &error)),
             }
@@ -119,7 +120,7 @@ impl Sealer {
         let mut named = Vec::new();
         let synced = if alone { Ok(()) } else { self.sync_file_system() };
         for (unsealed, sealed) in ready {
-            match synced_or(&synced).and_then(|()| unsealed.publish(alone)) {
+            match synced_or(&synced).and_then(|()| unsealed.publish(alone, &*self.disk)) {
                 Ok(()) => named.push((unsealed, sealed)),
                 Err(error) => refused.push(self.refuse(unsealed, &error)),
             }
@@ -149,17 +150,12 @@ impl Sealer {
             tracing::error!(%call, %error, "a recording cannot be sealed yet");
             (self.tell)(Done::Failed { call, error: error.to_string() });
         }
-        unsealed.close();
+        unsealed.close(&*self.disk);
         unsealed
     }
 
     fn sync_file_system(&self) -> Result<(), SealError> {
-        let sync = || {
-            let root = File::open(&self.root)?;
-            // SAFETY: the descriptor is open for the length of the call.
-            if unsafe { libc::syncfs(root.as_raw_fd()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-        };
-        sync().map_err(failed("sync", &self.root))
+        self.disk.sync_file_system(&self.root).map_err(failed("sync", &self.root))
     }
 }
 
@@ -187,10 +183,10 @@ fn gather(first: Option<Unsealed>, incoming: &Receiver<Unsealed>) -> Vec<Unseale
 
 impl Unsealed {
     /// Closes the files until the next attempt.
-    fn close(&mut self) {
+    fn close(&mut self, disk: &dyn Disk) {
         for part in std::mem::take(&mut self.parts) {
             // The disk tells a loss only to those who have the file open.
-            if part.file.sync_data().is_err() {
+            if disk.sync_data(&part.file).is_err() {
                 part.unsafe_on_disk.store(true, Ordering::Relaxed);
             }
             self.closed.push(Arc::clone(&part.unsafe_on_disk));
@@ -215,7 +211,7 @@ impl Unsealed {
     }
 
     /// Hashes the audio and writes the side-car; with `sync`, both are on the platter afterwards.
-    fn prepare(&mut self, sync: bool) -> Result<Sealed, SealError> {
+    fn prepare(&mut self, sync: bool, disk: &dyn Disk) -> Result<Sealed, SealError> {
         self.reopen()?;
         let mut whole = Sha256::new();
         let mut parts = Vec::new();
@@ -225,7 +221,7 @@ impl Unsealed {
             let (bytes, sha256) = hash(&part.file, &mut whole).map_err(failed("read", &path))?;
             parts.push(PartLine { file, bytes, sha256 });
             if sync {
-                part.file.sync_all().map_err(failed("sync", &path))?;
+                disk.sync(&part.file).map_err(failed("sync", &path))?;
             }
         }
         if self.parts.iter().any(|part| part.unsafe_on_disk.load(Ordering::Relaxed)) {
@@ -241,9 +237,9 @@ impl Unsealed {
             keep_until: retention::erasable_from(retention::local_day(self.ended)).to_string(),
             recovered: self.recovered,
         });
-        let file = self.side_car.write(&self.folder).map_err(failed("write the side-car in", &self.folder))?;
+        let file = self.side_car.write(&self.folder, disk).map_err(failed("write the side-car in", &self.folder))?;
         if sync {
-            file.sync_all().map_err(failed("sync the side-car in", &self.folder))?;
+            disk.sync(&file).map_err(failed("sync the side-car in", &self.folder))?;
         }
         self.side_car
             .sealed(&self.relative)
@@ -251,7 +247,7 @@ impl Unsealed {
     }
 
     /// Gives the files their names, the side-car last, and makes them read-only.
-    fn publish(&self, sync: bool) -> Result<(), SealError> {
+    fn publish(&self, sync: bool, disk: &dyn Disk) -> Result<(), SealError> {
         for (index, part) in self.parts.iter().enumerate() {
             let name = part_name(index);
             part.file.set_permissions(read_only()).map_err(failed("protect", &self.folder))?;
@@ -265,7 +261,7 @@ impl Unsealed {
         if sync {
             // The folder, and the day that it is a line of.
             for folder in self.folder.ancestors().take(2) {
-                File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))?;
+                File::open(folder).and_then(|folder| disk.sync(&folder)).map_err(failed("sync", folder))?;
             }
         }
         Ok(())

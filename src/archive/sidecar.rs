@@ -2,9 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::disk::Disk;
 use super::{RecordingMeta, Sealed, Side, Verdict};
 use crate::audio::timeline::{Gap, Missing, Timeline};
 use crate::audio::wav::{Format, RATE};
@@ -205,12 +206,12 @@ impl SideCar {
     /// Not by a second file and a rename: ext4 answers a rename over a file with a write to the disk
     /// at once, which costs more than all the rest of a seal. Should the power fail within the write,
     /// the sweep seals the audio without what the side-car knew.
-    pub(super) fn write(&self, folder: &Path) -> io::Result<File> {
+    pub(super) fn write(&self, folder: &Path, disk: &dyn Disk) -> io::Result<File> {
         let path = folder.join(LIVE_SIDE_CAR);
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o640).open(path)?;
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
-        file.write_all_at(&text, 0)?;
+        disk.write_at(&file, &text, 0)?;
         file.set_len(text.len() as u64)?;
         Ok(file)
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::disk::{Disk, System};
 use super::files::Part;
 use super::hearing::Outcome;
 use super::recording::Recording;
@@ -28,6 +29,8 @@ const FLUSH_EVERY: Duration = Duration::from_millis(600);
 const SYNC_EVERY: Duration = Duration::from_secs(8);
 /// Attempts to write the last of an ended call while the disk takes none; then it is given up.
 const LAST_ATTEMPTS: u32 = 3;
+/// A recorder that has not come round for so long has fallen behind.
+pub const SLOW: Duration = Duration::from_secs(2);
 /// Syncs that may wait; more would only show that the disk is slower than the calls.
 const SYNCS_WAITING: usize = 64;
 
@@ -35,7 +38,7 @@ const SYNCS_WAITING: usize = 64;
 pub type Tell = Arc<dyn Fn(Done) + Send + Sync>;
 
 /// Where and how recordings are written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The recordings folder; made where it is missing.
     pub recordings: PathBuf,
@@ -45,11 +48,13 @@ pub struct Settings {
     pub part_bytes: u64,
     /// Orders that may wait. Media drops audio when the queue is full, and says so.
     pub queue: usize,
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Settings {
     pub fn new(recordings: PathBuf) -> Self {
-        Self { recordings, format: Format::Alaw, part_bytes: 2_140_000_000, queue: 8192 }
+        let disk = Arc::new(System { origin: Instant::now() });
+        Self { recordings, format: Format::Alaw, part_bytes: 2_140_000_000, queue: 8192, disk }
     }
 }
 
@@ -70,6 +75,27 @@ pub struct Figures {
     pub syncs_skipped: AtomicU64,
     /// Audio for calls that are not recorded (any more), in orders.
     pub stray: AtomicU64,
+    /// Orders that waited when the writer last looked.
+    pub waiting: AtomicU64,
+    /// Packets that media told to have dropped for want of room.
+    pub dropped: AtomicU64,
+    /// Times that the writer fell behind.
+    pub lags: AtomicU64,
+    /// When the writer last came round: nanoseconds of `Mono`.
+    round: AtomicU64,
+}
+
+impl Figures {
+    /// Whether the writer has come round since.
+    pub fn came_round_after(&self, at: Mono) -> bool {
+        self.round.load(Ordering::Relaxed) > at.0
+    }
+
+    /// How long the writer has not come round, where that is too long while calls are recorded.
+    pub fn behind(&self, now: Mono) -> Option<Duration> {
+        let since = now.since(Mono(self.round.load(Ordering::Relaxed)));
+        (self.open.load(Ordering::Relaxed) > 0 && since > SLOW).then_some(since)
+    }
 }
 
 /// The running archive.
@@ -120,15 +146,17 @@ pub fn start(settings: Settings, tell: Tell) -> io::Result<Archive> {
     let (seals, to_seal) = mpsc::channel();
     let (syncs, to_sync) = mpsc::sync_channel::<Arc<Part>>(SYNCS_WAITING);
 
-    let sealer = seal::Sealer::new(settings.recordings.clone(), live.clone(), figures.clone(), tell.clone());
+    let sealer = seal::Sealer::new(&settings, live.clone(), figures.clone(), tell.clone());
+    let disk = Arc::clone(&settings.disk);
     let (root, orphans, theirs) = (settings.recordings.clone(), seals.clone(), live.clone());
     let (counts, teller) = (figures.clone(), tell.clone());
     let counted = figures.clone();
-    let writer = Writer { settings, tell, seals, syncs, live, figures: figures.clone(), recordings: BTreeMap::new() };
+    let recordings = BTreeMap::new();
+    let writer = Writer { settings, tell, seals, syncs, live, figures: figures.clone(), recordings, behind: None };
     let threads = vec![
         vital("archive-writer", behind_media(move || writer.run(&incoming)))?,
         vital("archive-sealer", behind_media(move || sealer.run(&to_seal)))?,
-        vital("archive-syncer", behind_media(move || sync_all(&to_sync, &counted)))?,
+        vital("archive-syncer", behind_media(move || sync_all(&to_sync, &*disk, &counted)))?,
         // Not vital: a file that it cannot bear would end every start.
         thread::Builder::new()
             .name("archive-sweep".into())
@@ -145,13 +173,18 @@ struct Writer {
     live: Arc<Live>,
     figures: Arc<Figures>,
     recordings: BTreeMap<CallId, Recording>,
+    /// Since when the disk or the queue has not followed, as noticed in this round.
+    behind: Option<Mono>,
 }
 
 impl Writer {
     fn run(mut self, orders: &Receiver<Order>) {
         loop {
             if self.recordings.is_empty() {
-                match orders.recv() {
+                let order = orders.recv();
+                // Nobody waited for it until now.
+                self.came_round();
+                match order {
                     Ok(Order::Stop) | Err(_) => break,
                     Ok(order) => self.take(order),
                 }
@@ -161,21 +194,45 @@ impl Writer {
             if self.take_waiting(orders) {
                 break;
             }
-            self.write_due(Instant::now());
+            self.write_due(self.settings.disk.now());
+            self.judge_round();
         }
         self.close();
     }
 
+    fn came_round(&self) {
+        self.figures.round.store(self.settings.disk.now().0, Ordering::Relaxed);
+    }
+
+    /// A round that took too long concerns every recording that is open.
+    fn judge_round(&mut self) {
+        let last = Mono(self.figures.round.load(Ordering::Relaxed));
+        self.came_round();
+        if self.behind.is_none() && self.settings.disk.now().since(last) > SLOW {
+            self.behind = Some(last);
+        }
+        if let Some(since) = self.behind.take() {
+            self.figures.lags.fetch_add(1, Ordering::Relaxed);
+            self.recordings.values_mut().for_each(|recording| recording.slow(since));
+        }
+    }
+
     /// Takes what waits, but not for so long that files fall behind. True at the end.
     fn take_waiting(&mut self, orders: &Receiver<Order>) -> bool {
-        for _ in 0..self.settings.queue {
+        let mut taken = 0;
+        let ends = loop {
             match orders.try_recv() {
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return true,
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => break true,
                 Ok(order) => self.take(order),
-                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Empty) => break false,
             }
-        }
-        false
+            taken += 1;
+            if taken >= self.settings.queue {
+                break false;
+            }
+        };
+        self.figures.waiting.store(u64::try_from(taken).unwrap_or(u64::MAX), Ordering::Relaxed);
+        ends
     }
 
     fn take(&mut self, order: Order) {
@@ -184,7 +241,7 @@ impl Writer {
                 if self.recordings.contains_key(&call) {
                     return;
                 }
-                let at = Instant::now();
+                let at = self.settings.disk.now();
                 let phase = SYNC_EVERY * (call.0 % 16) as u32 / 16;
                 let due = (at + FLUSH_EVERY, at + SYNC_EVERY / 2 + phase);
                 let mut recording = Recording::new(call, now, folder_day, *meta, &self.settings, due);
@@ -203,6 +260,8 @@ impl Writer {
                 self.with(call, |recording| recording.side(side).new_source(why));
             }
             Order::Dropped { call, side, at, packets } => {
+                self.figures.dropped.fetch_add(u64::from(packets), Ordering::Relaxed);
+                self.behind.get_or_insert(at);
                 self.with(call, |recording| recording.side(side).dropped(at, packets));
             }
             Order::Mark { call, at, mark } => {
@@ -237,7 +296,7 @@ impl Writer {
         (self.tell)(Done::Heard { call, party: outcome.party, trunk, heard: outcome.heard });
     }
 
-    fn write_due(&mut self, now: Instant) {
+    fn write_due(&mut self, now: Mono) {
         let due: Vec<CallId> =
             self.recordings.values().filter(|recording| recording.flush_at <= now).map(|due| due.call).collect();
         for call in due {
@@ -256,20 +315,30 @@ impl Writer {
         }
     }
 
-    fn sync(&self, recording: &mut Recording) {
+    fn sync(&mut self, recording: &mut Recording) {
         if let Err(error) = recording.note_news() {
             tracing::warn!(call = %recording.call, %error, "cannot refresh the side-car of a live recording");
         }
-        for part in recording.files().parts() {
-            if self.syncs.try_send(part.clone()).is_err() {
-                self.figures.syncs_skipped.fetch_add(1, Ordering::Relaxed);
-            }
+        let parts = recording.files().parts().iter();
+        let skipped = parts.filter(|part| self.syncs.try_send(Arc::clone(part)).is_err()).count();
+        if skipped > 0 {
+            self.figures.syncs_skipped.fetch_add(u64::try_from(skipped).unwrap_or(u64::MAX), Ordering::Relaxed);
+            let now = self.settings.disk.now();
+            recording.slow(*self.behind.get_or_insert(now));
         }
     }
 
     /// Whether all of it is on disk now. A failure is told once; the call goes on, and so do attempts.
-    fn flush(&self, recording: &mut Recording) -> bool {
-        match recording.flush() {
+    fn flush(&mut self, recording: &mut Recording) -> bool {
+        let began = self.settings.disk.now();
+        let flushed = recording.flush();
+        if self.settings.disk.now().since(began) > SLOW {
+            self.behind.get_or_insert(began);
+        }
+        if let Some(since) = self.behind {
+            recording.slow(since);
+        }
+        match flushed {
             Ok(()) => {
                 if recording.failing {
                     tracing::info!(call = %recording.call, "the recording is written again");
@@ -338,10 +407,10 @@ impl Writer {
     }
 }
 
-fn sync_all(parts: &Receiver<Arc<Part>>, figures: &Figures) {
+fn sync_all(parts: &Receiver<Arc<Part>>, disk: &dyn Disk, figures: &Figures) {
     for part in parts {
         figures.syncs.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = part.file.sync_data() {
+        if let Err(error) = disk.sync_data(&part.file) {
             // Told once by the system, so it is remembered until the seal.
             part.unsafe_on_disk.store(true, Ordering::Relaxed);
             tracing::error!(%error, "the disk refused a recording that it had taken");

@@ -161,10 +161,19 @@ fn recorder(text: &mut Text, office: &Office) {
         ("hotline_recorder_write_errors_total", "Writes that failed.", &archive.write_errors),
         ("hotline_recorder_syncs_total", "Syncs of recordings.", &archive.syncs),
         ("hotline_recorder_syncs_skipped_total", "Left out because the disk was slow.", &archive.syncs_skipped),
+        ("hotline_recorder_lags_total", "Times that the writer fell behind.", &archive.lags),
         ("hotline_recorder_stray_total", "Audio for calls that are not recorded.", &archive.stray),
     ] {
         text.counter(name, help, &[], load(value));
     }
+    text.gauge("hotline_recorder_queue", "Orders that waited at the writer's last look.", &[], load(&archive.waiting));
+    let behind = archive.behind(office.clock.mono()).unwrap_or_default().as_secs_f64();
+    text.gauge(
+        "hotline_recorder_behind_seconds",
+        "Time since the writer last came round, where too long.",
+        &[],
+        behind,
+    );
     let Some(free) = free_bytes(&office.recordings) else { return };
     text.gauge("hotline_disk_free_bytes", "Room for recordings.", &[], free);
     if let Some(days) = days_left(free, load(&figures.recorded_bytes), office.clock.mono().since(Mono::default())) {

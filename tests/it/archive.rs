@@ -1,6 +1,7 @@
 //! Recordings as files: written, killed, filled up, rolled, sealed, found again.
 
 mod heard;
+mod slow_disk;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
