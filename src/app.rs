@@ -321,6 +321,8 @@ impl Server {
         let journal = self.office.journal.clone();
         let _ = tokio::task::spawn_blocking(move || journal.close()).await;
         self.applier.finish(Duration::from_secs(10)).await;
+        // A page that still reads holds it up; then the log is folded in at the next start.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.office.store.close()).await;
     }
 }
 

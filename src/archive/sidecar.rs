@@ -196,9 +196,12 @@ impl SideCar {
         })
     }
 
-    /// Reads the side-car at `path`.
+    /// Reads the side-car at `path`. A server that died between the two steps of a refresh has left
+    /// the end of the longer one behind the new one: the first JSON value counts.
     pub fn read(path: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&fs::read(path)?)?)
+        let text = fs::read(path)?;
+        let first = serde_json::Deserializer::from_slice(&text).into_iter().next();
+        Ok(first.ok_or(io::ErrorKind::UnexpectedEof)??)
     }
 
     /// Writes it over the live side-car of `folder`. The file, so that the caller may sync it.

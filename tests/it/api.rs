@@ -222,6 +222,7 @@ async fn a_draining_server_is_alive_and_not_ready() {
     house.stop_but_keep_files().await;
     assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     assert!(!data.join("http.addr").exists());
+    assert!(data.join("hotline.sqlite").exists() && !data.join("hotline.sqlite-wal").exists(), "folded in");
     std::fs::remove_dir_all(data.parent().unwrap()).unwrap();
 }
 

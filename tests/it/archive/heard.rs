@@ -172,3 +172,35 @@ fn an_older_side_car_is_still_read() {
     assert_eq!(side_car.marks[0].what, What::Text("seat_joined 1001".into()));
     assert!(side_car.participants.is_empty() && side_car.segments.is_empty());
 }
+
+#[test]
+fn a_side_car_with_the_end_of_a_longer_one_behind_it_is_read() {
+    let folder = Folder::new("tail");
+    fs::create_dir_all(folder.call(CALL)).unwrap();
+    let running = Running::in_format(&folder, Format::Alaw);
+    let whole = CallId(CALL.0 + 1);
+    running.open(whole);
+    mark(&running, 0, Mark::Joined(seat("1001")));
+    running.speak(whole, Side::Left, 0, 1_000, numbered);
+    running.seal(whole, 1_000);
+    let _ = story(&running);
+    running.archive.stop();
+    // What the death of a server between write and cut leaves: the new text and the end of the old one.
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.call(whole).join("call.json")).unwrap()).unwrap();
+    json.as_object_mut().unwrap().remove("seal");
+    json["call"] = CALL.to_string().into();
+    let text = format!("{json:#}\n");
+    fs::write(folder.call(CALL).join("call.json.part"), format!("{text}{}", &text[text.len() / 2..])).unwrap();
+    let mut audio = hotline::audio::wav::header(Format::Alaw, 8_000);
+    audio.resize(58 + 16_000, 0xd5);
+    fs::write(folder.call(CALL).join("call.wav.part"), audio).unwrap();
+
+    let running = Running::in_format(&folder, Format::Alaw);
+    let (_, sealed) = story(&running);
+    assert_eq!((sealed.call, sealed.recovered, sealed.started), (CALL, true, STARTED));
+    let side_car = SideCar::read(&folder.call(CALL).join("call.json")).unwrap();
+    assert_eq!((side_car.meta.seat.as_str(), side_car.meta.trunk.as_str()), ("1001", "city"));
+    assert_eq!(side_car.marks.last().unwrap().what, What::Recorder(Trouble::Crash));
+    running.archive.stop();
+}
