@@ -9,6 +9,7 @@ mod recovery;
 pub mod secrets;
 pub mod setup;
 pub mod trace;
+pub mod verifier;
 pub mod watch;
 pub mod webhook;
 
@@ -18,7 +19,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -87,6 +88,8 @@ pub struct Office {
     pub progress: Progress,
     pub rate: Arc<Rate>,
     pub shelf: Arc<Shelf>,
+    /// Bytes of recordings that are compared with their seals in a second; 0: none.
+    pub verify_rate: Arc<AtomicU64>,
     pub alarms: Arc<Alarms>,
     pub figures: Arc<Figures>,
     pub archive: Arc<archive::Figures>,
@@ -143,6 +146,7 @@ impl Office {
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
         self.names.send_replace(setup::names_to_resolve(&config));
         self.alarms.webhook.set(config.server.alarm_webhook.clone());
+        self.verify_rate.store(config.server.verify_kib_per_s << 10, Ordering::Relaxed);
         let (office, new) = (self.clone(), config.clone());
         // Prompts are read from the disk, and recorder and trace may have to make room.
         let threads = move || {
@@ -167,6 +171,7 @@ pub struct Server {
     applier: Applier,
     driver: JoinHandle<()>,
     web: Web,
+    ending: Arc<AtomicBool>,
     /// Held until everything that writes there has ended.
     _locks: Vec<FolderLock>,
 }
@@ -266,6 +271,7 @@ impl Server {
             store,
             progress: applier.progress(),
             shelf,
+            verify_rate: Arc::new(AtomicU64::new(config.server.verify_kib_per_s << 10)),
             alarms: Arc::clone(&alarms),
             figures: Arc::clone(&figures),
             archive: Arc::clone(&archive.figures),
@@ -293,8 +299,20 @@ impl Server {
             }
             .run(),
         );
+        let ending = Arc::new(AtomicBool::new(false));
+        let verifier = verifier::Verifier {
+            store: Arc::clone(&office.store),
+            journal: office.journal.clone(),
+            progress: office.progress.clone(),
+            shelf: Arc::clone(&office.shelf),
+            alarms: Arc::clone(&office.alarms),
+            clock,
+            rate: Arc::clone(&office.verify_rate),
+            ending: Arc::clone(&ending),
+        };
+        tokio::spawn(verifier.run());
         let web = web::serve(office.clone(), listener);
-        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, _locks: locks })
+        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, ending, _locks: locks })
     }
 
     /// Live calls.
@@ -305,6 +323,7 @@ impl Server {
     /// Ends what is left, in order; every recording is sealed and every entry in the database, or in
     /// the journal for the next start.
     pub async fn stop(self) {
+        self.ending.store(true, Ordering::Relaxed);
         self.office.tell(Input::EndAll).await;
         // BYEs go out, and media hands over its last packets, before the loop ends.
         tokio::time::sleep(Duration::from_millis(300)).await;

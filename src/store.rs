@@ -21,7 +21,9 @@ use crate::call::{CallId, SeatNo};
 use crate::time::Wall;
 use entry::{Access, Record, SeatChange};
 use numbering::Number;
-use query::{Alarm, CallbackTask, Counts, MissedQuery, Page, RecordingQuery, SetAside, Span, Ticket, TicketQuery};
+use query::{
+    Alarm, CallbackTask, Counts, MissedQuery, Page, Recording, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
+};
 
 use crate::call::MissedCall;
 
@@ -67,7 +69,10 @@ pub trait Store: Send + Sync + 'static {
     fn callbacks_of(&self, caller: &str) -> impl Future<Output = Result<Vec<CallbackTask>, StoreError>> + Send;
 
     /// Newest first.
-    fn recordings(&self, query: &RecordingQuery) -> impl Future<Output = Result<Page<Sealed>, StoreError>> + Send;
+    fn recordings(&self, query: &RecordingQuery) -> impl Future<Output = Result<Page<Recording>, StoreError>> + Send;
+
+    /// Recordings that were last compared with their seal before this, or never: longest ago first.
+    fn to_verify(&self, before: Wall, most: u32) -> impl Future<Output = Result<Vec<Sealed>, StoreError>> + Send;
 
     /// Who fetched the recording of this call, oldest first.
     fn accesses(&self, call: CallId) -> impl Future<Output = Result<Vec<Access>, StoreError>> + Send;

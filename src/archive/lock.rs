@@ -4,6 +4,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// In each folder that a server holds.
+pub(super) const FILE: &str = "lock";
+
 /// Holds a folder for as long as it lives. The system lets go of it when the process ends, however
 /// it ends, so no stale lock is ever left.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ impl FolderLock {
     /// Takes `folder`, which must exist; fails at once where another process has it.
     pub fn take(folder: &Path) -> Result<Self, LockError> {
         let failed = |source| LockError::Io { folder: folder.to_path_buf(), source };
-        let path = folder.join("lock");
+        let path = folder.join(FILE);
         let mut file =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(failed)?;
         file.try_lock().map_err(|error| match error {

@@ -218,7 +218,7 @@ impl Unsealed {
         for (index, part) in self.parts.iter().enumerate() {
             let file = part_name(index);
             let path = self.folder.join(&file);
-            let (bytes, sha256) = hash(&part.file, &mut whole).map_err(failed("read", &path))?;
+            let (bytes, sha256) = hash(&part.file, &mut whole, &mut |_| Ok(())).map_err(failed("read", &path))?;
             parts.push(PartLine { file, bytes, sha256 });
             if sync {
                 disk.sync(&part.file).map_err(failed("sync", &path))?;
@@ -281,8 +281,12 @@ fn rename(from: &Path, to: &Path) -> Result<(), SealError> {
     }
 }
 
-/// Length and SHA-256 of a file, which goes into `whole` as well.
-pub(super) fn hash(file: &File, whole: &mut Sha256) -> io::Result<(u64, String)> {
+/// Length and SHA-256 of a file, which goes into `whole` as well. `pace` is told of each piece.
+pub(super) fn hash(
+    file: &File,
+    whole: &mut Sha256,
+    pace: &mut dyn FnMut(u64) -> io::Result<()>,
+) -> io::Result<(u64, String)> {
     let mut own = Sha256::new();
     let mut block = vec![0; HASHED_AT_ONCE];
     let mut at = 0;
@@ -297,6 +301,7 @@ pub(super) fn hash(file: &File, whole: &mut Sha256) -> io::Result<(u64, String)>
         own.update(read);
         whole.update(read);
         at += count as u64;
+        pace(count as u64)?;
     }
 }
 

@@ -20,12 +20,25 @@ pub struct Shelf {
 }
 
 /// Whether a recording still is what was sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     Verified,
     Changed,
     Missing,
+    /// It is there, and the disk does not give it back.
+    Unreadable,
+}
+
+impl Condition {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Changed => "changed",
+            Self::Missing => "missing",
+            Self::Unreadable => "unreadable",
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +66,11 @@ impl Shelf {
         Self { root }
     }
 
+    /// Whether the server's own folder lies there: a disk that is not mounted is no lost recording.
+    pub fn is_there(&self) -> bool {
+        self.root.join(super::lock::FILE).exists()
+    }
+
     /// The sealed recording of `call`. Looks on the day that `started` names where it is known, else
     /// through all days from the newest back.
     pub fn find(&self, call: CallId, started: Option<Wall>) -> Option<Sealed> {
@@ -77,10 +95,19 @@ impl Shelf {
     /// Hashes the files of a recording anew and compares them with what was sealed (R68). Takes as
     /// long as reading them does.
     pub fn verify(&self, sealed: &Sealed) -> Result<Condition, ShelfError> {
+        self.verify_at_pace(sealed, &mut |_| Ok(()))
+    }
+
+    /// The same; `pace` is told after each piece how many bytes were read, may wait, and may break off.
+    pub fn verify_at_pace(
+        &self,
+        sealed: &Sealed,
+        pace: &mut dyn FnMut(u64) -> io::Result<()>,
+    ) -> Result<Condition, ShelfError> {
         let mut whole = Sha256::new();
         for part in &sealed.parts {
             let path = self.audio(part)?;
-            let read = File::open(&path).and_then(|file| hash(&file, &mut whole));
+            let read = File::open(&path).and_then(|file| hash(&file, &mut whole, pace));
             match read.map_err(|source| unreadable(path, source)) {
                 Ok(_) => {}
                 Err(ShelfError::Missing(_)) => return Ok(Condition::Missing),

@@ -31,6 +31,9 @@ pub struct Args {
     /// Show who has fetched it, or tried to, and for what
     #[arg(long, requires = "one", conflicts_with = "out")]
     pub accesses: bool,
+    /// Also one that is no longer as it was sealed
+    #[arg(long)]
+    pub quarantined: bool,
     /// That of this ticket
     #[arg(long, value_name = "NUMBER", conflicts_with = "one")]
     pub ticket: Option<String>,
@@ -47,7 +50,8 @@ pub fn run(args: &Args) -> ExitCode {
 pub fn answer(args: &Args) -> Result<Value, ClientError> {
     let client = Client::open(&args.server)?;
     let Some(call) = &args.call else {
-        return args.page.get(&client, "/api/recordings", &[("ticket", &args.ticket)]);
+        let quarantined = args.quarantined.then(|| "true".to_owned());
+        return args.page.get(&client, "/api/recordings", &[("ticket", &args.ticket), ("quarantined", &quarantined)]);
     };
     let path = format!("/api/recordings/{}", segment(call));
     if args.accesses {
@@ -63,7 +67,14 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
 /// Into a file that did not exist and that its owner alone may read; compared with the seal (R68).
 fn fetch(client: &Client, args: &Args, path: &str, out: &Path, side_car: &Value) -> Result<Value, ClientError> {
     let part = args.part.to_string();
-    let mut answer = client.open_page(path, &[("purpose", args.purpose.as_deref()), ("part", Some(&part))])?;
+    let mut answer = client.open_page(
+        path,
+        &[
+            ("purpose", args.purpose.as_deref()),
+            ("part", Some(&part)),
+            ("quarantined", args.quarantined.then_some("true")),
+        ],
+    )?;
     let failed = |source| ClientError::File { path: out.to_path_buf(), source };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(failed)?;
     let copied = copy(answer.body_mut().as_reader(), file);
@@ -95,7 +106,7 @@ pub fn as_text(answer: &Value) -> String {
     if answer.get("rows").is_none() {
         return one(answer);
     }
-    let head = ["CALL", "STARTED", "LENGTH", "BYTES", "VERDICT", "GAPS", "KEEP UNTIL", "FILE"];
+    let head = ["CALL", "STARTED", "LENGTH", "BYTES", "VERDICT", "GAPS", "CONDITION", "KEEP UNTIL", "FILE"];
     list(answer, "no recordings", &head, |recording| {
         vec![
             cell(recording, "/call"),
@@ -104,6 +115,7 @@ pub fn as_text(answer: &Value) -> String {
             cell(recording, "/bytes"),
             cell(recording, "/verdict"),
             cell(recording, "/gaps"),
+            cell(recording, "/condition"),
             cell(recording, "/keep_until"),
             cell(recording, "/path"),
         ]

@@ -64,6 +64,9 @@ pub struct ServerSettings {
     /// What `hotline trace` can look back on, MiB on disk; 0 keeps none.
     #[serde(deserialize_with = "values::bounded::<0, 1_048_576, _>")]
     pub trace_mib: u64,
+    /// How fast sealed recordings are compared with their seals, KiB a second; 0 compares none (R68).
+    #[serde(deserialize_with = "values::bounded::<0, 1_048_576, _>")]
+    pub verify_kib_per_s: u64,
 }
 
 impl Default for ServerSettings {
@@ -89,6 +92,7 @@ impl Default for ServerSettings {
             notice: true,
             recording_format: RecordingFormat::Alaw,
             trace_mib: 256,
+            verify_kib_per_s: 1024,
         }
     }
 }

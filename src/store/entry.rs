@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::archive::Sealed;
+use crate::archive::shelf::Condition;
 pub use crate::call::SeatChange;
 use crate::call::{CallId, CallRecord, LegId, MissedCall, OpenTicket};
 use crate::privacy::Private;
@@ -31,6 +32,8 @@ pub enum Entry {
     Sealed(Box<Sealed>),
     /// No recording of this call, or not of all of it (R65).
     RecordingFailed(RecordingFailed),
+    /// The files of a recording were compared with their seal (R68).
+    Verified(Verified),
     Seat(SeatChange),
     Alarm(AlarmChange),
     /// Somebody fetched a recording.
@@ -70,6 +73,13 @@ pub struct RecordingFailed {
     pub call: CallId,
     pub at: Wall,
     pub error: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Verified {
+    pub call: CallId,
+    pub at: Wall,
+    pub condition: Condition,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -130,6 +140,7 @@ impl Entry {
             Self::Arrived(missed) | Self::Missed(missed) => Some(missed.call),
             Self::Sealed(sealed) => Some(sealed.call),
             Self::RecordingFailed(failed) => Some(failed.call),
+            Self::Verified(verified) => Some(verified.call),
             Self::Access(access) => Some(access.call),
             Self::CalledBack(called) => Some(called.task),
             Self::Seat(_) | Self::Alarm(_) | Self::Edit(_) | Self::Foreign(_) => None,

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::entry::{Access, AlarmChange, CalledBack, Entry, Record, SeatChange, TicketEdit};
 use super::numbering::{Number, Numbering};
 use super::query::{
-    Alarm, CallbackTask, Counts, Cursor, Ended, MissedQuery, Page, PageAsk, RecordingQuery, RecordingState, SetAside,
-    Span, Ticket, TicketQuery, TicketState,
+    Alarm, CallbackTask, Counts, Cursor, Ended, MissedQuery, Page, PageAsk, Recording, RecordingQuery, RecordingState,
+    SetAside, Span, Ticket, TicketQuery, TicketState,
 };
 use super::{Store, StoreError};
+use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
 use crate::call::{CallId, CallRecord, MissedCall, OpenTicket, SeatNo};
 use crate::privacy::Private;
@@ -30,6 +31,7 @@ struct Tables {
     callbacks: Vec<CallbackTask>,
     sealed: Vec<Sealed>,
     failures: Vec<CallId>,
+    checks: BTreeMap<CallId, (Wall, Condition)>,
     seats: Vec<SeatChange>,
     alarms: Vec<Alarm>,
     accesses: Vec<Access>,
@@ -121,17 +123,31 @@ impl Store for Memory {
         Ok(tasks)
     }
 
-    async fn recordings(&self, query: &RecordingQuery) -> Result<Page<Sealed>, StoreError> {
+    async fn recordings(&self, query: &RecordingQuery) -> Result<Page<Recording>, StoreError> {
         let tables = self.tables();
         let ticket_call =
             |number: &String| tables.tickets.values().find(|ticket| ticket.number == *number).map(|ticket| ticket.call);
-        let wanted = |sealed: &&Sealed| {
-            query.span.holds(sealed.started)
-                && query.call.is_none_or(|call| sealed.call == call)
-                && query.ticket.as_ref().is_none_or(|number| ticket_call(number) == Some(sealed.call))
+        let wanted = |one: &Recording| {
+            query.span.holds(one.sealed.started)
+                && query.call.is_none_or(|call| one.sealed.call == call)
+                && query.ticket.as_ref().is_none_or(|number| ticket_call(number) == Some(one.sealed.call))
+                && (!query.quarantined || one.is_quarantined())
         };
-        let rows = tables.sealed.iter().filter(wanted).cloned().collect();
-        Ok(paged(rows, &query.page, |sealed| Cursor { at: sealed.started, call: sealed.call }))
+        let checked = |sealed: &Sealed| {
+            let (checked, condition) = tables.checks.get(&sealed.call).copied().unzip();
+            Recording { sealed: sealed.clone(), checked, condition }
+        };
+        let rows = tables.sealed.iter().map(checked).filter(wanted).collect();
+        Ok(paged(rows, &query.page, |one| Cursor { at: one.sealed.started, call: one.sealed.call }))
+    }
+
+    async fn to_verify(&self, before: Wall, most: u32) -> Result<Vec<Sealed>, StoreError> {
+        let tables = self.tables();
+        let checked = |sealed: &Sealed| tables.checks.get(&sealed.call).map_or(Wall(0), |(at, _)| *at);
+        let mut due: Vec<Sealed> = tables.sealed.iter().filter(|sealed| checked(sealed) < before).cloned().collect();
+        due.sort_by_key(|sealed| (checked(sealed), sealed.started, sealed.call));
+        due.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        Ok(due)
     }
 
     async fn accesses(&self, call: CallId) -> Result<Vec<Access>, StoreError> {
@@ -205,6 +221,13 @@ impl Tables {
                 self.sealed.push((**sealed).clone());
             }
             Entry::RecordingFailed(failed) => self.failures.push(failed.call),
+            Entry::Verified(verified) => {
+                let known = self.sealed.iter().any(|sealed| sealed.call == verified.call);
+                let older = self.checks.get(&verified.call).is_none_or(|(at, _)| *at <= verified.at);
+                if known && older {
+                    self.checks.insert(verified.call, (verified.at, verified.condition));
+                }
+            }
             Entry::Seat(change) => {
                 let same = |other: &SeatChange| {
                     (&other.seat, other.at, other.state) == (&change.seat, change.at, change.state)

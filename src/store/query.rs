@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 
 use super::numbering::day_start;
-use crate::archive::Verdict;
+use crate::archive::shelf::Condition;
+use crate::archive::{Sealed, Verdict};
 use crate::call::{By, CallId, CallRecord, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo, Segment};
 use crate::privacy::Private;
 use crate::rules::callback::Task;
@@ -54,6 +55,8 @@ pub struct RecordingQuery {
     pub span: Span,
     pub call: Option<CallId>,
     pub ticket: Option<String>,
+    /// Only those that are not as they were sealed.
+    pub quarantined: bool,
     pub page: PageAsk,
 }
 
@@ -79,7 +82,7 @@ impl Default for MissedQuery {
 
 impl Default for RecordingQuery {
     fn default() -> Self {
-        Self { span: Span::ALL, call: None, ticket: None, page: PageAsk::default() }
+        Self { span: Span::ALL, call: None, ticket: None, quarantined: false, page: PageAsk::default() }
     }
 }
 
@@ -148,6 +151,23 @@ impl std::str::FromStr for Cursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a page cursor")]
 pub struct NotACursor;
+
+/// A sealed recording and its last check (R68).
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Recording {
+    #[serde(flatten)]
+    pub sealed: Sealed,
+    /// None: never yet.
+    pub checked: Option<Wall>,
+    pub condition: Option<Condition>,
+}
+
+impl Recording {
+    /// Nobody gets it without asking for exactly that: it is not what was sealed.
+    pub fn is_quarantined(&self) -> bool {
+        self.condition.is_some_and(|condition| condition != Condition::Verified)
+    }
+}
 
 /// rules.md §7, as far as a ticket goes today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

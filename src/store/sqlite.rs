@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use super::entry::{Access, Record, SeatChange};
 use super::numbering::Number;
 use super::query::{
-    Alarm, CallbackTask, Counts, MissedQuery, Page, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
+    Alarm, CallbackTask, Counts, MissedQuery, Page, Recording, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
 };
 use super::{Store, StoreError};
 use crate::archive::Sealed;
@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_hotline.sql"),
     include_str!("migrations/0002_kind.sql"),
     include_str!("migrations/0003_callback_of_missed.sql"),
+    include_str!("migrations/0004_verified.sql"),
 ];
 
 pub struct Sqlite {
@@ -156,8 +157,12 @@ impl Store for Sqlite {
         ask::callbacks(&self.readers(), Some(caller)).await
     }
 
-    async fn recordings(&self, query: &RecordingQuery) -> Result<Page<Sealed>, StoreError> {
+    async fn recordings(&self, query: &RecordingQuery) -> Result<Page<Recording>, StoreError> {
         ask::recordings(&self.readers(), query).await
+    }
+
+    async fn to_verify(&self, before: Wall, most: u32) -> Result<Vec<Sealed>, StoreError> {
+        ask::to_verify(&self.readers(), before, most).await
     }
 
     async fn accesses(&self, call: CallId) -> Result<Vec<Access>, StoreError> {

@@ -21,8 +21,9 @@ use super::error::ApiError;
 use super::login::{self, Visitor};
 use super::on_disk;
 use super::range::{Wanted, wanted};
-use super::recordings::sealed;
+use super::recordings::found;
 use crate::app::Office;
+use crate::archive::shelf::Condition;
 use crate::call::CallId;
 use crate::store::entry::{Access, Entry};
 
@@ -37,6 +38,9 @@ pub struct Ask {
     purpose: Option<String>,
     /// From 1; a recording has further parts only where it outgrew one file.
     part: Option<usize>,
+    /// A recording that is not as it was sealed is given to those only who ask for just that (R68).
+    #[serde(default)]
+    quarantined: bool,
 }
 
 pub async fn download(
@@ -57,7 +61,14 @@ pub async fn download(
     }
     note(&office, &visitor, call, purpose).await?;
 
-    let sealed = sealed(&office, call).await?;
+    let recording = found(&office, call).await?;
+    if recording.is_quarantined() && !ask.quarantined {
+        let condition = recording.condition.map_or("", Condition::as_str);
+        let text =
+            format!("the recording is under quarantine ({condition}): it is given out with quarantined=true only");
+        return Err(ApiError::conflict("quarantined", text));
+    }
+    let sealed = recording.sealed;
     let index = ask.part.unwrap_or(1).checked_sub(1);
     let part = index
         .and_then(|index| sealed.parts.get(index))

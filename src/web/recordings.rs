@@ -11,12 +11,11 @@ use super::asked::{Asked, List, call, page, span};
 use super::error::ApiError;
 use super::on_disk;
 use crate::app::Office;
-use crate::archive::Sealed;
 use crate::archive::sidecar::SideCar;
 use crate::call::CallId;
 use crate::store::Store;
 use crate::store::entry::Access;
-use crate::store::query::{PageAsk, RecordingQuery};
+use crate::store::query::{PageAsk, Recording, RecordingQuery};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,23 +24,27 @@ pub struct Ask {
     day: Option<String>,
     call: Option<String>,
     ticket: Option<String>,
+    /// Only those that are not as they were sealed.
+    #[serde(default)]
+    quarantined: bool,
     cursor: Option<String>,
     limit: Option<u32>,
 }
 
 /// Newest first.
-pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Result<Json<List<Sealed>>, ApiError> {
+pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Result<Json<List<Recording>>, ApiError> {
     let query = RecordingQuery {
         span: span(ask.day.as_deref())?,
         call: ask.call.as_deref().map(call).transpose()?,
         ticket: ask.ticket,
+        quarantined: ask.quarantined,
         page: page(ask.limit, ask.cursor.as_deref())?,
     };
-    Ok(List::page(office.store.recordings(&query).await?, |sealed| sealed))
+    Ok(List::page(office.store.recordings(&query).await?, |recording| recording))
 }
 
 pub async fn one(State(office): State<Office>, Path(id): Path<String>) -> Result<Json<SideCar>, ApiError> {
-    let sealed = sealed(&office, call(&id)?).await?;
+    let sealed = found(&office, call(&id)?).await?.sealed;
     let shelf = Arc::clone(&office.shelf);
     let folder = sealed.path.parent().unwrap_or(FilePath::new("")).to_path_buf();
     Ok(Json(on_disk(move || shelf.side_car(&folder)).await??))
@@ -53,15 +56,16 @@ pub async fn accesses(State(office): State<Office>, Path(id): Path<String>) -> R
 }
 
 /// The sealed recording of a call, from the shelf itself where the database does not know (yet).
-pub async fn sealed(office: &Office, call: CallId) -> Result<Sealed, ApiError> {
+pub async fn found(office: &Office, call: CallId) -> Result<Recording, ApiError> {
     let query =
         RecordingQuery { call: Some(call), page: PageAsk { rows: 1, after: None }, ..RecordingQuery::default() };
     let known = office.store.recordings(&query).await.ok().and_then(|page| page.rows.into_iter().next());
     let found = match known {
-        Some(sealed) => Some(sealed),
+        Some(recording) => Some(recording),
         None => {
             let shelf = Arc::clone(&office.shelf);
-            on_disk(move || shelf.find(call, None)).await?
+            let sealed = on_disk(move || shelf.find(call, None)).await?;
+            sealed.map(|sealed| Recording { sealed, checked: None, condition: None })
         }
     };
     found.ok_or_else(|| ApiError::missing("there is no sealed recording of this call"))

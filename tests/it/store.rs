@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use hotline::archive::Verdict;
+use hotline::archive::shelf::Condition;
 use hotline::call::{CallId, CallKind, Caller, EndReason, MissedCall, OpenTicket, SeatNo, SeatState};
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
 use hotline::store::entry::{
-    Access, AlarmChange, CalledBack, Entry, Record, RecordingFailed, SeatChange, TicketEdit, VERSION,
+    Access, AlarmChange, CalledBack, Entry, Record, RecordingFailed, SeatChange, TicketEdit, VERSION, Verified,
 };
 use hotline::store::memory::Memory;
 use hotline::store::query::*;
@@ -41,6 +42,7 @@ contract! {
     a_batch_counts_once
     an_end_completes_the_ticket
     the_recording_of_a_ticket_is_told_as_it_is
+    a_check_is_kept_with_its_recording
     tickets_are_found_by_what_they_are_asked_for
     pages_follow_each_other_without_gap
     a_missed_call_leaves_a_task_until_it_is_answered
@@ -159,12 +161,45 @@ async fn the_recording_of_a_ticket_is_told_as_it_is(store: impl Store) {
         ..RecordingQuery::default()
     };
     let by_ticket = store.recordings(&of(None, Some("JDZ-20261124-000001"))).await.unwrap();
-    assert_eq!(by_ticket.rows, [sealed_recording(1)]);
+    let unchecked = |call| Recording { sealed: sealed_recording(call), checked: None, condition: None };
+    assert_eq!(by_ticket.rows, [unchecked(1)]);
     let by_call = store.recordings(&of(Some(CallId(6)), None)).await.unwrap();
-    assert_eq!(by_call.rows, [sealed_recording(6)], "one without a ticket is found all the same");
-    let all: Vec<_> = store.recordings(&of(None, None)).await.unwrap().rows.iter().map(|one| one.call.0).collect();
+    assert_eq!(by_call.rows, [unchecked(6)], "one without a ticket is found all the same");
+    let all: Vec<_> =
+        store.recordings(&of(None, None)).await.unwrap().rows.iter().map(|one| one.sealed.call.0).collect();
     assert_eq!(all, [6, 5, 4, 3, 1]);
     assert!(store.recordings(&of(None, Some("none"))).await.unwrap().rows.is_empty());
+}
+
+async fn a_check_is_kept_with_its_recording(store: impl Store) {
+    let check = |call, at, condition| Entry::Verified(Verified { call: CallId(call), at: Wall(at), condition });
+    tell(&store, vec![sealed(1), sealed(2), sealed(3), sealed(4)]).await;
+    let due = async |before| {
+        let due = store.to_verify(Wall(before), 3).await.unwrap();
+        due.iter().map(|sealed| sealed.call.0).collect::<Vec<_>>()
+    };
+    assert_eq!(due(1_000).await, [1, 2, 3], "never checked, the oldest first");
+    tell(
+        &store,
+        vec![
+            check(1, 500, Condition::Changed),
+            check(2, 400, Condition::Verified),
+            check(3, 300, Condition::Missing),
+            check(3, 600, Condition::Verified),
+            check(1, 100, Condition::Verified),
+            check(99, 100, Condition::Missing),
+        ],
+    )
+    .await;
+    assert_eq!(due(1_000).await, [4, 2, 1]);
+    assert_eq!(due(450).await, [4, 2]);
+    let conditions = |quarantined| RecordingQuery { quarantined, ..RecordingQuery::default() };
+    let all = store.recordings(&conditions(false)).await.unwrap().rows;
+    let all: Vec<_> = all.iter().map(|one| (one.sealed.call.0, one.checked.map(|at| at.0), one.condition)).collect();
+    let (verified, changed) = (Some(Condition::Verified), Some(Condition::Changed));
+    assert_eq!(all, [(4, None, None), (3, Some(600), verified), (2, Some(400), verified), (1, Some(500), changed)]);
+    let held: Vec<_> = store.recordings(&conditions(true)).await.unwrap().rows;
+    assert_eq!(held.iter().map(|one| (one.sealed.call.0, one.is_quarantined())).collect::<Vec<_>>(), [(1, true)]);
 }
 
 async fn tickets_are_found_by_what_they_are_asked_for(store: impl Store) {
@@ -409,6 +444,7 @@ pub fn morning() -> Vec<Entry> {
         Entry::Edit(edit("b", 1, "stale")),
         alarm(false, 9),
         sealed(1),
+        Entry::Verified(Verified { call: CallId(1), at: Wall(50), condition: Condition::Changed }),
         answered(2),
         missed(4, 4, MORNING),
         Entry::CalledBack(CalledBack { task: CallId(4), at: Wall(MORNING.0 + 650_000), reached: false }),

@@ -192,7 +192,7 @@ impl Play<'_> {
         let store = &self.server.office.store;
         let ticket = store.ticket_of(call).await?.filter(|ticket| ticket.ended.is_some());
         let query = RecordingQuery { call: Some(call), ..RecordingQuery::default() };
-        let sealed = store.recordings(&query).await?.rows.into_iter().next();
+        let sealed = store.recordings(&query).await?.rows.into_iter().next().map(|found| found.sealed);
         Ok(ticket.zip(sealed).map(|(ticket, sealed)| Outcome { ticket, sealed }))
     }
 

@@ -166,6 +166,7 @@ impl Book {
             | (
                 Entry::Invalid(_)
                 | Entry::RecordingFailed(_)
+                | Entry::Verified(_)
                 | Entry::Access(_)
                 | Entry::Edit(_)
                 | Entry::CalledBack(_)

@@ -118,6 +118,7 @@ impl Writer {
             | Entry::Missed(_)
             | Entry::Invalid(_)
             | Entry::Sealed(_)
+            | Entry::Verified(_)
             | Entry::RecordingFailed(_)
             | Entry::Seat(_)
             | Entry::Alarm(_)

@@ -3,7 +3,8 @@
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::{gone, of_word};
+use super::{gone, of_word, word};
+use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
 use crate::call::{CallId, CallKind, MissedCall, SeatNo, SeatReason};
 use crate::privacy::Private;
@@ -11,8 +12,8 @@ use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
 use crate::store::entry::{Access, SeatChange};
 use crate::store::query::{
-    Alarm, CallbackTask, Counts, Cursor, Ended, MissedQuery, Page, PageAsk, RecordingQuery, RecordingState, SetAside,
-    Span, Ticket, TicketQuery,
+    Alarm, CallbackTask, Counts, Cursor, Ended, MissedQuery, Page, PageAsk, Recording, RecordingQuery, RecordingState,
+    SetAside, Span, Ticket, TicketQuery,
 };
 use crate::time::Wall;
 
@@ -91,8 +92,8 @@ fn to_missed(row: &SqliteRow) -> Option<MissedCall> {
     Some(MissedCall { callback_task, ..data(row)? })
 }
 
-pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Result<Page<Sealed>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM recording WHERE ");
+pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Result<Page<Recording>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT data, checked, condition FROM recording WHERE ");
     within(&mut query, "started", ask.span);
     if let Some(call) = ask.call {
         query.push(" AND call = ").push_bind(call.to_string());
@@ -100,9 +101,27 @@ pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Re
     if let Some(number) = &ask.ticket {
         query.push(" AND call = (SELECT call FROM ticket WHERE number = ").push_bind(number).push(")");
     }
+    if ask.quarantined {
+        query.push(" AND condition <> ").push_bind(word(Condition::Verified));
+    }
     page(&mut query, "started", "call", &ask.page);
-    let rows = all(query, readers, "recording", data::<Sealed>).await?;
-    Ok(Page::of(rows, &ask.page, |sealed| Cursor { at: sealed.started, call: sealed.call }))
+    let rows = all(query, readers, "recording", recording).await?;
+    Ok(Page::of(rows, &ask.page, |one| Cursor { at: one.sealed.started, call: one.sealed.call }))
+}
+
+fn recording(row: &SqliteRow) -> Option<Recording> {
+    let condition = match row.try_get::<Option<String>, _>("condition").ok()? {
+        Some(word) => Some(of_word(word)?),
+        None => None,
+    };
+    let checked = row.try_get::<Option<i64>, _>("checked").ok()?.map(Wall);
+    Some(Recording { sealed: data(row)?, checked, condition })
+}
+
+pub(super) async fn to_verify(readers: &SqlitePool, before: Wall, most: u32) -> Result<Vec<Sealed>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM recording WHERE coalesce(checked, 0) < ");
+    query.push_bind(before.0).push(" ORDER BY coalesce(checked, 0), started, call LIMIT ").push_bind(most);
+    all(query, readers, "recording", data::<Sealed>).await
 }
 
 /// Of one caller, newest first; else all open ones, longest waiting first.

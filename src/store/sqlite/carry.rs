@@ -13,7 +13,9 @@ use crate::call::{CallRecord, MissedCall, OpenTicket};
 use crate::privacy::Private;
 use crate::rules::callback;
 use crate::store::StoreError;
-use crate::store::entry::{Access, AlarmChange, CalledBack, Entry, Record, RecordingFailed, SeatChange, TicketEdit};
+use crate::store::entry::{
+    Access, AlarmChange, CalledBack, Entry, Record, RecordingFailed, SeatChange, TicketEdit, Verified,
+};
 use crate::store::numbering::Number;
 use crate::store::query::{CallbackTask, Ended, TicketState};
 use crate::time::Wall;
@@ -96,6 +98,7 @@ async fn attempt(
             .await
             .map(drop),
             (Entry::RecordingFailed(failed), _) => recording_failed(&mut change, failed).await,
+            (Entry::Verified(verified), _) => checked(&mut change, verified).await,
             (Entry::Seat(seat), _) => {
                 seats.push(seat);
                 Ok(())
@@ -198,6 +201,17 @@ async fn closed(change: &mut SqliteConnection, number: &str, record: &CallRecord
         Some(why) => invalid(change, record.opened.call, why).await,
         None => Ok(()),
     }
+}
+
+/// An older check changes nothing.
+async fn checked(change: &mut SqliteConnection, verified: &Verified) -> Result<(), Error> {
+    sqlx::query("UPDATE recording SET checked = ?1, condition = ?2 WHERE call = ?3 AND coalesce(checked, 0) <= ?1")
+        .bind(verified.at.0)
+        .bind(word(verified.condition))
+        .bind(verified.call.to_string())
+        .execute(change)
+        .await
+        .map(drop)
 }
 
 async fn invalid(change: &mut SqliteConnection, call: CallId, why: &str) -> Result<(), Error> {
