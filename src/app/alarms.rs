@@ -101,7 +101,7 @@ impl Alarms {
 fn severity(name: &str) -> &'static str {
     match name {
         "journal" | "recording" | "recording_changed" | "disk_full" | "no_seat" => "critical",
-        "database" | "trunk_down" | "trunk_unregistered" | "overload" | "disk_low" => "major",
+        "database" | "no_media" | "trunk_down" | "trunk_unregistered" | "overload" | "disk_low" => "major",
         _ => "warning",
     }
 }

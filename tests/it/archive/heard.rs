@@ -23,64 +23,74 @@ fn story(running: &Running) -> (Vec<(String, bool)>, Sealed) {
     }
 }
 
+struct Case {
+    name: &'static str,
+    /// Beside those of the citizen and of seat 1001, who join at once.
+    marks: Vec<(u64, Mark)>,
+    spoken: &'static [(Side, u64, u64)],
+    end: u64,
+    told: &'static [(&'static str, bool)],
+    verdict: Verdict,
+    /// Where it is marked that a side sent nothing.
+    mute: &'static [(u64, Side)],
+}
+
 #[test]
 fn a_side_that_could_speak_and_never_did_degrades_the_recording_and_is_told() {
-    let (left, right) = (Side::Left, Side::Right);
+    use Side::{Left, Right};
     let seat = || seat("1001");
-    type Told<'a> = &'a [(&'a str, bool)];
-    // Name, marks, who speaks from when to when, the end; then what is told, the verdict and the marks made.
-    let table: [(&str, Vec<(u64, Mark)>, &[(Side, u64, u64)], u64, Told<'_>, Verdict, &[(u64, Side)]); 6] = [
-        (
-            "both-silent",
-            vec![],
-            &[],
-            4_000,
-            &[("city", false), ("1001", false)],
-            Verdict::Degraded,
-            &[(0, left), (0, right)],
-        ),
-        (
-            "one-way",
-            vec![],
-            &[(left, 0, 3_000)],
-            4_000,
-            &[("city", true), ("1001", false)],
-            Verdict::Degraded,
-            &[(0, right)],
-        ),
-        (
-            "both",
-            vec![],
-            &[(left, 0, 400), (right, 0, 400)],
-            9_000,
-            &[("city", true), ("1001", true)],
-            Verdict::Ok,
-            &[],
-        ),
-        ("too-short", vec![], &[], 1_900, &[], Verdict::Ok, &[]),
-        (
-            "held",
-            vec![(500, Mark::Held(seat())), (8_000, Mark::Resumed(seat()))],
-            &[(left, 0, 400)],
-            8_900,
-            &[("city", true)],
-            Verdict::Ok,
-            &[],
-        ),
-        (
-            "second-seat-mute",
-            vec![
+    let table = [
+        Case {
+            name: "both-silent",
+            marks: vec![],
+            spoken: &[],
+            end: 4_000,
+            told: &[("city", false), ("1001", false)],
+            verdict: Verdict::Degraded,
+            mute: &[(0, Left), (0, Right)],
+        },
+        Case {
+            name: "one-way",
+            marks: vec![],
+            spoken: &[(Left, 0, 3_000)],
+            end: 4_000,
+            told: &[("city", true), ("1001", false)],
+            verdict: Verdict::Degraded,
+            mute: &[(0, Right)],
+        },
+        Case {
+            name: "both",
+            marks: vec![],
+            spoken: &[(Left, 0, 400), (Right, 0, 400)],
+            end: 9_000,
+            told: &[("city", true), ("1001", true)],
+            verdict: Verdict::Ok,
+            mute: &[],
+        },
+        Case { name: "too-short", marks: vec![], spoken: &[], end: 1_900, told: &[], verdict: Verdict::Ok, mute: &[] },
+        Case {
+            name: "held",
+            marks: vec![(500, Mark::Held(seat())), (8_000, Mark::Resumed(seat()))],
+            spoken: &[(Left, 0, 400)],
+            end: 8_900,
+            told: &[("city", true)],
+            verdict: Verdict::Ok,
+            mute: &[],
+        },
+        Case {
+            name: "second-seat-mute",
+            marks: vec![
                 (3_000, Mark::Left { party: seat(), why: "media_lost".into() }),
                 (4_000, Mark::Joined(super::seat("12"))),
             ],
-            &[(left, 0, 3_000), (right, 0, 2_000)],
-            8_000,
-            &[("1001", true), ("city", true), ("12", false)],
-            Verdict::Degraded,
-            &[(4_000, right)],
-        ),
+            spoken: &[(Left, 0, 3_000), (Right, 0, 2_000)],
+            end: 8_000,
+            told: &[("1001", true), ("city", true), ("12", false)],
+            verdict: Verdict::Degraded,
+            mute: &[(4_000, Right)],
+        },
     ];
-    for (name, marks, spoken, end, told, verdict, made) in table {
+    for Case { name, marks, spoken, end, told, verdict, mute } in table {
         let folder = Folder::new(&format!("mute-{name}"));
         let running = Running::in_format(&folder, Format::Alaw);
         running.open(CALL);
@@ -97,11 +107,11 @@ fn a_side_that_could_speak_and_never_did_degrades_the_recording_and_is_told() {
         let heard: Vec<_> = heard.iter().map(|(who, was)| (who.as_str(), *was)).collect();
         assert_eq!((heard.as_slice(), sealed.verdict, sealed.gaps), (told, verdict, 0), "{name}");
         let side_car = SideCar::read(&folder.call(CALL).join("call.json")).unwrap();
-        let mute = side_car.marks.iter().filter_map(|mark| match mark.what {
+        let marked = side_car.marks.iter().filter_map(|mark| match mark.what {
             What::Recorder(Trouble::NoMedia(side)) => Some((mark.at_ms, side)),
             _ => None,
         });
-        assert_eq!(mute.collect::<Vec<_>>(), made, "{name}");
+        assert_eq!(marked.collect::<Vec<_>>(), mute, "{name}");
         running.archive.stop();
     }
 }
