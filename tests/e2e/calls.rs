@@ -136,10 +136,10 @@ fn a_held_citizen_hears_music_that_is_not_recorded() {
     let side_car: serde_json::Value = serde_json::from_str(&side_car).expect("JSON");
     let mark = |what: &str| {
         let marks = side_car["marks"].as_array().expect("marks");
-        let at = marks.iter().find(|mark| mark["what"] == what).and_then(|mark| mark["at_ms"].as_u64());
+        let at = marks.iter().find(|mark| mark["what"][what].is_object()).and_then(|mark| mark["at_ms"].as_u64());
         usize::try_from(at.unwrap_or_else(|| panic!("no {what} in {side_car}"))).expect("short") * sound::RATE / 1000
     };
-    let (hold, resume) = (mark("hold"), mark("resume"));
+    let (hold, resume) = (mark("held"), mark("resumed"));
     let [_, right] = sound::read_recording(&server.recording(&call));
     // A packet may be on its way when the seat presses the key.
     let held = &right[hold + sound::RATE / 5..resume];
