@@ -191,8 +191,7 @@ impl Server {
             .mode(0o700)
             .create(&options.data)
             .map_err(failed(format!("cannot make the data folder {}", options.data.display())))?;
-        std::fs::create_dir_all(&recordings)
-            .map_err(failed(format!("cannot make the recordings folder {}", recordings.display())))?;
+        std::fs::create_dir_all(&recordings).map_err(failed(format!("cannot record in {}", recordings.display())))?;
         let locks = lock(&options.data, &recordings)?;
         let secrets = Secrets::open(&options.data, &config)?;
         raise_file_limit(crate::config::ports::open_files(&config))?;
