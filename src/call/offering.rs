@@ -6,7 +6,7 @@ use super::leg::Role;
 use super::live::{Answered, Offer, Stage, Talk, millis};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Failure, Output, Participant, SeatFault, SeatNo, SeatState, Target, alarms, record};
+use super::{CallId, Failure, Hearing, Output, Participant, SeatFault, SeatNo, SeatState, Target, alarms, record};
 use crate::time::Now;
 
 /// How long a seat whose phone could not be rung is left alone.
@@ -135,7 +135,8 @@ impl Switchboard {
             call.answer = Some(Answered { ticket, journalled: false, number: None });
             self.timers.set(Timer::Journal(id), now.mono + self.settings.journal_wait);
         }
-        self.out.push(Output::Mix { call: id, citizen: call.leg(), others: vec![offer.leg] });
+        let (citizen, hearings) = (call.leg(), Hearing::all(&[call.leg(), offer.leg]));
+        self.out.push(Output::Mix { call: id, citizen, hearings });
         self.out.push(Output::Mark { call: id, at: now.mono, what: format!("seat_joined {}", offer.seat.0) });
         call.measure(now.mono);
         let connected = call.connected;

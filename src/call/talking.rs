@@ -133,7 +133,7 @@ impl Switchboard {
         let no = call.seat().map_or_else(String::new, |seat| seat.0.clone());
         call.seat_left(now.mono, why);
         call.returned = true;
-        self.out.push(Output::Mix { call: id, citizen: call.leg(), others: Vec::new() });
+        self.out.push(Output::Mix { call: id, citizen: call.leg(), hearings: Vec::new() });
         self.out.push(Output::Mark { call: id, at: now.mono, what: format!("seat_lost {no} {why}") });
         self.note(id, format!("seat {no} left the call ({why}); the caller is first in the queue"));
         self.enqueue(now, id);
