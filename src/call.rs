@@ -149,6 +149,21 @@ pub enum Target {
     },
 }
 
+/// What one party of a call hears: these others, and nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hearing {
+    pub leg: LegId,
+    pub hears: Vec<LegId>,
+}
+
+impl Hearing {
+    /// All of them hear each other, and nobody himself (R19).
+    pub fn all(legs: &[LegId]) -> Vec<Self> {
+        let others = |leg: LegId| legs.iter().copied().filter(|other| *other != leg).collect();
+        legs.iter().map(|leg| Self { leg: *leg, hears: others(*leg) }).collect()
+    }
+}
+
 /// Why a leg that was dialled did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -388,11 +403,12 @@ pub enum Output {
     },
     /// Journal the answer; `TicketOpened` comes back.
     OpenTicket(Box<OpenTicket>),
-    /// These legs, and only these, hear each other. `citizen` is recorded left, the others right.
+    /// Who hears whom; a leg that is not named hears nobody. `citizen` is recorded left, whom it hears
+    /// right.
     Mix {
         call: CallId,
         citizen: LegId,
-        others: Vec<LegId>,
+        hearings: Vec<Hearing>,
     },
     /// A mark on the recording's timeline.
     Mark {

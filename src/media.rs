@@ -14,6 +14,7 @@ mod port;
 pub mod prompt;
 pub mod reception;
 pub mod relay;
+pub mod room;
 pub mod rtcp;
 pub mod rtp;
 pub mod shipped;

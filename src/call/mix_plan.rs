@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::{CallId, LegId, Prompt};
+use super::{CallId, Hearing, LegId, Prompt};
 use crate::audio::g711::Law;
 use crate::time::{Mono, Wall};
 
@@ -50,12 +50,12 @@ pub enum Command {
     StopPlay {
         leg: LegId,
     },
-    /// These legs and only these hear each other. While `record`, what the citizen says is tapped
-    /// left, what the others say right. An empty `others` leaves the citizen alone.
+    /// Who hears whom; a leg that is not named hears nobody. While `record`, what the citizen says is
+    /// tapped left, what those say whom it hears right.
     Mix {
         call: CallId,
         citizen: LegId,
-        others: Vec<LegId>,
+        hearings: Vec<Hearing>,
         record: bool,
     },
     Close {

@@ -7,7 +7,8 @@ use super::live::{Answered, Offer, Stage, Talk, millis};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    CallId, Failure, Mark, Output, Party, Role as PartyRole, SeatFault, SeatNo, SeatState, Target, alarms, record,
+    CallId, Failure, Hearing, Mark, Output, Party, Role as PartyRole, SeatFault, SeatNo, SeatState, Target, alarms,
+    record,
 };
 use crate::time::Now;
 
@@ -138,7 +139,8 @@ impl Switchboard {
             call.answer = Some(Answered { ticket, journalled: false, number: None });
             self.timers.set(Timer::Journal(id), now.mono + self.settings.journal_wait);
         }
-        self.out.push(Output::Mix { call: id, citizen: call.leg(), others: vec![offer.leg] });
+        let (citizen, hearings) = (call.leg(), Hearing::all(&[call.leg(), offer.leg]));
+        self.out.push(Output::Mix { call: id, citizen, hearings });
         self.out.push(call.mark(now.mono, Mark::Joined(party)));
         call.measure(now.mono);
         let connected = call.connected;

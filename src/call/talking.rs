@@ -135,7 +135,7 @@ impl Switchboard {
         let no = call.seat().map_or_else(String::new, |seat| seat.0.clone());
         let seat = call.seat_leg().and_then(|leg| call.course.party(leg)).cloned();
         call.returned = true;
-        self.out.push(Output::Mix { call: id, citizen: call.leg(), others: Vec::new() });
+        self.out.push(Output::Mix { call: id, citizen: call.leg(), hearings: Vec::new() });
         let mark = seat.map(|party| Mark::Left { party, why: why.to_owned() });
         self.out.extend(mark.map(|mark| call.mark(now.mono, mark)));
         self.note(id, format!("seat {no} left the call ({why}); the caller is first in the queue"));

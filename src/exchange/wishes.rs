@@ -60,9 +60,9 @@ impl Exchange {
             }
             Wish::Play { leg, prompts, repeat, token } => self.media(Command::Play { leg, prompts, repeat, token }),
             Wish::StopPlay { leg } => self.media(Command::StopPlay { leg }),
-            Wish::Mix { call, citizen, others } => {
+            Wish::Mix { call, citizen, hearings } => {
                 let record = self.recording.contains(&call);
-                self.media(Command::Mix { call, citizen, others, record });
+                self.media(Command::Mix { call, citizen, hearings, record });
             }
             wish @ (Wish::OpenRecording { .. }
             | Wish::OpenTicket(_)

@@ -22,6 +22,8 @@ pub struct Leg {
     pub playing: Option<Playing>,
     /// Prompts played so far.
     pub prompts: u64,
+    /// Frames of its room so far.
+    pub mixed: u32,
     pub figures: LegFigures,
     latch: Latch,
     reception: Reception,
@@ -77,6 +79,7 @@ impl Leg {
             out,
             playing: None,
             prompts: 0,
+            mixed: 0,
             figures: LegFigures::default(),
             latch: Latch::new(patience),
             reception: Reception::default(),

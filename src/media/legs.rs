@@ -7,17 +7,24 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use crate::archive::{Order, Side};
-use crate::call::{CallId, LegId};
+use crate::call::{CallId, Hearing, LegId};
 use crate::media::LegMedia;
 use crate::media::leg::{Kind, Leg, Spoken};
 use crate::media::poll::Poll;
 use crate::media::port::Port;
 use crate::media::prompt::Playing;
+use crate::media::room::Room;
 use crate::media::tap::Tap;
 use crate::time::Mono;
 
 /// Prompts start on a grid, so that one wake serves many legs and a burst stays short.
 const GRID: u64 = 5_000_000;
+
+/// A room or a prompt that is later than this (the machine slept) goes on from now.
+pub const LATE: Duration = Duration::from_millis(200);
+
+/// Between two frames of a room.
+const FRAME: Duration = Duration::from_millis(20);
 
 /// The legs of this thread, by the slot that their sockets' tokens carry.
 #[derive(Default)]
@@ -27,6 +34,8 @@ pub struct Legs {
     calls: BTreeMap<CallId, Bridge>,
     /// Legs that hear a prompt, by when the next packet is due.
     due: BTreeSet<(Mono, usize)>,
+    /// Calls that are rooms, by when their next frame is due.
+    rooms: BTreeSet<(Mono, CallId)>,
     /// The last of taps that have ended, for the recorder.
     last: Vec<Order>,
 }
@@ -35,7 +44,10 @@ pub struct Legs {
 #[derive(Default)]
 struct Bridge {
     slots: Vec<usize>,
-    parties: Option<(LegId, Vec<LegId>)>,
+    citizen: Option<LegId>,
+    hearings: Vec<Hearing>,
+    /// Since somebody heard two others.
+    room: Option<Room>,
     tap: Option<Tap>,
 }
 
@@ -55,6 +67,12 @@ impl Legs {
             };
             let lost = tap.hear(now, side, port.leg.id, &spoken.header, law, spoken.payload);
             port.leg.figures.unrecorded += u64::from(lost);
+        }
+        if let Some(room) = self.calls.get_mut(&port.leg.call).and_then(|bridge| bridge.room.as_mut()) {
+            if let Kind::Audio(law) = spoken.kind {
+                room.hear(now, port.leg.id, law, &spoken.header, spoken.payload);
+            }
+            return;
         }
         let source = port.leg.source(spoken.header.ssrc);
         let feeds = std::mem::take(&mut port.feeds);
@@ -97,9 +115,11 @@ impl Legs {
         self.slots.keys().copied().collect()
     }
 
-    /// When the next prompt packet is due.
+    /// When the next prompt packet or the next frame of a room is due.
     pub fn next_packet(&self) -> Option<Mono> {
-        self.due.first().map(|(due, _)| *due)
+        let prompt = self.due.first().map(|(due, _)| *due);
+        let room = self.rooms.first().map(|(due, _)| *due);
+        prompt.into_iter().chain(room).min()
     }
 
     /// A leg whose prompt packet is due now.
@@ -166,17 +186,31 @@ impl Legs {
         }
     }
 
-    pub fn mix(&mut self, call: CallId, citizen: LegId, others: Vec<LegId>, orders: Option<&SyncSender<Order>>) {
+    pub fn mix(
+        &mut self,
+        now: Mono,
+        call: CallId,
+        citizen: LegId,
+        hearings: Vec<Hearing>,
+        orders: Option<&SyncSender<Order>>,
+    ) {
         let Some(bridge) = self.calls.get_mut(&call) else { return };
-        let parties = Some((citizen, others));
-        if bridge.parties != parties {
-            bridge.parties = parties;
+        if bridge.room.is_none() && (bridge.citizen != Some(citizen) || bridge.hearings != hearings) {
             for slot in bridge.slots.iter().copied() {
                 if let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) {
                     port.leg.out.interrupt();
                 }
             }
         }
+        if bridge.room.is_none() && hearings.iter().any(|hearing| hearing.hears.len() > 1) {
+            bridge.room = Some(Room::default());
+            self.rooms.insert((Mono(now.0.next_multiple_of(GRID)), call));
+        }
+        if let Some(room) = &mut bridge.room {
+            room.arrange(&hearings);
+        }
+        bridge.citizen = Some(citizen);
+        bridge.hearings = hearings;
         match (orders, &mut bridge.tap) {
             (Some(orders), tap @ None) => *tap = Some(Tap::new(call, orders.clone())),
             (None, Some(_)) => self.last.extend(bridge.tap.take().into_iter().flat_map(Tap::finish)),
@@ -185,8 +219,26 @@ impl Legs {
         self.wire(call);
     }
 
-    /// Connects the legs of a call as its last `Mix` said, as far as they are open. Everybody hears
-    /// the citizen, and the citizen (with every further party) hears the first of the others.
+    /// Sends the frames of rooms that are due.
+    pub fn mix_rooms(&mut self, now: Mono, outbox: &mut [u8]) {
+        while let Some((due, call)) = self.rooms.first().copied().filter(|(due, _)| *due <= now) {
+            self.rooms.remove(&(due, call));
+            let Some(bridge) = self.calls.get_mut(&call) else { continue };
+            let Some(room) = &mut bridge.room else { continue };
+            let (slots, ports) = (&self.slots, &mut self.ports);
+            room.mix(now, |leg, samples| {
+                let slot = slots.get(&leg).copied();
+                if let Some(port) = slot.and_then(|slot| ports.get_mut(slot)?.as_mut()) {
+                    port.send_mixed(now, samples, outbox);
+                }
+            });
+            // A room that was held up (the machine slept) goes on from now instead of catching up.
+            let next = due + FRAME;
+            self.rooms.insert((if now.since(next) > LATE { now + FRAME } else { next }, call));
+        }
+    }
+
+    /// Connects the legs of a call as its last `Mix` said, as far as they are open.
     fn wire(&mut self, call: CallId) {
         let Some(bridge) = self.calls.get(&call) else { return };
         for slot in bridge.slots.iter().copied() {
@@ -195,19 +247,20 @@ impl Legs {
                 port.side = None;
             }
         }
-        let Some((citizen, others)) = &bridge.parties else { return };
         let slot_of = |leg: &LegId| self.slots.get(leg).copied().filter(|slot| bridge.slots.contains(slot));
-        let citizen = slot_of(citizen);
-        let mut listeners: Vec<usize> = others.iter().filter_map(slot_of).collect();
-        let first = others.first().and_then(slot_of);
+        for Hearing { leg, hears } in &bridge.hearings {
+            let Some(hearer) = slot_of(leg) else { continue };
+            for slot in hears.iter().filter_map(slot_of) {
+                let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) else { continue };
+                port.feeds.push(hearer);
+                if bridge.citizen == Some(*leg) && bridge.tap.is_some() {
+                    port.side = Some(Side::Right);
+                }
+            }
+        }
+        let citizen = bridge.citizen.as_ref().and_then(slot_of);
         if let Some(port) = citizen.and_then(|slot| self.ports.get_mut(slot)).and_then(Option::as_mut) {
             port.side = bridge.tap.is_some().then_some(Side::Left);
-            port.feeds.extend(&listeners);
-        }
-        if let Some(port) = first.and_then(|slot| self.ports.get_mut(slot)).and_then(Option::as_mut) {
-            port.side = bridge.tap.is_some().then_some(Side::Right);
-            listeners.retain(|slot| Some(*slot) != first);
-            port.feeds.extend(citizen.into_iter().chain(listeners));
         }
     }
 
@@ -218,6 +271,9 @@ impl Legs {
         let call = port.leg.call;
         if let Some(bridge) = self.calls.get_mut(&call) {
             bridge.slots.retain(|other| *other != slot);
+            if let Some(room) = &mut bridge.room {
+                room.leave(leg);
+            }
             if let (Some(_), Some(tap), false) = (port.side, &mut bridge.tap, bridge.slots.is_empty()) {
                 port.leg.figures.unrecorded += u64::from(tap.flush());
             }

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use crate::archive::Side;
 use crate::media::leg::{Kind, Leg, Spoken};
+use crate::media::legs::LATE;
 use crate::media::poll::{self, Poll};
 use crate::media::relay::Source;
+use crate::media::room;
 use crate::media::rtp::{self, Header};
 use crate::time::Mono;
-
-/// A prompt that is later than this (the machine slept) goes on from now instead of catching up.
-const LATE: Duration = Duration::from_millis(200);
 
 pub struct Port {
     rtp: UdpSocket,
@@ -64,6 +63,25 @@ impl Port {
             law.transcode(packet.get_mut(rtp::HEADER..).unwrap_or_default());
         }
         self.send(packet, target);
+    }
+
+    /// Sends 20 ms of what a room sounds like to this leg. A prompt that plays to it goes first.
+    pub fn send_mixed(&mut self, now: Mono, samples: &[i16; room::FRAME], outbox: &mut [u8]) {
+        let leg = &mut self.leg;
+        let Some(target) = leg.target().filter(|_| leg.playing.is_none()) else { return leg.out.interrupt() };
+        let law = leg.law();
+        let mut codes = [0; room::FRAME];
+        codes.iter_mut().zip(samples).for_each(|(code, sample)| *code = law.encode(*sample));
+        let Some(payload_type) = leg.payload_of(Kind::Audio(law)) else { return };
+        leg.mixed = leg.mixed.wrapping_add(1);
+        let sequence = leg.mixed as u16;
+        let timestamp = leg.mixed.wrapping_mul(room::FRAME as u32);
+        let header = Header { payload_type, marker: false, sequence, timestamp, ssrc: 0 };
+        if let Some(header) = leg.out.place(now, Source::Room, &header, samples.len())
+            && let Some(packet) = rtp::write(&header, &codes, outbox)
+        {
+            self.send(packet, target);
+        }
     }
 
     /// Sends the next packet of the prompt; when the one after is due, None where it has ended.

@@ -9,8 +9,13 @@ use crate::time::Mono;
 /// Who speaks. A peer that begins a new stream counts as another source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    Leg { leg: LegId, ssrc: u32 },
+    Leg {
+        leg: LegId,
+        ssrc: u32,
+    },
     Prompt(u64),
+    /// Everybody whom the leg hears in its room.
+    Room,
 }
 
 /// A source's timestamp that strays further than this from the wall clock is a new timeline.

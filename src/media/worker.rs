@@ -77,6 +77,7 @@ impl Worker {
             }
             let now = self.now();
             self.pace(now, &mut outbox);
+            self.legs.mix_rooms(now, &mut outbox);
             if now >= tick {
                 self.keep_house(now, phase, &mut outbox);
                 phase = (phase + 1) % ROUND;
@@ -172,8 +173,8 @@ impl Worker {
                 self.legs.play(now, leg, |serial, due| Playing::new(clips, repeat, token, serial, due));
             }
             Command::StopPlay { leg } => self.legs.stop_playing(leg),
-            Command::Mix { call, citizen, others, record } => {
-                self.legs.mix(call, citizen, others, record.then_some(&self.orders));
+            Command::Mix { call, citizen, hearings, record } => {
+                self.legs.mix(now, call, citizen, hearings, record.then_some(&self.orders));
                 self.hand_over();
             }
             Command::Close { leg } => self.close(leg, outbox),

@@ -206,6 +206,24 @@ pub fn leg(leg: LegId) -> String {
     if dialled { format!("d{}", leg.0 & !(1 << 63)) } else { leg.0.to_string() }
 }
 
+/// Who hears whom: `1 + [d1]` where the citizen and the others all hear each other, else who hears
+/// whom, one by one: `1 hears nobody, d1 hears d2`.
+pub fn arrangement(citizen: LegId, hearings: &[Hearing], name: impl Fn(LegId) -> String) -> String {
+    let legs: Vec<LegId> = hearings.iter().map(|hearing| hearing.leg).collect();
+    let names = |legs: &[LegId]| legs.iter().map(|leg| name(*leg)).collect::<Vec<_>>().join(" ");
+    if hearings.is_empty() {
+        return format!("{} + []", name(citizen));
+    }
+    if hearings == Hearing::all(&legs) && legs[0] == citizen {
+        return format!("{} + [{}]", name(citizen), names(&legs[1..]));
+    }
+    let one = |Hearing { leg, hears }: &Hearing| {
+        let whom = if hears.is_empty() { "nobody".to_owned() } else { names(hears) };
+        format!("{} hears {whom}", name(*leg))
+    };
+    hearings.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
 fn line(output: &Output) -> Option<String> {
     Some(match output {
         Output::Dial { leg: id, target: Target::Seat(seat), .. } => format!("Dial {} {}", leg(*id), seat.0),
@@ -225,10 +243,7 @@ fn line(output: &Output) -> Option<String> {
         Output::StopPlay { leg: id } => format!("StopPlay {}", leg(*id)),
         Output::OpenRecording { .. } => "OpenRecording".into(),
         Output::OpenTicket(ticket) => format!("OpenTicket {}", ticket.original_code),
-        Output::Mix { citizen, others, .. } => {
-            let others: Vec<String> = others.iter().map(|id| leg(*id)).collect();
-            format!("Mix {} + [{}]", leg(*citizen), others.join(" "))
-        }
+        Output::Mix { citizen, hearings, .. } => format!("Mix {}", arrangement(*citizen, hearings, leg)),
         Output::Mark { mark, .. } => match mark {
             Mark::Joined(who) if who.role == Role::Citizen => return None,
             Mark::Joined(who) => format!("Mark seat_joined {}", who.number),

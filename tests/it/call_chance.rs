@@ -313,11 +313,12 @@ impl World {
                 assert!(times.is_sorted(), "{times:?} (I6)");
                 self.journal.push(ticket.call);
             }
-            Output::Mix { call, citizen, others } => {
+            Output::Mix { call, citizen, hearings } => {
                 let audit = &self.audits[call];
                 assert_eq!((audit.recordings, audit.tickets, audit.sealed), (1, 1, 0), "talk without a record (I4)");
                 assert_eq!(audit.citizen, Some(*citizen));
-                assert!(others.iter().chain([citizen]).all(|leg| self.standing.contains_key(leg)));
+                let named = hearings.iter().flat_map(|hearing| hearing.hears.iter().chain([&hearing.leg]));
+                assert!(named.chain([citizen]).all(|leg| self.standing.contains_key(leg)));
             }
             Output::Mark { call, .. } => assert_eq!((self.audits[call].recordings, self.audits[call].sealed), (1, 0)),
             Output::SealRecording { call, .. } => {

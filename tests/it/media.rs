@@ -4,5 +4,6 @@ mod hangup;
 mod parts;
 mod peer;
 mod recorder;
+mod room;
 mod shipped;
 mod talk;

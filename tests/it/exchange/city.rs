@@ -17,7 +17,7 @@ use hotline::sip::registrar::RegistrarLimits;
 use hotline::sip::session::Reliable;
 use hotline::time::{Mono, Now};
 
-use crate::call::{MORNING, seconds};
+use crate::call::{MORNING, arrangement, seconds};
 
 /// Where we stand towards the carrier, the seats, the seats with IPv6, and both of them.
 pub const VLAN: &str = "198.51.100.1:5060";
@@ -237,10 +237,9 @@ impl City {
                 format!("Play {} {}", name(*leg), prompts.join(" "))
             }
             Command::StopPlay { leg } => format!("StopPlay {}", name(*leg)),
-            Command::Mix { citizen, others, record, .. } => {
-                let others: Vec<String> = others.iter().map(|leg| name(*leg)).collect();
+            Command::Mix { citizen, hearings, record, .. } => {
                 let record = if *record { " recorded" } else { "" };
-                format!("Mix {} + [{}]{record}", name(*citizen), others.join(" "))
+                format!("Mix {}{record}", arrangement(*citizen, hearings, name))
             }
             Command::Close { leg } => format!("Close {}", name(*leg)),
             Command::Seal { call, .. } => format!("Seal {call}"),

@@ -13,7 +13,7 @@ use hotline::app::desk::Desk;
 use hotline::app::trace::TraceBook;
 use hotline::archive::{self, Archive, Done, Order, Sealed, Side, Verdict};
 use hotline::audio::g711::Law;
-use hotline::call::{CallId, LegId, Output as Wish, SeatNo};
+use hotline::call::{CallId, Hearing, LegId, Output as Wish, SeatNo};
 use hotline::exchange::Output;
 use hotline::media::prompt::PromptShelf;
 use hotline::media::{self, Command, Limits, Setup};
@@ -101,7 +101,7 @@ impl House {
             self.media(Command::Agree { leg, media: phone.media(Law::A, None) });
             ports.push(local);
         }
-        self.media(Command::Mix { call, citizen: left, others: vec![right], record: true });
+        self.media(Command::Mix { call, citizen: left, hearings: Hearing::all(&[left, right]), record: true });
         // What comes before the media thread knows of the call is nobody's: they talk once they are joined.
         // Each at its time: packets faster than speech would be taken for a fast clock, and squeezed.
         loop {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hotline::archive::Order;
 use hotline::audio::dtmf::Event;
 use hotline::audio::g711::Law;
-use hotline::call::{CallId, LegId};
+use hotline::call::{CallId, Hearing, LegId};
 use hotline::media::prompt::PromptShelf;
 use hotline::media::rtp::{self, Header};
 use hotline::media::{self, Command, Handle, LegFigures, LegMedia, Limits, Report, Setup};
@@ -149,8 +149,13 @@ impl Hotline {
         local
     }
 
+    /// The citizen and these hear each other.
     pub fn mix(&mut self, others: &[LegId], record: bool) {
-        self.handle.send(Command::Mix { call: CALL, citizen: CITIZEN, others: others.to_vec(), record });
+        self.arrange(Hearing::all(&[&[CITIZEN], others].concat()), record);
+    }
+
+    pub fn arrange(&mut self, hearings: Vec<Hearing>, record: bool) {
+        self.handle.send(Command::Mix { call: CALL, citizen: CITIZEN, hearings, record });
         self.settle();
     }
 
