@@ -8,6 +8,7 @@ mod arriving;
 mod ask;
 mod callback;
 mod course;
+pub mod directory;
 mod ending;
 mod leg;
 mod live;

@@ -1,9 +1,10 @@
 //! `sip-configs/` and `dialplan/` → one checked `Config`; a bad row is refused, naming file and line.
 //!
-//! Five files: `sip-configs/{server,trunks,seats}.toml` and `dialplan/{numbers,queues}.toml`. The
-//! shipped examples are compiled in and are what runs where no folder is given.
+//! Eight files: `sip-configs/{server,trunks,seats}.toml` and
+//! `dialplan/{numbers,queues,units,leaders,emergency}.toml`. The shipped examples are compiled in and are what runs where no folder is given.
 
 pub mod cross;
+pub mod directory;
 pub mod files;
 pub mod numbers;
 pub mod ports;
@@ -17,6 +18,7 @@ pub mod values;
 use std::fmt;
 use std::path::Path;
 
+use crate::call::directory::Directory;
 use crate::rules::numbers::NumberPlan;
 
 pub use files::Texts;
@@ -40,10 +42,12 @@ pub struct Config {
     pub queues: Vec<QueueSettings>,
     pub night: Option<Night>,
     pub numbers: NumberPlan,
+    /// Who can be brought into a call.
+    pub directory: Directory,
 }
 
 impl Config {
-    /// Reads the five files below `dir`, or the embedded examples where there is none. All faults
+    /// Reads the eight files below `dir`, or the embedded examples where there is none. All faults
     /// of all files are collected; nothing of a faulty configuration is used.
     pub fn load(dir: Option<&Path>) -> Result<Self, Vec<Fault>> {
         match dir {

@@ -56,6 +56,7 @@ pub fn board_settings(config: &Config) -> BoardSettings {
         centres: config.centres.iter().map(|row| (row.id.clone(), row.ticket_prefix.clone())).collect(),
         city_centre: server.centre.clone(),
         trunks: config.trunks.iter().map(|row| (row.name.clone(), codes(row))).collect(),
+        directory: config.directory.clone(),
         night: config.night,
         ring_time: server.ring_no_answer,
         wrap_up: server.wrap_up,

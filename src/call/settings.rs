@@ -7,6 +7,7 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::Offset;
 
 use super::SeatNo;
+use super::directory::Directory;
 use crate::time::{Mono, Now, Wall};
 
 /// Everything configurable about the handling of calls; `config.rs` has checked it.
@@ -19,6 +20,8 @@ pub struct Settings {
     /// Centre of calls whose skill and seat name none.
     pub city_centre: String,
     pub trunks: BTreeMap<String, TrunkCodes>,
+    /// Who can be brought into a call (R19).
+    pub directory: Directory,
     /// Local hours in which `night_overflow` takes the place of `overflow` (R8).
     pub night: Option<Night>,
     /// T_rna: how long a seat rings (R11).
@@ -53,6 +56,7 @@ impl Default for Settings {
             centres: BTreeMap::from([("city".into(), "JDZ".into())]),
             city_centre: "city".into(),
             trunks: BTreeMap::new(),
+            directory: Directory::default(),
             night: None,
             ring_time: Duration::from_secs(12),
             unanswered_alarm: 3,

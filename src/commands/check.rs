@@ -55,7 +55,7 @@ pub fn as_json(found: &Result<Config, Vec<Fault>>) -> Value {
     }
 }
 
-fn counts(config: &Config) -> [(&'static str, usize); 5] {
+fn counts(config: &Config) -> [(&'static str, usize); 6] {
     let mut codes: Vec<&str> = config.numbers.rows().map(|row| row.code.as_str()).collect();
     codes.dedup();
     [
@@ -64,6 +64,7 @@ fn counts(config: &Config) -> [(&'static str, usize); 5] {
         ("seats", config.seats.len()),
         ("groups", config.queues.len()),
         ("codes", codes.len()),
+        ("targets", config.directory.entries().count()),
     ]
 }
 

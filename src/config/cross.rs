@@ -1,9 +1,9 @@
-//! What only shows when the five files are laid side by side.
+//! What only shows when the files are laid side by side.
 
 use super::rows::Row;
 use super::{Config, Fault, QueueSettings, SeatSettings, Texts, Trunk};
+use super::{directory, numbers, ports, queues, seats, server, trunks};
 use super::{files::Text, server::Listen};
-use super::{numbers, ports, queues, seats, server, trunks};
 use crate::exchange::source::Source;
 use crate::rules::numbers::{AreaCode, EMERGENCY, NumberRow};
 use crate::sip::targets::Host;
@@ -26,6 +26,8 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
     faults.extend(found);
     let (numbers, found) = numbers::read(&texts.numbers, &area);
     let numbers_are_whole = found.is_empty();
+    faults.extend(found);
+    let (directory, found) = directory::read(texts);
     faults.extend(found);
 
     // A reference into a file whose rows could not all be read proves nothing: such faults would
@@ -52,6 +54,14 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
         }
         number_skills(&numbers.rows, &queues.groups, seats, &mut refuse(&texts.numbers, &mut faults));
     }
+    let known = directory::Known {
+        listens: server.as_ref().filter(|_| server_is_whole).map(|server| server.listens.as_slice()),
+        trunks: trunks_are_whole.then_some(trunks.as_slice()),
+        seats: seats_are_whole.then_some(seats.as_slice()),
+        groups: queues_are_whole.then_some(queues.groups.as_slice()),
+        numbers: numbers_are_whole.then_some(numbers.rows.as_slice()),
+    };
+    faults.extend(directory::check(&directory, texts, &known));
     let (Some(server), Some(plan), true) = (server, numbers.plan, faults.is_empty()) else { return Err(faults) };
     Ok(Config {
         server: server.server.value,
@@ -62,6 +72,7 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
         queues: values(queues.groups),
         night: queues.night,
         numbers: plan,
+        directory: directory.directory(),
     })
 }
 

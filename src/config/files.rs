@@ -1,4 +1,4 @@
-//! Where the five texts come from: a folder, or the examples that are compiled in.
+//! Where the texts come from: a folder, or the examples that are compiled in.
 
 use std::fs;
 use std::path::Path;
@@ -25,6 +25,9 @@ pub struct Texts {
     pub seats: Text,
     pub numbers: Text,
     pub queues: Text,
+    pub units: Text,
+    pub leaders: Text,
+    pub emergency: Text,
 }
 
 /// A shipped file: where `hotline init` puts it, where it lies in the sources, and its text.
@@ -45,9 +48,12 @@ pub const TRUNKS: Shipped = shipped!("sip-configs/trunks.toml" from "sip-configs
 pub const SEATS: Shipped = shipped!("sip-configs/seats.toml" from "sip-configs/seats.example.toml");
 pub const NUMBERS: Shipped = shipped!("dialplan/numbers.toml" from "dialplan/numbers.toml");
 pub const QUEUES: Shipped = shipped!("dialplan/queues.toml" from "dialplan/queues.toml");
+pub const UNITS: Shipped = shipped!("dialplan/units.toml" from "dialplan/units.example.toml");
+pub const LEADERS: Shipped = shipped!("dialplan/leaders.toml" from "dialplan/leaders.example.toml");
+pub const EMERGENCY: Shipped = shipped!("dialplan/emergency.toml" from "dialplan/emergency.example.toml");
 /// What the owner's own recordings beside it are called.
 pub const PROMPTS: Shipped = shipped!("dialplan/prompts/README.md" from "dialplan/prompts/README.md");
-pub const ALL: [&Shipped; 6] = [&SERVER, &TRUNKS, &SEATS, &NUMBERS, &QUEUES, &PROMPTS];
+pub const ALL: [&Shipped; 9] = [&SERVER, &TRUNKS, &SEATS, &NUMBERS, &QUEUES, &UNITS, &LEADERS, &EMERGENCY, &PROMPTS];
 
 impl Shipped {
     /// How faults speak of it in the configuration of this folder, or in the embedded one.
@@ -65,10 +71,13 @@ impl Texts {
             seats: text(&SEATS),
             numbers: text(&NUMBERS),
             queues: text(&QUEUES),
+            units: text(&UNITS),
+            leaders: text(&LEADERS),
+            emergency: text(&EMERGENCY),
         }
     }
 
-    /// The five files below this folder; each one that is missing or unreadable is a fault.
+    /// The eight files below this folder; each one that is missing or unreadable is a fault.
     pub fn of(dir: &Path) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut read = |shipped: &Shipped| {
@@ -90,6 +99,9 @@ impl Texts {
             seats: read(&SEATS),
             numbers: read(&NUMBERS),
             queues: read(&QUEUES),
+            units: read(&UNITS),
+            leaders: read(&LEADERS),
+            emergency: read(&EMERGENCY),
         };
         if faults.is_empty() { Ok(texts) } else { Err(faults) }
     }

@@ -304,6 +304,11 @@ fn configure(folder: &Folder, setup: &Setup, addresses: &Addresses) {
     for file in ["numbers.toml", "queues.toml"] {
         folder.write(&format!("config/dialplan/{file}"), &fs::read_to_string(dialplan.join(file)).expect(file));
     }
+    let emergency = "emergency.example.toml";
+    folder.write("config/dialplan/emergency.toml", &fs::read_to_string(dialplan.join(emergency)).expect(emergency));
+    for empty in ["units.toml", "leaders.toml"] {
+        folder.write(&format!("config/dialplan/{empty}"), "");
+    }
     let mut server = String::from("[server]\n");
     let defaults = [
         ("ring_no_answer_s", "12"),

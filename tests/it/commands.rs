@@ -12,7 +12,7 @@ use crate::config_faults::{File, edited};
 fn init_writes_what_serve_reads_and_never_overwrites() {
     let dir = scratch("init");
     let written = init::write(&dir).expect("init");
-    assert_eq!(written.len(), 6);
+    assert_eq!(written.len(), 9);
     assert!(dir.join("dialplan/prompts/README.md").exists(), "what own prompts are called");
     assert_eq!(Config::load(Some(&dir)), Ok(Config::embedded()));
     let seats = dir.join("sip-configs/seats.toml");
@@ -67,7 +67,7 @@ fn a_reload_is_whole_or_nothing() {
 fn check_tells_text_and_json() {
     let args = check::Args { config: None, json: false };
     let found = check::check(&args, u64::MAX);
-    assert_eq!(check::as_text(&found), "ok: 2 listeners, 2 trunks, 3 seats, 12 groups, 28 codes");
+    assert_eq!(check::as_text(&found), "ok: 2 listeners, 2 trunks, 3 seats, 12 groups, 28 codes, 14 targets");
     assert_eq!(check::as_json(&found)["counts"]["codes"], 28);
     let found = check::check(&args, 1024);
     assert!(check::as_text(&found).contains("LimitNOFILE"));

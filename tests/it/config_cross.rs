@@ -1,4 +1,4 @@
-//! What the five files may not say together, and what they may.
+//! What the files may not say together, and what they may.
 
 use crate::config_faults::File::{Seats, Server, Trunks};
 use crate::config_faults::{edited, faults};

@@ -2,7 +2,7 @@
 
 use hotline::config::{Config, Fault, Texts};
 
-/// Which text of the five an edit changes.
+/// Which text an edit changes.
 #[derive(Clone, Copy)]
 pub enum File {
     Server,
@@ -10,8 +10,11 @@ pub enum File {
     Seats,
     Numbers,
     Queues,
+    Units,
+    Leaders,
+    Emergency,
 }
-use File::{Numbers, Queues, Seats, Server, Trunks};
+use File::{Emergency, Leaders, Numbers, Queues, Seats, Server, Trunks, Units};
 
 pub fn edited(file: File, old: &str, new: &str) -> (Texts, String) {
     let mut texts = Texts::embedded();
@@ -21,6 +24,9 @@ pub fn edited(file: File, old: &str, new: &str) -> (Texts, String) {
         Seats => &mut texts.seats,
         Numbers => &mut texts.numbers,
         Queues => &mut texts.queues,
+        Units => &mut texts.units,
+        Leaders => &mut texts.leaders,
+        Emergency => &mut texts.emergency,
     };
     text.text = match old {
         "" => format!("{}\n{new}", text.text),
@@ -37,14 +43,17 @@ pub fn faults(texts: &Texts) -> Vec<Fault> {
     Config::read(texts).err().unwrap_or_default()
 }
 
-/// One edit, and the fault that it must bring: the text that stands on the blamed line, and the reason.
+/// One edit, and the fault that it must bring: the text that stands on the blamed line (none where the whole
+/// file is meant), and the reason.
+pub type Case<'a> = (File, &'a str, String, &'a str, &'a str);
+
 #[test]
 fn every_bad_row_is_refused_by_file_line_and_reason() {
     let seat = |no: &str, more: &str| format!("[[seat]]\nno = \"{no}\"\nname = \"x\"\nkind = \"local\"\n{more}\n");
     let number = |code: &str, more: &str| format!("[[number]]\ncode = \"{code}\"\nlabel = \"x\"\n{more}\n");
     let trunk = |more: &str| format!("[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 2\n{more}\n");
     let listen = |more: &str| format!("[[listen]]\nname = \"x\"\n{more}\n");
-    let cases: Vec<(File, &str, String, &str, &str)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         // numbers.toml
         (Numbers, "", number("12345", "mode = \"own\"\nskill = \"general\""), "[[number]]", "12345: duplicate code"),
         (
@@ -528,6 +537,10 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "unknown variant `mp3`",
         ),
     ];
+    assert_refused(cases);
+}
+
+pub fn assert_refused(cases: Vec<Case<'_>>) {
     let mut wrong = Vec::new();
     for (file, old, new, line, reason) in cases {
         let (texts, changed) = edited(file, old, &new);
@@ -538,12 +551,18 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             Seats => "sip-configs/seats.example.toml",
             Numbers => "dialplan/numbers.toml",
             Queues => "dialplan/queues.toml",
+            Units => "dialplan/units.example.toml",
+            Leaders => "dialplan/leaders.example.toml",
+            Emergency => "dialplan/emergency.example.toml",
         };
         let at = |fault: &Fault| {
             let at = fault.line.and_then(|line| usize::try_from(line).ok()).unwrap_or_default();
             changed.lines().nth(at.wrapping_sub(1)).unwrap_or_default().to_owned()
         };
-        let hit = |fault: &Fault| fault.file == name && fault.reason.contains(reason) && at(fault).contains(line);
+        let hit = |fault: &Fault| {
+            let placed = fault.line.is_some() != line.is_empty() && at(fault).contains(line);
+            fault.file == name && fault.reason.contains(reason) && placed
+        };
         if !found.iter().any(hit) || found.iter().any(|fault| fault.reason.contains("7777777")) {
             wrong.push(format!("{old} → {new}: wanted `{line}`: {reason}\n  found {found:#?}"));
         }

@@ -219,7 +219,7 @@ fn a_fault_is_json_where_json_is_asked_for() {
     let (config, data) = (home.join("none").display().to_string(), home.join("data").display().to_string());
     let (status, code, error) = said(&["serve", "--json", "--config", &config, "--data", &data]);
     assert_eq!((status, code), (Some(1), "config".into()));
-    assert_eq!(error.lines().filter(|line| line.contains("cannot be read")).count(), 5, "{error}");
+    assert_eq!(error.lines().filter(|line| line.contains("cannot be read")).count(), 8, "{error}");
     fs::write(home.join("file"), "").unwrap();
     let file = home.join("file").display().to_string();
     let (status, code, error) = said(&["serve", "--json", "--data", &file]);

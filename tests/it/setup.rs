@@ -5,6 +5,7 @@ use std::time::Duration;
 use hotline::app::secrets::Secrets;
 use hotline::app::setup::exchange_settings;
 use hotline::audio::g711::Law;
+use hotline::call::directory::Directory;
 use hotline::call::settings::{
     AfterWrapUp, Night, Overflow, SeatKind, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
 };
@@ -329,6 +330,8 @@ fn every_key_of_the_files_reaches_the_settings() {
         wrap_up: Some(Duration::from_secs(11)),
     };
     assert_eq!(seat, expected);
+    let told = board.directory.entry("651").map(|expert| expert.name.as_str());
+    assert_eq!((told, board.directory.sessions().len()), (Some("公积金政策专家"), 1));
     let codes = TrunkCodes {
         pilots: vec!["0799-8220001".into(), "07998220000".into()],
         default_code: Some("12315".into()),
@@ -348,6 +351,7 @@ fn every_key_of_the_files_reaches_the_settings() {
         play_seat_number: false,
         ..BoardSettings::default()
     };
+    board.directory = Directory::default();
     board.seats.clear();
     board.skills.clear();
     assert_eq!(board, expected);

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use crate::app::{Options, Server};
-use crate::config::files::{NUMBERS, QUEUES, SEATS, SERVER, TRUNKS};
+use crate::config::files::{EMERGENCY, LEADERS, NUMBERS, QUEUES, SEATS, SERVER, TRUNKS, UNITS};
 
 use super::DemoError;
 
@@ -64,6 +64,9 @@ fn write(config: &Path, sip: SocketAddr, rtp: u16) -> io::Result<()> {
         (SEATS.path, SEATS.text),
         (NUMBERS.path, NUMBERS.text),
         (QUEUES.path, QUEUES.text),
+        (UNITS.path, UNITS.text),
+        (LEADERS.path, LEADERS.text),
+        (EMERGENCY.path, EMERGENCY.text),
     ];
     // The owner's own prompts may be put here; the folder is looked at.
     fs::create_dir_all(config.join("dialplan/prompts"))?;
