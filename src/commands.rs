@@ -6,6 +6,7 @@ pub mod calls;
 pub mod check;
 pub mod client;
 pub mod demo;
+pub mod directory;
 pub mod healthcheck;
 pub mod init;
 pub mod page;

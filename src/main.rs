@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, calls, check, demo, healthcheck, init, recordings, reload, route, seats, serve, tickets, trace,
+    alarms, calls, check, demo, directory, healthcheck, init, recordings, reload, route, seats, serve, tickets, trace,
 };
 
 /// The server behind a city's hotline 12345.
@@ -24,6 +24,7 @@ enum Command {
     Demo(demo::Args),
     Calls(calls::Args),
     Seats(seats::Args),
+    Directory(directory::Args),
     Tickets(tickets::Args),
     Recordings(recordings::Args),
     Trace(trace::Args),
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Seats(args) => seats::run(&args),
+        Command::Directory(args) => directory::run(&args),
         Command::Tickets(args) => tickets::run(&args),
         Command::Recordings(args) => recordings::run(&args),
         Command::Trace(args) => trace::run(&args),

@@ -8,6 +8,7 @@ mod alarms;
 mod asked;
 mod audio;
 mod calls;
+mod directory;
 mod door;
 mod error;
 mod health;
@@ -102,6 +103,7 @@ fn router(office: Office) -> Router {
         .route("/seats/{no}/history", get(seats::history))
         .route("/tickets", get(tickets::list))
         .route("/tickets/{number}", get(tickets::one).patch(tickets::change))
+        .route("/directory", get(directory::list))
         .route("/missed", get(missed::list))
         .route("/callbacks", get(missed::callbacks))
         .route("/recordings", get(recordings::list))

@@ -41,6 +41,7 @@ async fn only_the_token_opens_the_api() {
         ("GET", "/api/nothing", 404, "not_found"),
         ("GET", "/nothing", 404, "not_found"),
         ("POST", "/api/calls", 405, "method"),
+        ("GET", "/api/directory?query=1", 400, "bad_request"),
         ("GET", "/api/tickets?day=noon", 400, "bad_request"),
         ("GET", "/api/tickets?cursor=1", 400, "bad_request"),
         ("GET", "/api/tickets?colour=red", 400, "bad_request"),
@@ -74,6 +75,39 @@ async fn a_seat_changes_its_state_or_is_told_why_not() {
     let seats = house.get("/api/seats").json();
     assert_eq!((&seats["rows"][0]["seat"], &seats["rows"][0]["state"]), (&json!("1001"), &json!("break")));
     assert!(house.get("/metrics").text.contains("hotline_seats{state=\"break\"} 1\n"));
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_directory_is_searched_without_numbers_and_follows_a_reload() {
+    let house = House::start("directory").await;
+    assert_eq!(house.ask_as("", "GET", "/api/directory", &[], None).status, 401);
+    let all = house.get("/api/directory");
+    assert_eq!(all.json()["rows"].as_array().map(Vec::len), Some(14));
+    assert!(!all.text.contains("13800000901") && all.text.contains("138****0901"), "{}", all.text);
+    // 物业
+    let found = house.get("/api/directory?q=%E7%89%A9%E4%B8%9A").json();
+    assert_eq!((&found["rows"][0]["code"], &found["rows"][1]), (&json!("601"), &json!(null)));
+    assert_eq!(
+        found["rows"][0]["lines"][2],
+        json!({ "kind": "number", "to": "138****0101", "trunks": [], "shown": null, "duty": true })
+    );
+    let police = &house.get("/api/directory?q=110").json()["rows"][0];
+    assert_eq!((&police["service"], &police["reserved"]), (&json!("110"), &json!(true)));
+    assert_eq!((&police["open"], &police["reason"]), (&json!(true), &json!(null)));
+    assert_eq!(police["after_seat_leaves"], "keep_talking");
+
+    house.edit("dialplan/units.toml", "code = \"601\"", "code = \"609\"");
+    assert_eq!(house.post("/api/reload", json!({})).status, 200);
+    assert_eq!(house.get("/api/directory?q=601").json()["rows"], json!([]));
+    house.edit("dialplan/units.toml", "code = \"609\"", "code = \"1001\"");
+    let refused = house.post("/api/reload", json!({}));
+    assert!(
+        refused.text.contains("units.toml") && refused.text.contains("1001: is a seat's number"),
+        "{}",
+        refused.text
+    );
+    assert_eq!(house.get("/api/directory?q=609").json()["rows"][0]["name"], "示例市住房和城乡建设局");
     house.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! `hotline calls|seats|tickets|recordings|alarms|healthcheck|reload` against a real server.
+//! `hotline calls|seats|directory|tickets|recordings|alarms|healthcheck|reload` against a real server.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use hotline::call::CallId;
 use hotline::commands::client::ClientError;
-use hotline::commands::{alarms, calls, healthcheck, recordings, reload, seats, tickets};
+use hotline::commands::{alarms, calls, directory, healthcheck, recordings, reload, seats, tickets};
 use hotline::store::Store;
 use hotline::time::Wall;
 
@@ -40,6 +40,19 @@ async fn seats_are_shown_and_changed() {
     ask(&["1002", "sign-in"]).unwrap();
     let text = seats::as_text(&ask(&["1002", "break", "--reason", "午饭"]).unwrap(), Wall(0));
     assert!(text.lines().count() == 2 && text.contains("break") && text.contains("午饭"), "{text}");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_directory_is_shown_and_searched() {
+    let house = House::start("cli-directory").await;
+    let ask = |words: &[&str]| directory::as_text(&directory::answer(&typed(&house, words)).unwrap());
+    let all = ask(&[]);
+    assert_eq!(all.lines().count(), 15, "{all}");
+    let one = ask(&["gjj", "贷款"]);
+    assert!(one.lines().count() == 2 && one.contains("seat 1003, 138****0651"), "{one}");
+    assert!(ask(&["副市长"]).contains("901   张示例"), "{}", ask(&["副市长"]));
+    assert_eq!(ask(&["气象"]), "nobody found");
     house.stop().await;
 }
 
