@@ -1,5 +1,7 @@
 //! What the files may not say together, and what they may.
 
+use hotline::config::{Fault, Texts};
+
 use crate::config_faults::File::{Seats, Server, Trunks};
 use crate::config_faults::{edited, faults};
 
@@ -74,4 +76,28 @@ fn a_seats_fixed_address_may_lie_in_a_trunks_range_but_not_be_a_trunks_own() {
         let expected = refused.map(|other| format!("seat 1004: its contact is ambiguous, trunk x has {other}"));
         assert_eq!(found, Vec::from_iter(expected), "{more}");
     }
+}
+
+#[test]
+fn all_faults_are_collected() {
+    let mut texts = Texts::embedded();
+    texts.seats.text.push_str("\n[[seat]]\nno = \"x\"\nname = \"\"\nkind = \"robot\"\nhat = 1\nskills = 3\n");
+    texts.numbers.text.push_str("\n[[number]]\ncode = \"110\"\nlabel = \"x\"\nmode = \"dual\"\nskill = \"nobody\"\n");
+    texts.server.text = texts.server.text.replace("wrap_up_s = 60", "wrap_up_s = -1\nwarp = 9");
+    let found: Vec<String> = faults(&texts).iter().map(Fault::to_string).collect();
+    let all = found.join("\n");
+    for part in [
+        "`x` is not one to ten digits",
+        "name: must be",
+        "`robot`",
+        "`hat`",
+        "skills: ",
+        "110: an emergency",
+        "skill nobody",
+        "wrap_up_s: ",
+        "`warp`",
+    ] {
+        assert!(all.contains(part), "{part} is missing:\n{all}");
+    }
+    assert_eq!(found.len(), 9, "{all}");
 }

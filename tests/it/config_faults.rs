@@ -583,27 +583,3 @@ fn the_blamed_row_is_the_right_one_of_many() {
         format!("sip-configs/seats.example.toml:{header}: seat 1003: skill x names an unknown group")
     );
 }
-
-#[test]
-fn all_faults_are_collected() {
-    let mut texts = Texts::embedded();
-    texts.seats.text.push_str("\n[[seat]]\nno = \"x\"\nname = \"\"\nkind = \"robot\"\nhat = 1\nskills = 3\n");
-    texts.numbers.text.push_str("\n[[number]]\ncode = \"110\"\nlabel = \"x\"\nmode = \"dual\"\nskill = \"nobody\"\n");
-    texts.server.text = texts.server.text.replace("wrap_up_s = 60", "wrap_up_s = -1\nwarp = 9");
-    let found: Vec<String> = faults(&texts).iter().map(Fault::to_string).collect();
-    let all = found.join("\n");
-    for part in [
-        "`x` is not one to ten digits",
-        "name: must be",
-        "`robot`",
-        "`hat`",
-        "skills: ",
-        "110: an emergency",
-        "skill nobody",
-        "wrap_up_s: ",
-        "`warp`",
-    ] {
-        assert!(all.contains(part), "{part} is missing:\n{all}");
-    }
-    assert_eq!(found.len(), 9, "{all}");
-}
