@@ -3,6 +3,7 @@
 
 use crate::call::{self, Failure, LegId, ReferOutcome, ReferTarget};
 use crate::privacy::Private;
+use crate::sip::message::{Name, Request, text};
 use crate::sip::refer::{ReferTo, Replaces};
 use crate::sip::session::ReferId;
 use crate::time::Now;
@@ -82,6 +83,17 @@ impl Exchange {
             true if replaces.early_only && session.is_confirmed() => Err(486),
             true => Ok(key.leg),
         }
+    }
+
+    /// Only the switchboard puts one party in the place of another: an INVITE may not, whoever sends it.
+    pub(super) fn refusal_of_replaces(&self, invite: &Request) -> Option<u16> {
+        let mut values = invite.headers.all(&Name::Replaces);
+        let replaces = Replaces::parse(&text(values.next()?));
+        let (Ok(replaces), None) = (replaces, values.next()) else { return Some(400) };
+        let key = self.by_tag.get(&replaces.to_tag);
+        let session = key.and_then(|key| self.legs.get(&key.leg)?.branches.get(key.branch));
+        let is_ours = session.and_then(|session| session.dialog()).is_some_and(|dialog| dialog.is_named_by(&replaces));
+        Some(if is_ours { 403 } else { 481 })
     }
 }
 

@@ -4,8 +4,8 @@ use hotline::call::SeatState;
 use hotline::exchange::Input;
 use hotline::sip::message::{Method, Name, Response};
 
-use super::city::{City, LAN};
-use super::peers::{Phone, Rung, reply, talking};
+use super::city::{City, LAN, VLAN};
+use super::peers::{Caller, Phone, Rung, reply, talking};
 use crate::call::seconds;
 
 /// The REFER of a phone in its call.
@@ -183,4 +183,27 @@ fn a_phone_that_hangs_up_right_after_its_202_leaves_nothing_behind() {
     let bodies: Vec<_> = notifys.map(|(_, notify)| notify.body).collect();
     assert!(!bodies.is_empty(), "it is repeated");
     assert!(bodies.iter().all(|body| body == b"SIP/2.0 100 Trying\r\n"), "and nothing else is told");
+}
+
+#[test]
+fn an_invite_takes_nobodys_place() {
+    let mut city = City::open();
+    let (caller, ..) = talking(&mut city);
+    let theirs = caller.from.split("tag=").nth(1).unwrap().to_owned();
+    let ours = caller.to_tag.clone().unwrap();
+    let rows = [
+        (format!("{};to-tag={ours};from-tag={theirs}", caller.call_id), 403),
+        (format!("{};to-tag={ours};from-tag=x", caller.call_id), 481),
+        ("nobody;to-tag=a;from-tag=b".into(), 481),
+        ("nobody".into(), 400),
+    ];
+    for (value, status) in rows {
+        let mut other = Caller::on(&mut city, caller.flow, &format!("sip:12345@{VLAN}"), "13800000002");
+        other.more = vec![format!("Replaces: {value}"), "Require: replaces".into()];
+        other.invite(&mut city);
+        assert_eq!(other.hear(&mut city).unwrap().status, status, "{value}");
+        other.ack_failure(&mut city);
+    }
+    assert_eq!(city.exchange.board().live(), 1);
+    assert_eq!(city.state("1001"), SeatState::Talking);
 }
