@@ -165,6 +165,26 @@ impl Hearing {
     }
 }
 
+/// Whom a seat's phone transfers a call to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferTarget {
+    /// A directory code, a feature code or a telephone number: what the phone would have dialled.
+    Number(Private<String>),
+    /// Whoever a seat's phone talks to, or rings, with this other leg of ours.
+    Leg(LegId),
+}
+
+/// What becomes of a transfer that a seat's phone wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferOutcome {
+    /// It is under way.
+    Accepted,
+    /// It will not be tried.
+    Refused,
+    Done,
+    Failed(Failure),
+}
+
 /// Why a leg that was dialled did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -274,6 +294,12 @@ pub enum Input {
     Resumed {
         leg: LegId,
     },
+    /// The seat's phone wants the call transferred. It is always answered: by `Output::Referred` with
+    /// `Refused`, or with `Accepted` and later `Done` or `Failed`.
+    Transfer {
+        leg: LegId,
+        to: ReferTarget,
+    },
     /// Who called hears us from now on, before any answer: the offer of ours that its INVITE wanted has
     /// been answered.
     Audible {
@@ -378,6 +404,11 @@ pub enum Output {
     Refuse {
         leg: LegId,
         why: Refusal,
+    },
+    /// The word on the transfer that this leg's phone wants; none for a leg that has ended.
+    Referred {
+        leg: LegId,
+        outcome: ReferOutcome,
     },
     /// CANCEL, BYE or a final failure, as the leg's state asks for.
     HangUp {

@@ -3,7 +3,7 @@
 //!
 //! `origin` says who sends, `requests` answers, `inbound` turns an INVITE into a leg and `identity` reads
 //! who calls; `outbound` rings a seat, `quest` calls a number through trunks; `wishes` carries out what the
-//! switchboard wants, `legs` keeps the table and `ports` who has which port; `lines` asks whether trunks
+//! switchboard wants, `transfer` what a phone asks with REFER, `legs` keeps the table and `ports` who has which port; `lines` asks whether trunks
 //! (`carriers`) and seats' phones (`phones`) are there, `loss` notices who is gone, `farewell` is for the
 //! time after a crash, `reload` for new files.
 
@@ -35,6 +35,7 @@ mod requests;
 pub mod settings;
 pub mod source;
 mod token;
+mod transfer;
 mod wishes;
 
 use legs::{Leg, LegKey};

@@ -2,7 +2,7 @@
 //!
 //! `message` reads and prints; `transactions` owns the four transaction machines (`invite_server`,
 //! `invite_client`, `request_server`, `request_client`); `session` is one INVITE dialog with its
-//! offers and answers; `registrar`, `digest` and `registration` are who may call whom;
+//! offers and answers, `refer` what a transfer asks of it; `registrar`, `digest` and `registration` are who may call whom;
 //! `ping` is whether a trunk is there, `sources` what strangers are told.
 //! This folder knows no call, no seat and no socket.
 
@@ -24,6 +24,7 @@ mod name;
 pub mod negotiation;
 mod params;
 pub mod ping;
+pub mod refer;
 pub mod registrar;
 pub mod registration;
 pub mod request_client;

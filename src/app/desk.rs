@@ -133,6 +133,7 @@ impl Desk {
             | Wish::Progress { .. }
             | Wish::Answer { .. }
             | Wish::Refuse { .. }
+            | Wish::Referred { .. }
             | Wish::HangUp { .. }
             | Wish::Play { .. }
             | Wish::StopPlay { .. }

@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::seat::Desk;
 use super::settings::Settings;
 use super::timers::{Timer, Timers};
-use super::{CallBack, CallId, Input, Invited, LegId, Output, SeatChange, SeatNo};
+use super::{CallBack, CallId, Input, Invited, LegId, Output, ReferOutcome, SeatChange, SeatNo};
 use crate::rules::numbers::NumberPlan;
 use crate::time::{Mono, Now};
 
@@ -97,6 +97,7 @@ impl Switchboard {
             Input::Lost { leg, why } => self.leg_event(now, leg, LegEvent::Lost(why)),
             Input::Held { leg } => self.leg_event(now, leg, LegEvent::Held),
             Input::Resumed { leg } => self.leg_event(now, leg, LegEvent::Resumed),
+            Input::Transfer { leg, to: _ } => self.out.push(Output::Referred { leg, outcome: ReferOutcome::Refused }),
             Input::Audible { leg } => self.audible(now, leg),
             Input::Played { leg, token } => self.played(now, leg, token),
             Input::SourceMoved { leg } => self.source_moved(now, leg),

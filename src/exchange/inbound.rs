@@ -18,6 +18,9 @@ use super::{Exchange, Output, identity};
 
 impl Exchange {
     pub(super) fn on_invite(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, origin: Origin) {
+        if let Some(status) = self.refusal_of_replaces(&invite) {
+            return self.answer(now, tx, &invite, status);
+        }
         match origin {
             Origin::Trunk(trunk) => self.on_trunk_invite(now, tx, flow, invite, trunk),
             Origin::Seat(seat) => self.on_seat_invite(now, tx, flow, invite, seat),

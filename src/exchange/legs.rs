@@ -7,7 +7,7 @@ use crate::call::{self, CallId, Failure, LegId, Loss};
 use crate::sip::flow::ListenerId;
 use crate::sip::message::Request;
 use crate::sip::sdp::Agreed;
-use crate::sip::session::{Event, Lost, Session};
+use crate::sip::session::{Event, Lost, ReferId, Session};
 use crate::sip::transactions::{ClientTx, ServerTx, Transactions};
 use crate::time::{Mono, Now};
 
@@ -53,6 +53,8 @@ pub(super) struct Leg {
     pub(super) ring: Option<Box<Ring>>,
     /// We call a number through a trunk.
     pub(super) quest: Option<Box<Quest>>,
+    /// The transfer that its phone wants, from its REFER until it has ended.
+    pub(super) referral: Option<ReferId>,
     rang: bool,
     /// The best reason so far why a branch failed.
     failure: Option<Failure>,
@@ -79,6 +81,7 @@ impl Leg {
             trunk,
             ring: None,
             quest: None,
+            referral: None,
             rang: false,
             failure: None,
             media_open: false,
@@ -106,6 +109,11 @@ impl Leg {
 
     pub(super) const fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// A seat's phone, whether we rang it or it dialled us; every other leg has to do with a trunk.
+    pub(super) const fn is_a_seats(&self) -> bool {
+        self.trunk.is_none() && self.quest.is_none()
     }
 
     /// Its media could not be opened.
@@ -272,6 +280,7 @@ impl Exchange {
                 self.tell(now, call::Input::Lost { leg: id, why });
             }
             Event::Probed { alive } => self.on_probed(now, id, alive),
+            Event::Referred { id, to } => self.on_referred(now, key, id, *to),
         }
     }
 

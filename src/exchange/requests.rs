@@ -41,9 +41,10 @@ impl Exchange {
                 self.transactions.respond(now.mono, tx, response);
             }
             Method::Bye | Method::Update | Method::Prack | Method::Info => self.answer(now, tx, &request, 481),
+            // Only what we are asked in a call of ours can be transferred.
+            Method::Refer => self.answer(now, tx, &request, 403),
             Method::Ack
             | Method::Cancel
-            | Method::Refer
             | Method::Notify
             | Method::Subscribe
             | Method::Message

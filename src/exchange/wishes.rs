@@ -54,6 +54,7 @@ impl Exchange {
                 self.journal_leg(leg);
             }
             Wish::Refuse { leg, why } => self.refuse(now, leg, why),
+            Wish::Referred { leg, outcome } => self.on_refer_outcome(now, leg, outcome),
             Wish::HangUp { leg } => {
                 self.end_leg(now, leg);
                 self.stop_ringing(now, leg, None);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::flow::Transport;
 use super::message::{CSeq, Fault, Method, Name, NameAddr, Request, Response, Uri};
+use super::refer::Replaces;
 
 /// Call-ID, tags, sequence numbers, route set and remote target of one dialog.
 #[derive(Clone, Debug)]
@@ -136,6 +137,12 @@ impl Dialog {
     /// matches any (RFC 2543).
     pub fn matches(&self, remote_tag: Option<&str>) -> bool {
         self.remote_tag.is_empty() || remote_tag == Some(self.remote_tag.as_str())
+    }
+
+    /// Whether the peer means this dialog; the tag 0 stands for none at all (RFC 3891 §3).
+    pub fn is_named_by(&self, replaces: &Replaces) -> bool {
+        let theirs = if self.remote_tag.is_empty() { "0" } else { &self.remote_tag };
+        self.call_id == replaces.call_id && self.local_tag == replaces.to_tag && theirs == replaces.from_tag
     }
 }
 

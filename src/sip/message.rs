@@ -232,7 +232,7 @@ const SINGLE: [(Name, &str); 5] = [
 ];
 
 /// The phrase of rsip's table of status codes, whose names are run together there.
-fn reason_phrase(status: u16) -> String {
+pub(super) fn reason_phrase(status: u16) -> String {
     let known = match rsip::StatusCode::from(status) {
         rsip::StatusCode::Other(..) => return String::new(),
         rsip::StatusCode::OK => return "OK".to_owned(),

@@ -133,6 +133,7 @@ names! {
     RSeq "RSeq";
     Reason "Reason";
     RecordRoute "Record-Route";
+    ReferSub "Refer-Sub";
     ReferTo "Refer-To" b"r";
     ReferredBy "Referred-By" b"b";
     Replaces "Replaces";
@@ -180,9 +181,9 @@ impl Name {
             | Unsupported | Via | Warning => true,
             // The digest headers have commas of their own and stand one to a line.
             Authorization | CallId | ContentType | CSeq | Date | Event | Expires | From | MaxForwards | MinExpires
-            | MinSe | Privacy | ProxyAuthenticate | ProxyAuthorization | RAck | RSeq | ReferTo | ReferredBy
-            | Replaces | RetryAfter | Server | SessionExpires | Subject | SubscriptionState | Timestamp | To
-            | UserAgent | WwwAuthenticate | Other(_) => false,
+            | MinSe | Privacy | ProxyAuthenticate | ProxyAuthorization | RAck | RSeq | ReferSub | ReferTo
+            | ReferredBy | Replaces | RetryAfter | Server | SessionExpires | Subject | SubscriptionState
+            | Timestamp | To | UserAgent | WwwAuthenticate | Other(_) => false,
         }
     }
 }

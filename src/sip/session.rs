@@ -2,7 +2,7 @@
 //!
 //! `incoming` is the call that comes to us, `answered` our 2xx until its ACK, `reliable` PRACK (RFC 3262);
 //! `outgoing` is the call we make, `forks` what its phones say; `within` is what the peer asks inside the
-//! dialog, `refresh` the session timer (RFC 4028); `messages` and `body` say what stands in the messages.
+//! dialog, `refer` its wish to transfer the call (RFC 3515), `refresh` the session timer (RFC 4028); `messages` and `body` say what stands in the messages.
 //! A session answers every offer by itself and tells its user what was agreed.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,6 +15,7 @@ use super::digest::{Answerer, Login};
 use super::flow::Flow;
 use super::message::{Method, Request, Response};
 use super::negotiation::{Negotiation, OwnMedia};
+use super::refer::ReferTo;
 use super::sdp::Agreed;
 use super::transactions::{ClientTx, Transactions};
 
@@ -24,6 +25,7 @@ mod forks;
 mod incoming;
 mod messages;
 mod outgoing;
+mod refer;
 mod refresh;
 mod reliable;
 mod within;
@@ -33,12 +35,14 @@ use incoming::Incoming;
 pub use messages::capabilities;
 pub use outgoing::Place;
 use outgoing::{Calling, Placed};
+pub use refer::ReferId;
+use refer::Referrals;
 use refresh::Refresh;
 
 /// Methods that are answered inside and outside of dialogs; the text of every Allow header.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, REGISTER";
 /// Extensions that a peer may ask for in Require.
-pub const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
+pub const EXTENSIONS: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
 
 /// T1 and T2 of RFC 3261 §17, for the retransmissions that are the session's own (2xx, reliable 1xx).
 const T1: Duration = Duration::from_millis(500);
@@ -118,6 +122,11 @@ pub enum Event {
     Probed {
         alive: bool,
     },
+    /// The peer wants the call transferred (REFER). It waits until `accept_refer` or `refuse_refer`.
+    Referred {
+        id: ReferId,
+        to: Box<ReferTo>,
+    },
 }
 
 #[derive(Debug)]
@@ -142,8 +151,12 @@ struct Pending {
 enum Asked {
     Prack,
     Bye,
-    Refresh { with_offer: bool },
+    Refresh {
+        with_offer: bool,
+    },
     Probe,
+    /// How this REFER fares.
+    Notify(ReferId),
 }
 
 #[derive(Debug)]
@@ -163,6 +176,7 @@ pub struct Session {
     /// Transactions begun since the user last asked.
     begun: Vec<ClientTx>,
     refresh: Refresh,
+    referrals: Referrals,
     on_hold: bool,
     told_generation: Option<u32>,
     events: VecDeque<Event>,
@@ -183,6 +197,7 @@ impl Session {
             asked: BTreeMap::new(),
             begun: Vec::new(),
             refresh: Refresh::new(),
+            referrals: Referrals::default(),
             on_hold: false,
             told_generation: None,
             events: VecDeque::new(),
@@ -225,7 +240,7 @@ impl Session {
             State::Incoming(_) => self.reject(now, transactions, 480, None),
             State::Outgoing(calling) => self.cancel(now, transactions, *calling),
             State::Confirmed => {
-                self.state = State::Ended;
+                self.end_confirmed(now, transactions);
                 // §15: who was called says BYE when the ACK has come, or can no longer come.
                 if self.unacknowledged.as_ref().is_none_or(|answer| !answer.first) {
                     self.bye(now, transactions);
@@ -294,6 +309,7 @@ impl Session {
                 self.on_refresh_response(now, transactions, (tx, &pending.request), &response, with_offer);
             }
             Asked::Probe => self.tell_probed(response.status != 481 && response.status != 408),
+            Asked::Notify(id) => self.on_notified(now, transactions, id, response.is_success()),
             Asked::Prack | Asked::Bye => {}
         }
     }
@@ -312,6 +328,7 @@ impl Session {
                 self.lose(now, transactions, Lost::Expired);
             }
             Asked::Probe => self.tell_probed(false),
+            Asked::Notify(id) => self.on_notified(now, transactions, id, false),
             Asked::Prack | Asked::Bye => {}
         }
     }
@@ -330,10 +347,15 @@ impl Session {
     /// The peer is gone: BYE all the same, so that it can clear up if it is not.
     fn lose(&mut self, now: Mono, transactions: &mut Transactions, why: Lost) {
         if self.is_confirmed() {
-            self.state = State::Ended;
+            self.end_confirmed(now, transactions);
             self.bye(now, transactions);
             self.events.push_back(Event::Lost(why));
         }
+    }
+
+    fn end_confirmed(&mut self, now: Mono, transactions: &mut Transactions) {
+        self.state = State::Ended;
+        self.drop_referrals(now, transactions);
     }
 
     fn bye(&mut self, now: Mono, transactions: &mut Transactions) {

@@ -221,7 +221,7 @@ fn escape(user: &str) -> String {
 }
 
 /// Resolves the %-escapes of the bytes that `which` names.
-fn unescape(escaped: &str, which: impl Fn(u8) -> bool) -> Vec<u8> {
+pub(super) fn unescape(escaped: &str, which: impl Fn(u8) -> bool) -> Vec<u8> {
     let bytes = escaped.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -235,6 +235,7 @@ fn line(output: &Output) -> Option<String> {
         }
         Output::Answer { leg: id } => format!("Answer {}", leg(*id)),
         Output::Refuse { leg: id, why } => format!("Refuse {} {why:?}", leg(*id)),
+        Output::Referred { leg: id, outcome } => format!("Referred {} {outcome:?}", leg(*id)),
         Output::HangUp { leg: id } => format!("HangUp {}", leg(*id)),
         Output::Play { leg: id, prompts, repeat, .. } => {
             let prompts: Vec<String> = prompts.iter().map(|prompt| format!("{prompt:?}").replace('"', "")).collect();

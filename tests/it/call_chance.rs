@@ -336,6 +336,7 @@ impl World {
                 assert!(missed.t_arrive <= missed.t_end);
             }
             Output::WantCallback { .. } | Output::CalledBack { .. } => panic!("nobody asked for a callback"),
+            Output::Referred { .. } => panic!("nobody asked for a transfer"),
             Output::MarkInvalid { call, .. } => assert_eq!(self.audits[call].tickets, 1),
             Output::SeatChanged { .. } | Output::Alarm { .. } | Output::Note { .. } => {}
         }

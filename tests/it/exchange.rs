@@ -13,3 +13,4 @@ mod room;
 mod running;
 mod seats;
 mod storm;
+mod transfers;

@@ -8,6 +8,7 @@ mod challenged;
 mod chaos;
 mod forks;
 mod pair;
+mod refer;
 mod routes;
 mod timer;
 mod unproven;
@@ -22,7 +23,8 @@ use hotline::audio::g711::Law;
 use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::sip::message::{Message, Method, Name, Response};
 use hotline::sip::negotiation::OwnMedia;
-use hotline::sip::session::{Event, Place, Reliable, Session, Settings};
+use hotline::sip::refer::ReferTo;
+use hotline::sip::session::{Event, Place, ReferId, Reliable, Session, Settings};
 use hotline::sip::transactions::{self, ClientTx, Output, ServerTx, Timers, Transactions};
 use hotline::time::Mono;
 
@@ -92,6 +94,7 @@ struct Bench {
     ours: BTreeSet<ClientTx>,
     invited: Option<ServerTx>,
     sent: Vec<(Flow, Message)>,
+    referred: Vec<(ReferId, ReferTo)>,
 }
 
 impl Bench {
@@ -105,7 +108,8 @@ impl Bench {
             invite: (0, 0),
         };
         let (sip, now) = (Transactions::new(Timers::default(), 1), Mono::from_millis(1000));
-        Self { settings, sip, session: None, now, peer, ours: BTreeSet::new(), invited: None, sent: Vec::new() }
+        let (ours, sent, referred) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Self { settings, sip, session: None, now, peer, ours, invited: None, sent, referred }
     }
 
     /// The peer has called and rings.
@@ -222,6 +226,10 @@ impl Bench {
                 Event::Challenged { response } => format!("! Challenged {}", response.status),
                 Event::Failed { status } => format!("! Failed {status}"),
                 Event::Lost(why) => format!("! Lost {why:?}"),
+                Event::Referred { id, to } => {
+                    self.referred.push((id, *to));
+                    "! Referred".into()
+                }
                 Event::Probed { alive } => format!("! Probed {alive}"),
                 Event::Ringing => "! Ringing".into(),
                 Event::Answered => "! Answered".into(),

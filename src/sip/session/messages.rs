@@ -58,7 +58,7 @@ impl From<u16> for Refusal {
 }
 
 /// `Warning: 399 hotline "reason"` (RFC 3261 §20.43).
-fn warning(reason: &str) -> String {
+pub(super) fn warning(reason: &str) -> String {
     format!("399 hotline \"{}\"", reason.replace(['"', '\\'], "'"))
 }
 
@@ -83,7 +83,7 @@ impl Settings {
 
     /// Contact, Supported and Allow where the request may move the target, and User-Agent.
     pub(super) fn sign(&self, request: &mut Request) {
-        if matches!(request.method, Method::Invite | Method::Update) {
+        if matches!(request.method, Method::Invite | Method::Update | Method::Notify) {
             request.headers.push(Name::Contact, format!("<{}>", self.contact));
             request.headers.push(Name::Supported, EXTENSIONS.join(", "));
             request.headers.push(Name::Allow, ALLOW);
@@ -172,7 +172,7 @@ impl Session {
             let to = with_tag(request.headers.get(&Name::To).unwrap_or_default(), &self.local_tag);
             response.headers.set(Name::To, to);
         }
-        if matches!(request.method, Method::Invite | Method::Update) && (101..300).contains(&status) {
+        if matches!(request.method, Method::Invite | Method::Update | Method::Refer) && (101..300).contains(&status) {
             for route in request.headers.0.iter().filter(|header| header.name == Name::RecordRoute) {
                 response.headers.push(Name::RecordRoute, route.value.clone());
             }

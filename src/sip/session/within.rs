@@ -1,4 +1,4 @@
-//! What the peer asks inside the dialog: BYE, re-INVITE, UPDATE, PRACK, INFO, OPTIONS. (RFC 3261 §12.2.2)
+//! What the peer asks inside the dialog: BYE, re-INVITE, UPDATE, PRACK, INFO, OPTIONS; REFER has a file of its own. (RFC 3261 §12.2.2)
 
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
@@ -50,8 +50,8 @@ impl Session {
                 transactions.respond(now, tx, response);
             }
             Method::Ack | Method::Cancel => {}
+            Method::Refer => self.on_refer(now, transactions, tx, cseq.number, request),
             Method::Register
-            | Method::Refer
             | Method::Notify
             | Method::Subscribe
             | Method::Message
@@ -88,7 +88,7 @@ impl Session {
             // §15.1.2: a BYE before the answer ends the INVITE as CANCEL would.
             State::Incoming(_) => self.caller_left(now, transactions, 487),
             State::Confirmed => {
-                self.state = State::Ended;
+                self.end_confirmed(now, transactions);
                 self.unacknowledged = None;
                 self.events.push_back(Event::HungUp);
             }

@@ -49,7 +49,7 @@ fn every_method_is_answered() {
         ("MESSAGE", 405),
         ("SUBSCRIBE", 405),
         ("NOTIFY", 405),
-        ("REFER", 405),
+        ("REFER", 403),
         ("PUBLISH", 405),
         ("PING", 405),
     ] {
@@ -57,15 +57,16 @@ fn every_method_is_answered() {
         assert_eq!(response.status, status, "{method}");
         assert!(response.headers.to().unwrap().tag().is_some(), "{method}: a final answer has a tag in To");
         if status == 405 || method == "OPTIONS" {
-            for allowed in ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO"] {
+            for allowed in ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO", "REFER"] {
                 assert!(response.headers.has_token(&Name::Allow, allowed), "{method}: {allowed}");
             }
         }
     }
     let options = plain(&mut city, "OPTIONS");
     assert_eq!(options.headers.text(&Name::Accept).as_deref(), Some("application/sdp, multipart/mixed"));
-    assert!(options.headers.has_token(&Name::Supported, "timer"));
-    assert!(options.headers.has_token(&Name::Supported, "100rel"));
+    for extension in ["timer", "100rel", "replaces", "norefersub"] {
+        assert!(options.headers.has_token(&Name::Supported, extension), "{extension}");
+    }
 }
 
 #[test]

@@ -279,9 +279,9 @@ fn hold_and_resume_reach_the_other_side_as_music_and_states() {
     assert!(city.story().contains(&"Agree c1 198.51.100.22:4200".to_string()));
     assert_eq!(caller.ask(&mut city, "INFO", "").unwrap().status, 200);
     assert_eq!(caller.ask(&mut city, "OPTIONS", "").unwrap().status, 200);
-    let refer = caller.ask(&mut city, "REFER", "").unwrap();
-    assert_eq!(refer.status, 405);
-    assert!(refer.headers.has_token(&Name::Allow, "INVITE"));
+    let message = caller.ask(&mut city, "MESSAGE", "").unwrap();
+    assert_eq!(message.status, 405);
+    assert!(message.headers.has_token(&Name::Allow, "INVITE"));
     city.pass(Duration::from_millis(10));
     assert_eq!(caller.bye(&mut city), Some(200));
 }

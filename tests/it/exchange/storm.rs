@@ -161,9 +161,13 @@ impl Crowd {
         let rung = &mut self.rungs[at];
         let city = &mut self.city;
         let status = [100, 180, 180, 183, 200, 200, 200, 486, 487, 503, 401, 302][self.dice.below(12)];
-        match self.dice.below(6) {
+        match self.dice.below(7) {
             0 => {
                 rung.bye(city);
+            }
+            6 => {
+                let replaces = ["", "?Replaces=x%3Bto-tag%3Da%3Bfrom-tag%3Db"][self.dice.below(2)];
+                super::transfers::refer(city, rung, &format!("<sip:2001@10.0.0.1{replaces}>"));
             }
             1 => {
                 let direction = ["sendrecv", "sendonly"][self.dice.below(2)];

@@ -17,7 +17,7 @@ fn the_invite_and_its_answer() {
     assert_eq!(text(&invite.headers, &Name::To), "<sip:8001@192.0.2.1>");
     assert_eq!(text(&invite.headers, &Name::CSeq), "1 INVITE");
     assert_eq!(text(&invite.headers, &Name::Contact), "<sip:hotline@198.51.100.1:5060>");
-    assert_eq!(text(&invite.headers, &Name::Supported), "100rel, timer");
+    assert_eq!(text(&invite.headers, &Name::Supported), "100rel, timer, replaces, norefersub");
     assert_eq!(text(&invite.headers, &Name::MaxForwards), "70");
     assert!(String::from_utf8_lossy(&invite.body).contains("m=audio 20000 RTP/AVP 8 0 101"));
     assert_eq!(bench.respond("INVITE", 100, "", "", ""), NOTHING);

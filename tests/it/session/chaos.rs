@@ -76,6 +76,7 @@ fn step(pair: &mut Pair, dice: &mut Dice, honest: bool) {
             }
             pair.deliver(to, message);
         }
+        18 => answer_refer(pair, dice, which),
         17 => {
             // One late jump, as after a stall.
             pair.now = pair.now + Duration::from_millis(dice.roll(40_000));
@@ -90,6 +91,24 @@ fn step(pair: &mut Pair, dice: &mut Dice, honest: bool) {
             pair.now = end;
         }
     }
+}
+
+/// The user of one side has a word on some REFER that it heard of, in any order and as often as it likes.
+fn answer_refer(pair: &mut Pair, dice: &mut Dice, which: usize) {
+    let heard = pair.sides[which].heard.iter().filter_map(|event| match event {
+        Event::Referred { id, .. } => Some(*id),
+        _ => None,
+    });
+    let ids: Vec<_> = heard.collect();
+    if ids.is_empty() {
+        return;
+    }
+    let (id, word) = (dice.pick(&ids), dice.roll(4));
+    pair.act(which, |session, now, sip| match word {
+        0 => session.refuse_refer(now, sip, id, 603, "no"),
+        1 => session.finish_refer(now, sip, id, 200),
+        _ => session.accept_refer(now, sip, id),
+    });
 }
 
 fn is_ringing(side: &Side) -> bool {
@@ -139,6 +158,7 @@ fn twist(dice: &mut Dice, message: &mut Message) {
             request.method = Method::parse(dice.pick(&known));
             let number = request.headers.cseq().map_or(1, |cseq| cseq.number);
             request.headers.set(Name::CSeq, format!("{number} {}", request.method.as_str()));
+            request.headers.set(Name::ReferTo, "<sip:2@192.0.2.1?Replaces=call%3Bto-tag%3Da%3Bfrom-tag%3Db>");
         }
         (5 | 6, Message::Request(request)) => {
             // A new request of the same kind.

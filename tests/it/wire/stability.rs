@@ -1,6 +1,7 @@
 //! What holds for every input; the fuzz targets use it too.
 
 use hotline::sip::message::*;
+use hotline::sip::refer::ReferTo;
 
 /// What is printed is read again as the same: the message, and each value that can be read.
 pub fn assert_printed_as_read(message: &Message) {
@@ -26,6 +27,7 @@ pub fn assert_printed_as_read(message: &Message) {
     let _ = (headers.tokens(&Name::Supported), headers.routes(&Name::RecordRoute), headers.contacts());
     if let Message::Request(request) = message {
         let _ = request.check();
+        let _ = ReferTo::read(&request.headers);
         let answer = request.respond(500);
         assert_eq!(Message::parse(&answer.to_bytes()), Ok(Message::Response(answer)));
     }

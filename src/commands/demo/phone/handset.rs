@@ -263,6 +263,13 @@ impl Handset {
                 session::Event::Failed { status } => Event::Refused { status },
                 session::Event::Challenged { response } => Event::Refused { status: response.status },
                 session::Event::HungUp | session::Event::Lost(_) => Event::HungUp,
+                // Nobody transfers a call to this phone's peer.
+                session::Event::Referred { id, .. } => {
+                    if let Some(session) = &mut self.session {
+                        session.refuse_refer(self.clock.mono(), &mut self.transactions, id, 603, "a demo phone");
+                    }
+                    continue;
+                }
                 session::Event::Acknowledged
                 | session::Event::Held
                 | session::Event::Resumed
