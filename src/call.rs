@@ -10,6 +10,8 @@ mod callback;
 mod course;
 pub mod directory;
 mod ending;
+mod guest;
+mod keys;
 mod leg;
 mod live;
 pub mod mix_plan;
@@ -29,6 +31,7 @@ use std::time::Duration;
 
 pub use ask::{AskRefused, feature_codes};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
+pub use keys::keys_in_call;
 pub use settings::{SeatKind, Settings};
 pub use switchboard::Switchboard;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
@@ -147,6 +150,8 @@ pub enum Target {
     Number {
         number: Private<String>,
         code: String,
+        /// An emergency service: reserved channels may be taken (R31).
+        reserved: bool,
     },
 }
 
@@ -238,6 +243,25 @@ pub enum SeatAsk {
     CallBack,
     /// Marks the present or last call as invalid, silent or harassing (R35).
     BadCall(String),
+    /// Something about third parties, in a live call (R20).
+    Talk(Verb),
+}
+
+/// What a seat does with third parties.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Speaks with this party alone, while the citizen hears music.
+    Consult(String),
+    /// Brings this party into the conversation as soon as it answers (R21).
+    Direct(String),
+    /// Whom it consults joins the conversation.
+    Join,
+    /// From the citizen to whom it consults, and back.
+    Swap,
+    /// Releases the third party.
+    Drop,
+    /// Leaves on purpose: the citizen and the third party go on, still recorded (R22).
+    Leave,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -287,6 +311,11 @@ pub enum Input {
     Lost {
         leg: LegId,
         why: Loss,
+    },
+    /// A key was pressed.
+    Digit {
+        leg: LegId,
+        digit: char,
     },
     Held {
         leg: LegId,
@@ -378,6 +407,8 @@ pub enum Refusal {
 pub enum By {
     Caller,
     Seat,
+    /// A third party.
+    Third,
     System,
     Trunk,
 }

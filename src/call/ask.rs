@@ -48,6 +48,18 @@ pub enum AskRefused {
     InCall,
     #[error("the seat has had no call")]
     NoCall,
+    #[error("the seat is in no call")]
+    NotTalking,
+    #[error("the seat has no third party that this could be done with")]
+    NoThird,
+    #[error("the seat is calling or consulting somebody already")]
+    Consulting,
+    #[error("the call has as many parties as it can have")]
+    TooMany,
+    #[error("nobody is known by this number")]
+    UnknownParty,
+    #[error("closed at this hour")]
+    Closed,
 }
 
 enum Deed {
@@ -58,20 +70,29 @@ enum Deed {
     MarkPresent(CallId, String),
     MarkLast(CallId, String),
     CallBack,
+    Talk(CallId),
 }
 
 impl Switchboard {
     /// Whether this seat may have this now. The API asks before it sends `Input::Ask`.
-    pub fn may(&self, no: &SeatNo, ask: &SeatAsk) -> Result<(), AskRefused> {
-        judge(self.desk.get(no).ok_or(AskRefused::UnknownSeat)?, ask).map(|_| ())
+    pub fn may(&self, now: Now, no: &SeatNo, ask: &SeatAsk) -> Result<(), AskRefused> {
+        self.deed(now, no, ask).map(|_| ())
+    }
+
+    fn deed(&self, now: Now, no: &SeatNo, ask: &SeatAsk) -> Result<Deed, AskRefused> {
+        let deed = judge(self.desk.get(no).ok_or(AskRefused::UnknownSeat)?, ask)?;
+        if let (Deed::Talk(call), SeatAsk::Talk(verb)) = (&deed, ask) {
+            self.may_talk(now, *call, verb)?;
+        }
+        Ok(deed)
     }
 
     pub(super) fn ask(&mut self, now: Now, no: &SeatNo, ask: &SeatAsk) -> Result<(), AskRefused> {
-        let deed = judge(self.desk.get(no).ok_or(AskRefused::UnknownSeat)?, ask)?;
+        let deed = self.deed(now, no, ask)?;
         match ask {
             SeatAsk::SignIn | SeatAsk::Free => self.desk.update(no, |seat| seat.signed_out_by_hand = false),
             SeatAsk::SignOut => self.desk.update(no, |seat| seat.signed_out_by_hand = true),
-            SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::BadCall(_) | SeatAsk::CallBack => {}
+            SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::BadCall(_) | SeatAsk::CallBack | SeatAsk::Talk(_) => {}
         }
         match deed {
             Deed::Nothing => {}
@@ -83,6 +104,11 @@ impl Switchboard {
             Deed::MarkPresent(id, reason) => {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.bad = Some(reason);
+                }
+            }
+            Deed::Talk(call) => {
+                if let SeatAsk::Talk(verb) = ask {
+                    self.talk(now, call, verb);
                 }
             }
             Deed::CallBack => self.out.push(Output::WantCallback { seat: no.clone() }),
@@ -168,6 +194,8 @@ impl Switchboard {
                 | SeatState::Ringing
                 | SeatState::Talking
                 | SeatState::Held
+                | SeatState::Consulting
+                | SeatState::ThreeWay
                 | SeatState::WrapUp
                 | SeatState::Busy
                 | SeatState::Break,
@@ -232,7 +260,7 @@ impl Switchboard {
 
 /// The whole of what a seat may ask for, by its state.
 fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
-    use SeatState::{Break, Busy, Held, Idle, Reserved, Ringing, SignedOut, Talking, WrapUp};
+    use SeatState::{Break, Busy, Consulting, Held, Idle, Reserved, Ringing, SignedOut, Talking, ThreeWay, WrapUp};
     let in_call = |wish| Ok(Deed::AfterCall(wish));
     match (seat.state, ask) {
         (SignedOut, SeatAsk::SignIn) => Ok(Deed::Turn(Idle, None)),
@@ -247,22 +275,33 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
         }
         (Idle | WrapUp | Busy | Break, SeatAsk::Free) => Ok(Deed::Turn(Idle, None)),
 
-        (Reserved | Ringing | Talking | Held, SeatAsk::SignIn | SeatAsk::Free) => in_call(None),
-        (Reserved | Ringing | Talking | Held, SeatAsk::SignOut) => in_call(Some(Wish::SignedOut)),
-        (Reserved | Ringing | Talking | Held, SeatAsk::Busy) => in_call(Some(Wish::Busy)),
-        (Reserved | Ringing | Talking | Held, SeatAsk::Break(reason)) => in_call(Some(Wish::Break(reason.clone()))),
+        (Reserved | Ringing | Talking | Held | Consulting | ThreeWay, SeatAsk::SignIn | SeatAsk::Free) => in_call(None),
+        (Reserved | Ringing | Talking | Held | Consulting | ThreeWay, SeatAsk::SignOut) => {
+            in_call(Some(Wish::SignedOut))
+        }
+        (Reserved | Ringing | Talking | Held | Consulting | ThreeWay, SeatAsk::Busy) => in_call(Some(Wish::Busy)),
+        (Reserved | Ringing | Talking | Held | Consulting | ThreeWay, SeatAsk::Break(reason)) => {
+            in_call(Some(Wish::Break(reason.clone())))
+        }
 
         (SignedOut, SeatAsk::CallBack) => Err(AskRefused::SignedOut),
         (Idle | WrapUp | Busy | Break, SeatAsk::CallBack) => Ok(Deed::CallBack),
-        (Reserved | Ringing | Talking | Held, SeatAsk::CallBack) => Err(AskRefused::InCall),
+        (Reserved | Ringing | Talking | Held | Consulting | ThreeWay, SeatAsk::CallBack) => Err(AskRefused::InCall),
 
-        (Talking | Held, SeatAsk::BadCall(reason)) => {
+        (Talking | Held | Consulting | ThreeWay, SeatAsk::BadCall(reason)) => {
             let call = seat.call.ok_or(AskRefused::NoCall)?;
             Ok(Deed::MarkPresent(call, reason.clone()))
         }
         (SignedOut | Idle | Reserved | Ringing | WrapUp | Busy | Break, SeatAsk::BadCall(reason)) => {
             let call = seat.last_call.ok_or(AskRefused::NoCall)?;
             Ok(Deed::MarkLast(call, reason.clone()))
+        }
+
+        (Talking | Held | Consulting | ThreeWay, SeatAsk::Talk(_)) => {
+            Ok(Deed::Talk(seat.call.ok_or(AskRefused::NotTalking)?))
+        }
+        (SignedOut | Idle | Reserved | Ringing | WrapUp | Busy | Break, SeatAsk::Talk(_)) => {
+            Err(AskRefused::NotTalking)
         }
     }
 }

@@ -91,6 +91,8 @@ impl Switchboard {
             | SeatState::Ringing
             | SeatState::Talking
             | SeatState::Held
+            | SeatState::Consulting
+            | SeatState::ThreeWay
             | SeatState::WrapUp => (SeatState::Idle, None),
         };
         let dialled = Dialled { request_uri: format!("sip:{}@hotline", wish.code), ..Dialled::default() };
@@ -163,7 +165,7 @@ impl Switchboard {
                 self.out.push(Output::Dial {
                     call: id,
                     leg: citizen,
-                    target: Target::Number { number, code },
+                    target: Target::Number { number, code, reserved: false },
                     caller: Caller::default(),
                     label,
                 });

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::civil::{DateTime, Weekday};
 use serde::{Deserialize, Serialize};
 
-use super::SeatNo;
+use super::{Role, SeatNo};
 use crate::privacy::Private;
 
 pub use hours::{DAY, Hours, Moment, Opening};
@@ -224,6 +224,17 @@ impl Entry {
 }
 
 impl Kind {
+    /// What somebody of this kind is to a call (R15).
+    pub const fn role(&self) -> Role {
+        match self {
+            Self::Unit | Self::DutyPhone => Role::Unit,
+            Self::Expert => Role::Expert,
+            Self::Branch => Role::Branch,
+            Self::Leader { .. } => Role::Leader,
+            Self::Emergency(_) => Role::Platform,
+        }
+    }
+
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Unit => "unit",

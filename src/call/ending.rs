@@ -13,6 +13,8 @@ pub(super) enum Cause {
     AnswerFailed,
     CallerLost(Loss),
     SeatHungUp,
+    /// A third party, after the seat had left.
+    GuestHungUp,
     Shutdown,
 }
 
@@ -22,13 +24,14 @@ impl Cause {
             Self::CallerHungUp => By::Caller,
             Self::AnswerFailed | Self::CallerLost(_) => By::Trunk,
             Self::SeatHungUp => By::Seat,
+            Self::GuestHungUp => By::Third,
             Self::Shutdown => By::System,
         }
     }
 
     pub fn reason(self) -> EndReason {
         match self {
-            Self::CallerHungUp | Self::SeatHungUp => EndReason::Normal,
+            Self::CallerHungUp | Self::SeatHungUp | Self::GuestHungUp => EndReason::Normal,
             Self::AnswerFailed => EndReason::AnswerFailed,
             Self::CallerLost(why) => why.into(),
             Self::Shutdown => EndReason::Shutdown,
@@ -43,7 +46,7 @@ impl Cause {
     pub fn caller_left(self) -> bool {
         match self {
             Self::CallerHungUp | Self::AnswerFailed | Self::CallerLost(_) => true,
-            Self::SeatHungUp | Self::Shutdown => false,
+            Self::SeatHungUp | Self::GuestHungUp | Self::Shutdown => false,
         }
     }
 
@@ -53,7 +56,7 @@ impl Cause {
         match self {
             Self::CallerHungUp | Self::AnswerFailed => Some(call.leg()),
             Self::SeatHungUp => call.seat_leg(),
-            Self::CallerLost(_) | Self::Shutdown => None,
+            Self::CallerLost(_) | Self::GuestHungUp | Self::Shutdown => None,
         }
     }
 }
@@ -64,6 +67,7 @@ impl Switchboard {
             return;
         };
         let position = if call.answer.is_none() { Some(self.position(call)) } else { None };
+        self.release_guests(id);
         let Some(call) = self.calls.remove(&id) else {
             return;
         };
@@ -84,7 +88,7 @@ impl Switchboard {
             self.alarms.clear(alarm, &id.to_string(), &mut self.out);
         }
         match &call.stage {
-            Stage::Waiting => {}
+            Stage::Waiting | Stage::Left => {}
             // It did not serve anybody: it stays the one that has been idle longest.
             Stage::Offered(offer) => self.free_seat(now, &offer.seat.clone(), SeatState::Idle, None),
             Stage::Talking(talk) => self.seat_after_call(now, &talk.seat.clone(), id),

@@ -12,6 +12,8 @@ use crate::time::Now;
 pub(super) enum Role {
     Citizen(CallId),
     Seat(CallId),
+    /// A third party of a call.
+    Guest(CallId),
     /// The seat that calls a missed caller back, and that caller, until they talk.
     CallbackSeat(CallId),
     CallbackCitizen(CallId),
@@ -35,6 +37,7 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.citizen_event(now, call, event),
             Some(Role::Seat(call)) => self.seat_event(now, call, event),
+            Some(Role::Guest(call)) => self.guest_event(now, call, leg, event),
             Some(Role::CallbackSeat(call)) => self.callback_seat_event(now, call, event),
             Some(Role::CallbackCitizen(call)) => self.callback_citizen_event(now, call, event),
             Some(Role::Feature) => match event {
@@ -56,6 +59,11 @@ impl Switchboard {
                     offer.sip_call_id = Some(dialog.sip_call_id);
                 }
             }
+            Some(Role::Guest(id)) => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.sip_call_ids.push(dialog.sip_call_id);
+                }
+            }
             Some(Role::CallbackSeat(id) | Role::CallbackCitizen(id)) => self.callback_carried(id, leg, dialog),
             Some(Role::Citizen(_) | Role::Feature) | None => {}
         }
@@ -65,7 +73,7 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.heard(call, token),
             Some(Role::Feature) => self.feature_told(now, leg, token),
-            Some(Role::Seat(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_)) | None => {}
+            Some(Role::Seat(_) | Role::Guest(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_)) | None => {}
         }
     }
 
@@ -127,9 +135,9 @@ impl Switchboard {
             (Stage::Talking(_), LegEvent::Failed(_)) => self.seat_lost(now, id, Loss::Session),
             (Stage::Talking(_), LegEvent::Ringing | LegEvent::Answered) => {}
 
-            // A waiting call has no seat's leg.
+            // A waiting call has no seat's leg, and one that the seat has left neither.
             (
-                Stage::Waiting,
+                Stage::Waiting | Stage::Left,
                 LegEvent::Ringing
                 | LegEvent::Answered
                 | LegEvent::Failed(_)

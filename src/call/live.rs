@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::guest::Guest;
 use super::settings::Settings;
 use super::waiting::Ear;
 use super::{CallId, Course, Invited, LegId, Mark, OpenTicket, Output, Party, Role, SeatNo};
@@ -40,6 +41,21 @@ pub(super) struct Call {
     pub course: Course,
     /// R35: marked by the seat.
     pub bad: Option<String>,
+    /// Third parties, in the order in which they were brought in.
+    pub guests: Vec<Guest>,
+    /// With whom the seat speaks.
+    pub with: With,
+    /// The seat that left the others alone last.
+    pub transferred_by: Option<SeatNo>,
+    /// The citizen hears music because everybody else is elsewhere.
+    pub has_music: bool,
+}
+
+/// With whom a seat speaks that has brought somebody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum With {
+    Citizen,
+    Guest(LegId),
 }
 
 #[derive(Debug)]
@@ -47,6 +63,8 @@ pub(super) enum Stage {
     Waiting,
     Offered(Offer),
     Talking(Talk),
+    /// The seat has left; the citizen and the guests go on.
+    Left,
 }
 
 /// A seat that is being rung for a call.
@@ -100,6 +118,10 @@ impl Call {
             rung: None,
             course: Course::default(),
             bad: None,
+            guests: Vec::new(),
+            with: With::Citizen,
+            transferred_by: None,
+            has_music: false,
         };
         let citizen = Mark::Joined(call.citizen());
         call.course.mark(arrived.wall, &citizen);
@@ -142,6 +164,7 @@ impl Call {
             Stage::Waiting => None,
             Stage::Offered(offer) => Some(&offer.seat),
             Stage::Talking(talk) => Some(&talk.seat),
+            Stage::Left => None,
         }
     }
 
@@ -151,6 +174,7 @@ impl Call {
             Stage::Waiting => None,
             Stage::Offered(offer) => Some(offer.leg),
             Stage::Talking(talk) => Some(talk.leg),
+            Stage::Left => None,
         }
     }
 
@@ -159,8 +183,11 @@ impl Call {
         let doing = match &self.stage {
             Stage::Waiting | Stage::Offered(_) => Doing::Apart,
             Stage::Talking(_) if !self.connected => Doing::Apart,
-            Stage::Talking(talk) if talk.holds || self.citizen_holds => Doing::OnHold,
-            Stage::Talking(_) => Doing::Talking,
+            Stage::Talking(_) | Stage::Left if self.citizen_holds => Doing::OnHold,
+            Stage::Talking(talk) if self.joined().next().is_none() && (talk.holds || self.with != With::Citizen) => {
+                Doing::OnHold
+            }
+            Stage::Talking(_) | Stage::Left => Doing::Talking,
         };
         self.meter.turn(now, doing);
     }

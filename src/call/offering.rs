@@ -60,7 +60,7 @@ impl Switchboard {
     pub(super) fn withdraw(&mut self, now: Now, id: CallId, why: Failure) {
         let offered = self.calls.get(&id).and_then(|call| match &call.stage {
             Stage::Offered(offer) => Some(offer.leg),
-            Stage::Waiting | Stage::Talking(_) => None,
+            Stage::Waiting | Stage::Talking(_) | Stage::Left => None,
         });
         if let Some(leg) = offered {
             self.out.push(Output::HangUp { leg });

@@ -78,7 +78,7 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
         _ if gone_at_answer => EndReason::CallerGoneAtAnswer,
         // The seat was lost, and the citizen did not wait for another.
         (Stage::Waiting | Stage::Offered(_), Cause::CallerHungUp) => EndReason::SeatLost,
-        (Stage::Waiting | Stage::Offered(_) | Stage::Talking(_), cause) => cause.reason(),
+        (Stage::Waiting | Stage::Offered(_) | Stage::Talking(_) | Stage::Left, cause) => cause.reason(),
     };
     let t_end = call.wall(now.mono);
     call.course.end(t_end, cause.as_str());
@@ -101,14 +101,16 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
 fn missed(now: Now, call: &Call, cause: Cause, position: Option<u32>) -> MissedCall {
     let waited = millis(call.waited(now.mono));
     let stage = match &call.stage {
-        Stage::Offered(_) | Stage::Talking(_) => MissedStage::Ringing,
+        Stage::Offered(_) | Stage::Talking(_) | Stage::Left => MissedStage::Ringing,
         Stage::Waiting if waited == 0 => MissedStage::Arrived,
         Stage::Waiting if call.ear.in_prompt() => MissedStage::Prompt,
         Stage::Waiting => MissedStage::Queue,
     };
     let reason = match cause {
         Cause::CallerHungUp => "caller_gone",
-        Cause::AnswerFailed | Cause::CallerLost(_) | Cause::SeatHungUp | Cause::Shutdown => cause.as_str(),
+        Cause::AnswerFailed | Cause::CallerLost(_) | Cause::SeatHungUp | Cause::GuestHungUp | Cause::Shutdown => {
+            cause.as_str()
+        }
     };
     MissedCall {
         t_ring: call.rung.map(|at| call.wall(at)),

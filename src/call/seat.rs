@@ -159,6 +159,8 @@ impl Desk {
             | SeatState::Ringing
             | SeatState::Talking
             | SeatState::Held
+            | SeatState::Consulting
+            | SeatState::ThreeWay
             | SeatState::WrapUp => false,
         };
         let known = self.seats.contains_key(&no);

@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::seat::Desk;
 use super::settings::Settings;
 use super::timers::{Timer, Timers};
-use super::{CallBack, CallId, Input, Invited, LegId, Output, ReferOutcome, SeatChange, SeatNo};
+use super::{CallBack, CallId, Input, Invited, LegId, Output, SeatChange, SeatNo};
 use crate::rules::numbers::NumberPlan;
 use crate::time::{Mono, Now};
 
@@ -34,6 +34,8 @@ pub struct Switchboard {
     pub(super) alarms: Alarms,
     /// Calls to unknown numbers, by trunk (R7).
     pub(super) unknown_numbers: BTreeMap<String, u64>,
+    /// Keys that a seat has pressed in its call, since the last `*`.
+    pub(super) keys: BTreeMap<LegId, String>,
     pub(super) draining: bool,
     pub(super) out: Vec<Output>,
     last_call: CallId,
@@ -61,6 +63,7 @@ impl Switchboard {
             timers: Timers::default(),
             alarms: Alarms::default(),
             unknown_numbers: BTreeMap::new(),
+            keys: BTreeMap::new(),
             draining: false,
             out: Vec::new(),
             last_call,
@@ -95,9 +98,10 @@ impl Switchboard {
             Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),
             Input::HungUp { leg } => self.leg_event(now, leg, LegEvent::HungUp),
             Input::Lost { leg, why } => self.leg_event(now, leg, LegEvent::Lost(why)),
+            Input::Digit { leg, digit } => self.digit(now, leg, digit),
             Input::Held { leg } => self.leg_event(now, leg, LegEvent::Held),
             Input::Resumed { leg } => self.leg_event(now, leg, LegEvent::Resumed),
-            Input::Transfer { leg, to: _ } => self.out.push(Output::Referred { leg, outcome: ReferOutcome::Refused }),
+            Input::Transfer { leg, to } => self.transfer(now, leg, &to),
             Input::Audible { leg } => self.audible(now, leg),
             Input::Played { leg, token } => self.played(now, leg, token),
             Input::SourceMoved { leg } => self.source_moved(now, leg),
@@ -142,6 +146,7 @@ impl Switchboard {
             Timer::CallBack(call) => self.callback_rang_out(now, call),
             Timer::Journal(call) => self.journal_silent(now, call),
             Timer::LongCall(call) => self.alarms.raise(super::alarms::LONG_CALL, &call.to_string(), &mut self.out),
+            Timer::Guest(leg) => self.guest_rang_out(now, leg),
             Timer::WrapUp(seat) => self.wrapped_up(now, &seat),
             Timer::PhoneTrouble(seat) => self.phone_tried_again(now, &seat),
             Timer::Feature(leg) => self.feature_over(now, leg),

@@ -1,7 +1,7 @@
 //! A seat has answered: the ticket opens, somebody holds, the seat hangs up or is lost.
 
 use super::ending::Cause;
-use super::live::Stage;
+use super::live::{Stage, With};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{CallId, Loss, Mark, Output, SeatFault, SeatState, alarms};
@@ -47,7 +47,7 @@ impl Switchboard {
             Stage::Talking(_) => self.play_seat_number(id),
             // The seat was lost before the citizen could be connected.
             Stage::Waiting | Stage::Offered(_) if !was_audible => self.play_returning(now, id),
-            Stage::Waiting | Stage::Offered(_) => {}
+            Stage::Waiting | Stage::Offered(_) | Stage::Left => {}
         }
     }
 
@@ -68,6 +68,9 @@ impl Switchboard {
         let seat = call.course.party(seat).cloned();
         let mark = seat.map(if holds { Mark::Held } else { Mark::Resumed });
         self.out.extend(mark.map(|mark| call.mark(now.mono, mark)));
+        if !call.guests.is_empty() {
+            return self.arrange(now, id);
+        }
         if holds {
             self.play_music(id);
         } else {
@@ -99,8 +102,11 @@ impl Switchboard {
             return;
         };
         if call.connected {
-            self.end(now, id, Cause::SeatHungUp);
-            return;
+            return if self.goes_on_without_seat(id) {
+                self.seat_goes(now, id, "hung_up");
+            } else {
+                self.end(now, id, Cause::SeatHungUp);
+            };
         }
         let Stage::Talking(talk) = &call.stage else {
             return;
@@ -123,7 +129,11 @@ impl Switchboard {
         let (no, leg) = (talk.seat.clone(), talk.leg);
         self.legs.remove(&leg);
         let why = SeatFault::from(why);
-        self.back_to_queue(now, id, why.as_str());
+        if self.has_guests(id) {
+            self.go_on_without_seat(now, id, why.as_str());
+        } else {
+            self.back_to_queue(now, id, why.as_str());
+        }
         self.desk.update(&no, |seat| seat.last_call = Some(id));
         self.free_seat(now, &no, SeatState::Busy, Some(why.into()));
     }
@@ -134,11 +144,22 @@ impl Switchboard {
         };
         let no = call.seat().map_or_else(String::new, |seat| seat.0.clone());
         let seat = call.seat_leg().and_then(|leg| call.course.party(leg)).cloned();
-        call.returned = true;
-        self.out.push(Output::Mix { call: id, citizen: call.leg(), hearings: Vec::new() });
         let mark = seat.map(|party| Mark::Left { party, why: why.to_owned() });
-        self.out.extend(mark.map(|mark| call.mark(now.mono, mark)));
+        let mark = mark.map(|mark| call.mark(now.mono, mark));
+        self.release_guests(id);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        self.out.push(Output::Mix { call: id, citizen: call.leg(), hearings: Vec::new() });
+        self.out.extend(mark);
         self.note(id, format!("seat {no} left the call ({why}); the caller is first in the queue"));
+        self.wait_for_another(now, id);
+    }
+
+    /// Nobody is with the citizen any more: it goes to the head of the queue, in the same call.
+    pub(super) fn wait_for_another(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.returned = true;
+        call.has_music = false;
+        call.with = With::Citizen;
         self.enqueue(now, id);
         if let Some(call) = self.calls.get_mut(&id) {
             call.measure(now.mono);

@@ -28,7 +28,7 @@ impl CallKind {
 }
 
 words! {
-    /// Seat states (坐席状态), R16. 咨询 and 三方 come with three-way calls.
+    /// Seat states (坐席状态), R16.
     pub enum SeatState {
         /// 未签入
         SignedOut = "signed_out",
@@ -42,6 +42,10 @@ words! {
         Talking = "talking",
         /// 保持
         Held = "held",
+        /// 咨询
+        Consulting = "consulting",
+        /// 三方
+        ThreeWay = "three_way",
         /// 话后整理
         WrapUp = "wrap_up",
         /// 示忙

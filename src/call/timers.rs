@@ -17,6 +17,8 @@ pub(super) enum Timer {
     LongCall(CallId),
     /// The seat, then the citizen, of a callback has been rung long enough.
     CallBack(CallId),
+    /// A third party has been rung long enough.
+    Guest(LegId),
     WrapUp(SeatNo),
     /// A seat whose phone could not be rung is tried again.
     PhoneTrouble(SeatNo),

@@ -68,8 +68,8 @@ impl Switchboard {
         let (stage, position) = match &call.stage {
             Stage::Waiting => ("waiting", Some(self.position(call))),
             Stage::Offered(_) => ("ringing", None),
-            Stage::Talking(talk) if talk.holds => ("held", None),
-            Stage::Talking(_) => ("talking", None),
+            Stage::Talking(talk) => (call.seat_state(talk.holds).as_str(), None),
+            Stage::Left => ("handed_over", None),
         };
         Some(CallView {
             call: id,
@@ -112,9 +112,11 @@ impl Switchboard {
     /// The call that a leg belongs to, while it lives.
     pub fn call_of(&self, leg: LegId) -> Option<CallId> {
         match self.legs.get(&leg)? {
-            Role::Citizen(call) | Role::Seat(call) | Role::CallbackSeat(call) | Role::CallbackCitizen(call) => {
-                Some(*call)
-            }
+            Role::Citizen(call)
+            | Role::Seat(call)
+            | Role::Guest(call)
+            | Role::CallbackSeat(call)
+            | Role::CallbackCitizen(call) => Some(*call),
             Role::Feature => None,
         }
     }

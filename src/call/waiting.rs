@@ -68,7 +68,7 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&id) else { return };
         match call.stage {
             Stage::Waiting | Stage::Offered(_) if !std::mem::replace(&mut call.audible, true) => self.welcome(now, id),
-            Stage::Waiting | Stage::Offered(_) | Stage::Talking(_) => {}
+            Stage::Waiting | Stage::Offered(_) | Stage::Talking(_) | Stage::Left => {}
         }
     }
 

@@ -22,6 +22,9 @@ pub struct Args {
     /// Why; needed for bad-call
     #[arg(long, requires = "ask")]
     pub reason: Option<String>,
+    /// The third party's number; needed for consult and direct
+    #[arg(long, requires = "ask")]
+    pub to: Option<String>,
     /// What it became today
     #[arg(long, group = "deed", requires = "seat")]
     pub history: bool,
@@ -44,6 +47,18 @@ pub enum Ask {
     CallBack,
     /// The present or last call is silent, harassing …
     BadCall,
+    /// Speak with a third party alone, while the citizen hears music
+    Consult,
+    /// Bring a third party into the conversation as soon as it answers
+    Direct,
+    /// Whom the seat consults joins the conversation
+    Join,
+    /// From the citizen to whom the seat consults, and back
+    Swap,
+    /// Release the third party
+    Drop,
+    /// Leave: the citizen and the third party go on
+    Leave,
 }
 
 impl Ask {
@@ -56,6 +71,12 @@ impl Ask {
             Self::Free => "free",
             Self::CallBack => "call_back",
             Self::BadCall => "bad_call",
+            Self::Consult => "consult",
+            Self::Direct => "direct",
+            Self::Join => "join",
+            Self::Swap => "swap",
+            Self::Drop => "drop",
+            Self::Leave => "leave",
         }
     }
 }
@@ -71,7 +92,7 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
     let client = Client::open(&args.server)?;
     match (&args.seat, args.ask) {
         (Some(seat), Some(ask)) => {
-            let wish = json!({ "ask": ask.word(), "reason": args.reason });
+            let wish = json!({ "ask": ask.word(), "reason": args.reason, "to": args.to });
             client.post(&format!("/api/seats/{}/ask", segment(seat)), &wish)
         }
         (Some(seat), None) if args.history => {

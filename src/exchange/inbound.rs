@@ -39,7 +39,7 @@ impl Exchange {
             queue_answer: trunk.queue_answer,
             early_media: !invite.body.is_empty(),
         };
-        if !trunk.has_channel(self.busy.get(index).copied().unwrap_or(0)) {
+        if !trunk.has_channel(self.busy.get(index).copied().unwrap_or(0), false) {
             return self.turn_away(now, tx, &invite, index, invited);
         }
         let Some(port) = self.take_port_of_call(flow.listener) else {

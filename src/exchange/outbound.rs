@@ -34,8 +34,9 @@ impl Exchange {
     pub(super) fn dial(&mut self, now: Now, call: CallId, leg: LegId, target: &Target, caller: Caller, label: String) {
         let seat = match target {
             Target::Seat(seat) => seat,
-            Target::Number { number, code } => {
-                let errand = Errand { number: number.clone(), code: code.clone(), caller: caller.number };
+            Target::Number { number, code, reserved } => {
+                let (number, code) = (number.clone(), code.clone());
+                let errand = Errand { number, code, caller: caller.number, is_emergency: *reserved };
                 return self.call_number(now, call, leg, errand);
             }
         };

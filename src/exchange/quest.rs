@@ -24,6 +24,8 @@ pub(super) struct Errand {
     pub(super) number: Private<String>,
     /// The hotline number on whose behalf.
     pub(super) code: String,
+    /// It may take the reserved channels (R31).
+    pub(super) is_emergency: bool,
     /// Whose call is passed on; None: the call is our own.
     pub(super) caller: Option<Private<String>>,
 }
@@ -40,9 +42,10 @@ pub(super) struct Quest {
 }
 
 impl Exchange {
-    /// Calls the number through the first trunk that is up and has a channel that ordinary calls may take.
+    /// Calls the number through the first trunk that is up and has a channel for it.
     pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, errand: Errand) {
-        let quest = Quest { errand, untried: self.ways_out(), until: None, credentials: Answerer::default() };
+        let untried = self.ways_out(errand.is_emergency);
+        let quest = Quest { errand, untried, until: None, credentials: Answerer::default() };
         self.legs.insert(leg, Leg::calling_out(call, quest));
         if !self.try_next_host(now, leg) {
             self.end_leg(now, leg);
@@ -51,8 +54,9 @@ impl Exchange {
     }
 
     /// Every host of every trunk that could carry a call now, in the order of the configuration.
-    fn ways_out(&self) -> VecDeque<(Arc<str>, SocketAddr)> {
-        let has_channel = |index: usize, trunk: &Trunk| trunk.has_channel(self.busy.get(index).copied().unwrap_or(0));
+    fn ways_out(&self, is_emergency: bool) -> VecDeque<(Arc<str>, SocketAddr)> {
+        let has_channel =
+            |index: usize, trunk: &Trunk| trunk.has_channel(self.busy.get(index).copied().unwrap_or(0), is_emergency);
         let up = self.lines.trunk_states(&self.settings);
         let trunks = self.settings.trunks.iter().enumerate().zip(up);
         trunks

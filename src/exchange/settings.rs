@@ -99,9 +99,11 @@ pub struct Trunk {
 }
 
 impl Trunk {
-    /// Whether an ordinary call finds a channel beside so many that are busy.
-    pub(super) fn has_channel(&self, busy: usize) -> bool {
-        u32::try_from(busy).is_ok_and(|busy| busy < self.channels.saturating_sub(self.reserved_channels))
+    /// Whether a call finds a channel beside so many that are busy; the reserved ones are for emergencies
+    /// (R31).
+    pub(super) fn has_channel(&self, busy: usize, is_emergency: bool) -> bool {
+        let kept = if is_emergency { 0 } else { self.reserved_channels };
+        u32::try_from(busy).is_ok_and(|busy| busy < self.channels.saturating_sub(kept))
     }
 
     /// Our Contact towards this carrier. A registrar may send calls to the account's user at it.

@@ -102,7 +102,7 @@ impl Exchange {
                 self.outputs.push_back(Output::Figures { leg, figures, ended: false });
             }
             Report::SourceMoved { leg, .. } => self.tell(now, call::Input::SourceMoved { leg }),
-            Report::Digit { .. } => {}
+            Report::Digit { leg, digit } => self.tell(now, call::Input::Digit { leg, digit }),
         }
     }
 

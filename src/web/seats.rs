@@ -8,7 +8,7 @@ use super::asked::{Asked, List, Sent, span};
 use super::error::ApiError;
 use super::look;
 use crate::app::Office;
-use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView};
+use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView, Verb};
 use crate::exchange::Input;
 use crate::store::Store;
 use crate::store::numbering::local_day;
@@ -44,6 +44,8 @@ pub async fn history(
 pub struct Wish {
     ask: Word,
     reason: Option<String>,
+    /// Whom to consult or to bring in: a number.
+    to: Option<String>,
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -56,6 +58,12 @@ enum Word {
     Free,
     CallBack,
     BadCall,
+    Consult,
+    Direct,
+    Join,
+    Swap,
+    Drop,
+    Leave,
 }
 
 /// The seat as it is afterwards; 409 with the reason where it cannot be had.
@@ -66,7 +74,7 @@ pub async fn ask(
 ) -> Result<Json<SeatView>, ApiError> {
     let (seat, ask) = (SeatNo(no), wish.read()?);
     let (asks, of) = (ask.clone(), seat.clone());
-    look(&office, move |_, exchange| exchange.board().may(&of, &asks)).await?.map_err(refused)?;
+    look(&office, move |now, exchange| exchange.board().may(now, &of, &asks)).await?.map_err(refused)?;
     office.tell(Input::Ask { seat: seat.clone(), ask }).await;
     let after = look(&office, |_, exchange| exchange.board().seats()).await?;
     after.into_iter().find(|view| view.seat == seat).map(Json).ok_or_else(|| refused(AskRefused::UnknownSeat))
@@ -78,6 +86,7 @@ impl Wish {
         if reason.is_some_and(|reason| reason.chars().count() > REASON) {
             return Err(ApiError::bad(format!("reason must not be longer than {REASON} characters")));
         }
+        let to = || self.to.clone().ok_or_else(|| ApiError::bad("to is missing: the number of the third party"));
         Ok(match self.ask {
             Word::SignIn => SeatAsk::SignIn,
             Word::SignOut => SeatAsk::SignOut,
@@ -85,6 +94,12 @@ impl Wish {
             Word::Break => SeatAsk::Break(reason.unwrap_or("by api").to_owned()),
             Word::Free => SeatAsk::Free,
             Word::CallBack => SeatAsk::CallBack,
+            Word::Consult => SeatAsk::Talk(Verb::Consult(to()?)),
+            Word::Direct => SeatAsk::Talk(Verb::Direct(to()?)),
+            Word::Join => SeatAsk::Talk(Verb::Join),
+            Word::Swap => SeatAsk::Talk(Verb::Swap),
+            Word::Drop => SeatAsk::Talk(Verb::Drop),
+            Word::Leave => SeatAsk::Talk(Verb::Leave),
             Word::BadCall => match reason {
                 Some(reason) => SeatAsk::BadCall(reason.to_owned()),
                 None => return Err(ApiError::bad("a bad call needs a reason, such as silent or harassing (R35)")),
@@ -96,6 +111,14 @@ impl Wish {
 fn refused(why: AskRefused) -> ApiError {
     match why {
         AskRefused::UnknownSeat => ApiError::new(StatusCode::NOT_FOUND, "unknown_seat", why.to_string()),
-        AskRefused::SignedOut | AskRefused::InCall | AskRefused::NoCall => ApiError::conflict("seat", why.to_string()),
+        AskRefused::SignedOut
+        | AskRefused::InCall
+        | AskRefused::NoCall
+        | AskRefused::NotTalking
+        | AskRefused::NoThird
+        | AskRefused::Consulting
+        | AskRefused::TooMany
+        | AskRefused::UnknownParty
+        | AskRefused::Closed => ApiError::conflict("seat", why.to_string()),
     }
 }

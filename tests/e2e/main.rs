@@ -14,6 +14,7 @@ mod server;
 mod sipp;
 mod small_disk;
 mod sound;
+mod three_way;
 
 mod anywhere;
 mod bad_days;

@@ -247,7 +247,9 @@ fn line(output: &Output) -> Option<String> {
         Output::Mix { citizen, hearings, .. } => format!("Mix {}", arrangement(*citizen, hearings, leg)),
         Output::Mark { mark, .. } => match mark {
             Mark::Joined(who) if who.role == Role::Citizen => return None,
+            Mark::Joined(who) if who.role != Role::Seat => format!("Mark joined {}", who.number),
             Mark::Joined(who) => format!("Mark seat_joined {}", who.number),
+            Mark::Left { party, why } if party.role != Role::Seat => format!("Mark left {} {why}", party.number),
             Mark::Left { party, why } => format!("Mark seat_lost {} {why}", party.number),
             Mark::Held(who) if who.role == Role::Citizen => "Mark citizen_hold".into(),
             Mark::Held(_) => "Mark hold".into(),

@@ -110,7 +110,7 @@ fn a_seat_that_calls_back_is_offered_no_other_call() {
     ringing_the_citizen(&mut hall);
     hall.invite(1, "12345");
     assert_eq!(hall.call().stage, "waiting");
-    assert_eq!(hall.board.may(&no("1001"), &SeatAsk::CallBack), Err(AskRefused::InCall));
+    assert_eq!(hall.board.may(hall.now, &no("1001"), &SeatAsk::CallBack), Err(AskRefused::InCall));
 }
 
 #[test]

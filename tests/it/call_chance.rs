@@ -363,7 +363,12 @@ impl World {
         let waiting = self.hall.board.waiting();
         for seat in seats {
             let serving = match seat.state {
-                SeatState::Reserved | SeatState::Ringing | SeatState::Talking | SeatState::Held => true,
+                SeatState::Reserved
+                | SeatState::Ringing
+                | SeatState::Talking
+                | SeatState::Held
+                | SeatState::Consulting
+                | SeatState::ThreeWay => true,
                 SeatState::SignedOut | SeatState::Idle | SeatState::WrapUp | SeatState::Busy | SeatState::Break => {
                     false
                 }

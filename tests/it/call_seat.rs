@@ -13,7 +13,13 @@ fn in_state(state: SeatState) -> Hall {
         SeatState::SignedOut => drop(ask(&mut hall, SeatAsk::SignOut)),
         SeatState::Busy => drop(ask(&mut hall, SeatAsk::Busy)),
         SeatState::Break => drop(ask(&mut hall, SeatAsk::Break("lunch".into()))),
-        SeatState::Reserved | SeatState::Ringing | SeatState::Talking | SeatState::Held | SeatState::WrapUp => {
+        SeatState::Reserved
+        | SeatState::Ringing
+        | SeatState::Talking
+        | SeatState::Held
+        | SeatState::Consulting
+        | SeatState::ThreeWay
+        | SeatState::WrapUp => {
             hall.invite(1, "12345");
             let leg = hall.seat_leg();
             if state == SeatState::Ringing {
@@ -24,6 +30,12 @@ fn in_state(state: SeatState) -> Hall {
             }
             if state == SeatState::Held {
                 hall.send(Input::Held { leg });
+            } else if state == SeatState::Consulting || state == SeatState::ThreeWay {
+                ask(&mut hall, SeatAsk::Talk(Verb::Consult("13800000009".into())));
+                if state == SeatState::ThreeWay {
+                    hall.send(Input::Answered { leg: crate::call_guest::THIRD });
+                    ask(&mut hall, SeatAsk::Talk(Verb::Join));
+                }
             } else if state == SeatState::WrapUp {
                 hall.send(Input::HungUp { leg });
             }
@@ -41,13 +53,17 @@ fn silent() -> SeatAsk {
     SeatAsk::BadCall("silent".into())
 }
 
+fn drop_third() -> SeatAsk {
+    SeatAsk::Talk(Verb::Drop)
+}
+
 /// One of each kind.
 fn asks() -> Vec<SeatAsk> {
-    use SeatAsk::{BadCall, Break, Busy, CallBack, Free, SignIn, SignOut};
-    let all = vec![SignIn, SignOut, Busy, lunch(), Free, CallBack, silent()];
+    use SeatAsk::{BadCall, Break, Busy, CallBack, Free, SignIn, SignOut, Talk};
+    let all = vec![SignIn, SignOut, Busy, lunch(), Free, CallBack, silent(), drop_third()];
     // A new one is to be put into the list above.
     let named = |ask: &SeatAsk| match ask {
-        SignIn | SignOut | Busy | Break(_) | Free | CallBack | BadCall(_) => (),
+        SignIn | SignOut | Busy | Break(_) | Free | CallBack | BadCall(_) | Talk(_) => (),
     };
     all.iter().for_each(named);
     all
@@ -56,7 +72,7 @@ fn asks() -> Vec<SeatAsk> {
 /// What a seat in this state becomes when it asks for this: at once, and after its call and its wrap-up.
 #[test]
 fn every_state_and_every_ask() {
-    use SeatState::{Break, Busy, Held, Idle, Reserved, Ringing, SignedOut, Talking, WrapUp};
+    use SeatState::{Break, Busy, Consulting, Held, Idle, Reserved, Ringing, SignedOut, Talking, ThreeWay, WrapUp};
     // state, ask, allowed, at once, in the end
     let table = [
         (SignedOut, SeatAsk::SignIn, true, Idle, Idle),
@@ -122,6 +138,31 @@ fn every_state_and_every_ask() {
         (Ringing, silent(), false, Ringing, Idle),
         (Talking, silent(), true, Talking, Idle),
         (Held, silent(), true, Held, Idle),
+        (Consulting, SeatAsk::SignOut, true, Consulting, SignedOut),
+        (Consulting, SeatAsk::Busy, true, Consulting, Busy),
+        (Consulting, lunch(), true, Consulting, Break),
+        (Consulting, SeatAsk::Free, true, Consulting, Idle),
+        (Consulting, SeatAsk::SignIn, true, Consulting, Idle),
+        (Consulting, SeatAsk::CallBack, false, Consulting, Idle),
+        (Consulting, silent(), true, Consulting, Idle),
+        (Consulting, drop_third(), true, Talking, Idle),
+        (ThreeWay, SeatAsk::SignOut, true, ThreeWay, SignedOut),
+        (ThreeWay, SeatAsk::Busy, true, ThreeWay, Busy),
+        (ThreeWay, lunch(), true, ThreeWay, Break),
+        (ThreeWay, SeatAsk::Free, true, ThreeWay, Idle),
+        (ThreeWay, SeatAsk::SignIn, true, ThreeWay, Idle),
+        (ThreeWay, SeatAsk::CallBack, false, ThreeWay, Idle),
+        (ThreeWay, silent(), true, ThreeWay, Idle),
+        (ThreeWay, drop_third(), true, Talking, Idle),
+        (SignedOut, drop_third(), false, SignedOut, SignedOut),
+        (Idle, drop_third(), false, Idle, Idle),
+        (WrapUp, drop_third(), false, WrapUp, Idle),
+        (Busy, drop_third(), false, Busy, Busy),
+        (Break, drop_third(), false, Break, Break),
+        (Reserved, drop_third(), false, Reserved, Idle),
+        (Ringing, drop_third(), false, Ringing, Idle),
+        (Talking, drop_third(), false, Talking, Idle),
+        (Held, drop_third(), false, Held, Idle),
     ];
     for state in SeatState::ALL {
         for ask in asks() {
@@ -133,7 +174,7 @@ fn every_state_and_every_ask() {
     for (state, ask, allowed, at_once, in_the_end) in table {
         let mut hall = in_state(state);
         let case = format!("{ask:?} in {state:?}");
-        assert_eq!(hall.board.may(&no("1001"), &ask).is_ok(), allowed, "{case}");
+        assert_eq!(hall.board.may(hall.now, &no("1001"), &ask).is_ok(), allowed, "{case}");
         hall.send(Input::Ask { seat: no("1001"), ask });
         assert_eq!(hall.state("1001"), at_once, "{case}");
         hall.send(Input::HungUp { leg: LegId(1) });
@@ -177,7 +218,7 @@ fn a_feature_code_that_cannot_be_had_says_so_and_never_stays_open() {
     assert_eq!(hall.board.legs(), 0);
     let stranger = hall.tell(Input::FeatureCode { leg: LegId(9), seat: no("4711"), ask: SeatAsk::SignIn });
     assert_eq!(stranger, ["Refuse 9 Forbidden"]);
-    assert_eq!(hall.board.may(&no("4711"), &SeatAsk::SignIn), Err(AskRefused::UnknownSeat));
+    assert_eq!(hall.board.may(hall.now, &no("4711"), &SeatAsk::SignIn), Err(AskRefused::UnknownSeat));
 }
 
 #[test]
@@ -191,7 +232,7 @@ fn a_bad_call_is_marked_in_the_call_or_after_it() {
     let mut hall = in_state(SeatState::WrapUp);
     let marked = hall.send(Input::Ask { seat: no("1001"), ask: bad() });
     assert_eq!(brief(&marked), ["MarkInvalid silent"]);
-    assert_eq!(hall.board.may(&no("1002"), &bad()), Err(AskRefused::NoCall));
+    assert_eq!(hall.board.may(hall.now, &no("1002"), &bad()), Err(AskRefused::NoCall));
 }
 
 #[test]
@@ -285,10 +326,11 @@ fn every_change_of_state_is_told_with_its_time() {
 }
 
 #[test]
-fn the_readme_names_every_feature_code() {
+fn the_readme_names_every_feature_code_and_key() {
     for readme in ["README.md", "README.zh.md"] {
         let text = std::fs::read_to_string(readme).unwrap();
-        for (code, _) in feature_codes() {
+        let in_call = keys_in_call().map(|(keys, _)| keys);
+        for code in feature_codes().map(|(code, _)| code).into_iter().chain(in_call) {
             assert!(text.contains(&format!("`{code}`")), "{readme} does not name {code}");
         }
     }

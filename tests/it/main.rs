@@ -10,6 +10,7 @@ mod call_callback;
 mod call_chance;
 mod call_course;
 mod call_glare;
+mod call_guest;
 mod call_queue;
 mod call_record;
 mod call_seat;

@@ -71,11 +71,15 @@ fn a_seats_refer_reaches_the_switchboard_and_the_call_goes_on() {
         if draining {
             city.input(Input::Drain);
         }
-        for to in ["<sip:2001@10.0.0.1>", "<sip:%2A21@10.0.0.1>", "<tel:0798-8220-0000>"] {
+        for to in ["<sip:2001@10.0.0.1>", "<sip:%2A21@10.0.0.1>"] {
             assert_eq!(answer(&mut city, &mut rung, to), REFUSED, "{to}");
         }
         assert!(notified(&mut city, &rung, 200).is_none());
         assert_eq!(answer(&mut city, &mut rung, "nonsense"), 400);
+        // A telephone is called through a trunk, and the phone is told how it goes.
+        assert_eq!(answer(&mut city, &mut rung, "<tel:0798-8220-0000>"), 202);
+        let trying = notified(&mut city, &rung, 200).expect("a NOTIFY at once");
+        assert_eq!(trying[2], "SIP/2.0 100 Trying\r\n");
         assert_eq!(city.state("1001"), SeatState::Talking);
         assert_eq!(caller.bye(&mut city), Some(200));
     }

@@ -1,0 +1,547 @@
+//! Third parties: a seat brings a unit, an expert, a leader or 110 into a live call, and the citizen
+//! never pays for what becomes of them. R19–R22, rules.md §6.2.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::directory::{AfterSeat, Line, LineTo};
+use super::ending::Cause;
+use super::leg::{LegEvent, Role};
+use super::live::{Call, Stage, With};
+use super::seat::Seat;
+use super::settings::local;
+use super::switchboard::Switchboard;
+use super::timers::Timer;
+use super::{
+    AskRefused, CallId, Caller, Failure, Hearing, LegId, Mark, Output, Party, Prompt, ReferOutcome, ReferTarget,
+    Role as PartyRole, SeatFault, SeatNo, SeatState, Target, Verb,
+};
+use crate::privacy::{Private, mask};
+use crate::time::Now;
+
+/// T_third: how long a third party's phone rings (rules.md §6.2).
+const RINGS: Duration = Duration::from_secs(30);
+/// A telephone number that is in no directory has so many digits at least.
+const SHORTEST: usize = 7;
+/// Parties of one call at most (R25).
+const PARTIES: usize = 8;
+
+/// Somebody whom a seat has brought in, or is calling.
+#[derive(Debug)]
+pub(super) struct Guest {
+    pub leg: LegId,
+    pub party: Party,
+    pub stage: GuestStage,
+    /// Numbers that have not been tried yet, in their order (R22).
+    pub untried: VecDeque<Target>,
+    /// What becomes of the call when the seat hangs up (R22).
+    pub after_seat: AfterSeat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GuestStage {
+    /// Being called.
+    Ringing(How),
+    /// Answered; speaks with the seat alone, or hears music while the seat is with the citizen.
+    Apart,
+    /// In the conversation with the citizen.
+    Joined,
+}
+
+/// What becomes of a third party when it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// It speaks with the seat alone.
+    Consult,
+    /// It joins the conversation (R21).
+    Direct,
+    /// It takes the seat's place (R14).
+    Transfer,
+}
+
+/// Who is to be brought in.
+struct Invitation {
+    party: Party,
+    untried: VecDeque<Target>,
+    after_seat: AfterSeat,
+}
+
+impl Invitation {
+    fn of_number(number: &str, target: Target) -> Self {
+        let party = Party { role: PartyRole::Unit, number: mask(number), name: String::new(), leg: None };
+        Self { party, untried: VecDeque::from([target]), after_seat: AfterSeat::EndAll }
+    }
+}
+
+impl Call {
+    /// Who hears whom: the conversation with the citizen, and beside it the seat with whom it consults.
+    pub(super) fn hearings(&self) -> Vec<Hearing> {
+        let seat = self.seat_leg();
+        let apart = match self.with {
+            With::Citizen => None,
+            With::Guest(leg) => self.guests.iter().find(|guest| guest.leg == leg),
+        };
+        let mut conversation = vec![self.leg()];
+        conversation.extend(seat.filter(|_| self.with == With::Citizen));
+        conversation.extend(self.joined());
+        let mut hearings = Hearing::all(&conversation);
+        if let (Some(seat), Some(guest)) = (seat, apart) {
+            let stands = guest.stage == GuestStage::Apart;
+            hearings.extend(if stands { Hearing::all(&[seat, guest.leg]) } else { Hearing::all(&[seat]) });
+        }
+        hearings
+    }
+
+    pub(super) fn joined(&self) -> impl Iterator<Item = LegId> {
+        self.guests.iter().filter(|guest| guest.stage == GuestStage::Joined).map(|guest| guest.leg)
+    }
+
+    fn guest(&mut self, leg: LegId) -> Option<&mut Guest> {
+        self.guests.iter_mut().find(|guest| guest.leg == leg)
+    }
+
+    /// The one that has not joined: rung, or consulted.
+    fn outside(&self) -> Option<&Guest> {
+        self.guests.iter().find(|guest| guest.stage != GuestStage::Joined)
+    }
+
+    /// Nobody speaks with the citizen.
+    fn citizen_is_alone(&self) -> bool {
+        let seat = match &self.stage {
+            Stage::Talking(talk) => self.with == With::Citizen && !talk.holds,
+            Stage::Waiting | Stage::Offered(_) | Stage::Left => false,
+        };
+        let seat = seat && !self.guests.iter().any(|guest| guest.stage == GuestStage::Ringing(How::Transfer));
+        !seat && self.joined().next().is_none()
+    }
+}
+
+impl Switchboard {
+    /// Whether the call of this seat allows it now.
+    pub(super) fn may_talk(&self, now: Now, id: CallId, verb: &Verb) -> Result<(), AskRefused> {
+        let call = self.calls.get(&id).filter(|call| call.connected).ok_or(AskRefused::NotTalking)?;
+        let outside = call.outside().map(|guest| guest.stage);
+        match verb {
+            Verb::Consult(whom) | Verb::Direct(whom) => {
+                if outside.is_some() {
+                    return Err(AskRefused::Consulting);
+                }
+                if call.guests.len() + 2 >= PARTIES {
+                    return Err(AskRefused::TooMany);
+                }
+                self.invite_by(now, whom).map(|_| ())
+            }
+            Verb::Join | Verb::Swap if outside == Some(GuestStage::Apart) => Ok(()),
+            Verb::Drop if !call.guests.is_empty() => Ok(()),
+            Verb::Leave if call.joined().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
+            Verb::Join | Verb::Swap | Verb::Drop | Verb::Leave => Err(AskRefused::NoThird),
+        }
+    }
+
+    pub(super) fn talk(&mut self, now: Now, id: CallId, verb: &Verb) {
+        match verb {
+            Verb::Consult(whom) => self.bring_in(now, id, whom, How::Consult),
+            Verb::Direct(whom) => self.bring_in(now, id, whom, How::Direct),
+            Verb::Join => self.join(now, id),
+            Verb::Swap => self.swap(now, id),
+            Verb::Drop => self.drop_third(now, id),
+            Verb::Leave => self.seat_leaves(now, id),
+        }
+    }
+
+    /// Who is behind what the seat dialled: an entry of the directory, else a telephone number.
+    fn invite_by(&self, now: Now, whom: &str) -> Result<Invitation, AskRefused> {
+        let Some(entry) = self.settings.directory.entry(whom) else {
+            let is_phone = whom.len() >= SHORTEST && whom.chars().all(|digit| digit.is_ascii_digit());
+            let number = Private::new(whom.to_owned());
+            let target = Target::Number { number, code: String::new(), reserved: false };
+            return is_phone.then(|| Invitation::of_number(whom, target)).ok_or(AskRefused::UnknownParty);
+        };
+        let time = local(now.wall);
+        let minutes = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or(0);
+        let lines = entry.lines_at(time.weekday(), minutes).map_err(|_| AskRefused::Closed)?;
+        let target = |line: &&Line| match &line.to {
+            LineTo::Number { number, .. } => {
+                Some(Target::Number { number: number.clone(), code: String::new(), reserved: entry.is_reserved() })
+            }
+            // A seat's phone and a device of a unit's own cannot be rung as a third party yet.
+            LineTo::Seat(_) | LineTo::Device(_) => None,
+        };
+        let untried: VecDeque<Target> = lines.iter().filter_map(target).collect();
+        if untried.is_empty() {
+            return Err(AskRefused::UnknownParty);
+        }
+        let party = Party { role: entry.kind.role(), number: entry.code.clone(), name: entry.name.clone(), leg: None };
+        Ok(Invitation { party, untried, after_seat: entry.after_seat_leaves })
+    }
+
+    pub(super) fn bring_in(&mut self, now: Now, id: CallId, whom: &str, how: How) {
+        let Ok(Invitation { party, untried, after_seat }) = self.invite_by(now, whom) else { return };
+        // Not dialled under this one: `ring_next` gives each number a leg of its own.
+        let leg = self.new_dialled_leg();
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.guests.push(Guest { leg, party, stage: GuestStage::Ringing(how), untried, after_seat });
+        if how == How::Consult {
+            self.turn_to(now, id, With::Guest(leg));
+        }
+        self.ring_next(now, id, leg, Failure::NoWay);
+    }
+
+    /// Calls the next number of a guest's list; when there is none, the seat is back with the citizen (R22).
+    fn ring_next(&mut self, now: Now, id: CallId, last: LegId, why: Failure) {
+        let leg = self.new_dialled_leg();
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let code = call.invited_code();
+        let label = call.route.label.clone();
+        let Some(guest) = call.guest(last) else { return };
+        let Some(target) = guest.untried.pop_front() else { return self.not_reached(now, id, last, why) };
+        guest.leg = leg;
+        guest.party.leg = Some(leg);
+        if call.with == With::Guest(last) {
+            call.with = With::Guest(leg);
+        }
+        let target = match target {
+            Target::Number { number, reserved, .. } => Target::Number { number, code, reserved },
+            Target::Seat(seat) => Target::Seat(seat),
+        };
+        self.legs.insert(leg, Role::Guest(id));
+        self.timers.set(Timer::Guest(leg), now.mono + RINGS);
+        // Our own number is shown: the citizen's is nobody's but ours.
+        self.out.push(Output::Dial { call: id, leg, target, caller: Caller::default(), label });
+        self.arrange(now, id);
+    }
+
+    pub(super) fn guest_event(&mut self, now: Now, id: CallId, leg: LegId, event: LegEvent) {
+        let Some(stage) = self.calls.get_mut(&id).and_then(|call| call.guest(leg)).map(|guest| guest.stage) else {
+            return;
+        };
+        match (stage, event) {
+            (GuestStage::Ringing(how), LegEvent::Answered) => self.guest_answers(now, id, leg, how),
+            (GuestStage::Ringing(_), LegEvent::Failed(why)) => self.guest_not_reached(now, id, leg, why),
+            (GuestStage::Ringing(_), LegEvent::HungUp) => {
+                self.guest_not_reached(now, id, leg, Failure::Declined);
+            }
+            (GuestStage::Ringing(_), LegEvent::Lost(_)) => {
+                self.out.push(Output::HangUp { leg });
+                self.guest_not_reached(now, id, leg, Failure::Unreachable);
+            }
+            (GuestStage::Apart | GuestStage::Joined, LegEvent::HungUp) => self.guest_gone(now, id, leg, "hung_up"),
+            (GuestStage::Apart | GuestStage::Joined, LegEvent::Failed(_)) => self.guest_lost(now, id, leg, "failed"),
+            (GuestStage::Apart | GuestStage::Joined, LegEvent::Lost(why)) => {
+                self.out.push(Output::HangUp { leg });
+                self.guest_lost(now, id, leg, SeatFault::from(why).as_str());
+            }
+            // Its own hold stops its sound by itself; the others go on talking.
+            (_, LegEvent::Ringing | LegEvent::Held | LegEvent::Resumed) => {}
+            (GuestStage::Apart | GuestStage::Joined, LegEvent::Answered) => {}
+        }
+    }
+
+    /// T_third is over.
+    pub(super) fn guest_rang_out(&mut self, now: Now, leg: LegId) {
+        if let Some(Role::Guest(id)) = self.legs.get(&leg).copied() {
+            self.out.push(Output::HangUp { leg });
+            self.guest_not_reached(now, id, leg, Failure::NoAnswer);
+        }
+    }
+
+    fn guest_answers(&mut self, now: Now, id: CallId, leg: LegId, how: How) {
+        self.timers.clear(Timer::Guest(leg));
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(guest) = call.guest(leg) else { return };
+        guest.stage = if how == How::Consult { GuestStage::Apart } else { GuestStage::Joined };
+        guest.untried.clear();
+        let joined = Mark::Joined(guest.party.clone());
+        let mark = call.mark(now.mono, joined);
+        self.out.push(mark);
+        self.note(id, "the third party answered".into());
+        let seat = self.calls.get(&id).and_then(Call::seat_leg);
+        match seat.filter(|_| how == How::Transfer) {
+            Some(leg) => {
+                self.out.push(Output::Referred { leg, outcome: ReferOutcome::Done });
+                self.seat_leaves(now, id);
+            }
+            None => self.arrange(now, id),
+        }
+    }
+
+    fn guest_not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
+        self.timers.clear(Timer::Guest(leg));
+        self.legs.remove(&leg);
+        self.note(id, format!("the third party was not reached: {why:?}"));
+        self.ring_next(now, id, leg, why);
+    }
+
+    /// None of its numbers was reached: the citizen is back with the seat that wanted it, also where the
+    /// seat has hung up meanwhile (R14, R22).
+    fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let transfer = call.guest(leg).is_some_and(|guest| guest.stage == GuestStage::Ringing(How::Transfer));
+        self.take_out(now, id, leg, "not_reached");
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let (seat, has_left) = (call.seat_leg(), matches!(call.stage, Stage::Left) && call.guests.is_empty());
+        if let Some(leg) = seat.filter(|_| transfer) {
+            self.out.push(Output::Referred { leg, outcome: ReferOutcome::Failed(why) });
+        }
+        if has_left {
+            self.back_to_the_same_seat(now, id);
+        } else {
+            self.turn_back(now, id);
+        }
+    }
+
+    fn back_to_the_same_seat(&mut self, now: Now, id: CallId) {
+        let Some(no) = self.calls.get(&id).and_then(|call| call.transferred_by.clone()) else { return };
+        self.wait_for_another(now, id);
+        let at_rest = |seat: &Seat| {
+            seat.reachable && seat.call.is_none() && matches!(seat.state, SeatState::Idle | SeatState::WrapUp)
+        };
+        if self.desk.get(&no).is_some_and(at_rest) {
+            self.timers.clear(Timer::WrapUp(no.clone()));
+            self.offer(now, id, &no);
+        }
+    }
+
+    /// A guest that fails. Where the seat has left before, the citizen waits for another, first in the
+    /// queue: nobody is dropped by somebody else's failure (I3).
+    fn guest_lost(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
+        self.take_out(now, id, leg, why);
+        let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
+        if alone {
+            let citizen = self.calls.get(&id).map(Call::leg);
+            let silence = citizen.map(|citizen| Output::Mix { call: id, citizen, hearings: Vec::new() });
+            self.out.extend(silence);
+            self.note(id, format!("the third party was lost ({why}); the caller is first in the queue"));
+            self.wait_for_another(now, id);
+        } else {
+            self.turn_back(now, id);
+        }
+    }
+
+    /// A guest is released, has hung up, or was never reached.
+    fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
+        self.take_out(now, id, leg, why);
+        let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
+        if alone {
+            self.end(now, id, Cause::GuestHungUp);
+        } else {
+            self.turn_back(now, id);
+        }
+    }
+
+    fn take_out(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
+        self.legs.remove(&leg);
+        self.timers.clear(Timer::Guest(leg));
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(at) = call.guests.iter().position(|guest| guest.leg == leg) else { return };
+        let guest = call.guests.remove(at);
+        if !matches!(guest.stage, GuestStage::Ringing(_)) {
+            let mark = call.mark(now.mono, Mark::Left { party: guest.party, why: why.to_owned() });
+            self.out.push(mark);
+        }
+    }
+
+    /// Whom the seat consulted is gone: it is back with the citizen.
+    fn turn_back(&mut self, now: Now, id: CallId) {
+        let consulted = self.calls.get(&id).and_then(|call| match call.with {
+            With::Citizen => None,
+            With::Guest(leg) => Some(call.guests.iter().any(|guest| guest.leg == leg)),
+        });
+        if consulted == Some(false) {
+            self.turn_to(now, id, With::Citizen);
+        }
+        self.arrange(now, id);
+    }
+
+    fn join(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(leg) = call.outside().map(|guest| guest.leg) else { return };
+        if let Some(guest) = call.guest(leg) {
+            guest.stage = GuestStage::Joined;
+        }
+        self.out.push(Output::StopPlay { leg });
+        self.turn_to(now, id, With::Citizen);
+        self.arrange(now, id);
+    }
+
+    fn swap(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Some(leg) = call.outside().map(|guest| guest.leg) else { return };
+        let with = match call.with {
+            With::Citizen => With::Guest(leg),
+            With::Guest(_) => With::Citizen,
+        };
+        if with == With::Citizen {
+            let token = self.new_token();
+            self.out.push(Output::Play { leg, prompts: vec![Prompt::Music], repeat: true, token });
+        } else {
+            self.out.push(Output::StopPlay { leg });
+        }
+        self.turn_to(now, id, with);
+        self.arrange(now, id);
+    }
+
+    /// The one that is rung or consulted, else the one that joined last.
+    fn drop_third(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Some(leg) = call.outside().or(call.guests.last()).map(|guest| guest.leg) else { return };
+        self.out.push(Output::HangUp { leg });
+        self.guest_gone(now, id, leg, "dropped");
+    }
+
+    /// The seat leaves on purpose: whom it consulted joins, and citizen and third go on, still recorded (R22).
+    pub(super) fn seat_leaves(&mut self, now: Now, id: CallId) {
+        if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg) {
+            self.out.push(Output::HangUp { leg });
+            self.seat_goes(now, id, "left");
+        }
+    }
+
+    /// The seat has left, and wraps up.
+    pub(super) fn seat_goes(&mut self, now: Now, id: CallId, why: &str) {
+        if let Some(no) = self.go_on_without_seat(now, id, why) {
+            self.seat_after_call(now, &no, id);
+        }
+    }
+
+    /// The seat is no longer there, for whatever reason: those who have answered are with the citizen.
+    /// Returns which seat it was.
+    pub(super) fn go_on_without_seat(&mut self, now: Now, id: CallId, why: &str) -> Option<SeatNo> {
+        let call = self.calls.get_mut(&id)?;
+        let Stage::Talking(talk) = &call.stage else { return None };
+        let (no, leg) = (talk.seat.clone(), talk.leg);
+        let seat = call.course.party(leg).cloned();
+        call.stage = Stage::Left;
+        call.with = With::Citizen;
+        let mut silent = Vec::new();
+        for guest in call.guests.iter_mut().filter(|guest| guest.stage == GuestStage::Apart) {
+            guest.stage = GuestStage::Joined;
+            silent.push(guest.leg);
+        }
+        call.transferred_by = Some(no.clone());
+        let given_up = |guest: &&Guest| matches!(guest.stage, GuestStage::Ringing(How::Consult | How::Direct));
+        let rung: Vec<LegId> = call.guests.iter().filter(given_up).map(|guest| guest.leg).collect();
+        let left = seat.map(|party| call.mark(now.mono, Mark::Left { party, why: why.to_owned() }));
+        self.out.extend(left);
+        self.legs.remove(&leg);
+        self.note(id, format!("seat {} left the call ({why}); the others go on", no.0));
+        self.out.extend(silent.into_iter().map(|leg| Output::StopPlay { leg }));
+        for leg in rung {
+            self.out.push(Output::HangUp { leg });
+            self.take_out(now, id, leg, "not_reached");
+        }
+        self.arrange(now, id);
+        Some(no)
+    }
+
+    /// The seat turns from the citizen to a guest, or back; on the record it holds whom it leaves.
+    fn turn_to(&mut self, now: Now, id: CallId, with: With) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut call.with, with);
+        if (before == With::Citizen) == (with == With::Citizen) {
+            return;
+        }
+        let Some(seat) = call.seat_leg().and_then(|leg| call.course.party(leg)).cloned() else { return };
+        let mark = if with == With::Citizen { Mark::Resumed(seat) } else { Mark::Held(seat) };
+        let mark = call.mark(now.mono, mark);
+        self.out.push(mark);
+    }
+
+    /// Tells media who hears whom, the citizen's ear whether there is somebody, and the desk what the
+    /// seat does. After every change of guests.
+    pub(super) fn arrange(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let alone = call.citizen_is_alone();
+        let had_music = std::mem::replace(&mut call.has_music, alone);
+        let citizen = call.leg();
+        self.out.push(Output::Mix { call: id, citizen, hearings: call.hearings() });
+        call.measure(now.mono);
+        let seat = match &call.stage {
+            Stage::Talking(talk) => Some((talk.seat.clone(), call.seat_state(talk.holds))),
+            Stage::Waiting | Stage::Offered(_) | Stage::Left => None,
+        };
+        match (had_music, alone) {
+            (false, true) => self.play_music(id),
+            (true, false) => self.out.push(Output::StopPlay { leg: citizen }),
+            (true, true) | (false, false) => {}
+        }
+        if let Some((no, state)) = seat {
+            self.desk.turn(now, &no, state, None, &mut self.out);
+        }
+    }
+
+    /// The call ends, or nobody is left who called them: all are released.
+    pub(super) fn release_guests(&mut self, id: CallId) {
+        let guests = self.calls.get_mut(&id).map(|call| std::mem::take(&mut call.guests)).unwrap_or_default();
+        for Guest { leg, .. } in guests {
+            self.legs.remove(&leg);
+            self.timers.clear(Timer::Guest(leg));
+            self.out.push(Output::HangUp { leg });
+        }
+    }
+
+    /// Whether others than the citizen are on the line, so that the seat's failure leaves nobody alone.
+    pub(super) fn has_guests(&self, id: CallId) -> bool {
+        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(Guest::stands))
+    }
+
+    /// Whether the call goes on when its seat hangs up: by the policy of whoever has answered (R22), and
+    /// always where it was transferred, or whom the seat consulted takes it over.
+    pub(super) fn goes_on_without_seat(&self, id: CallId) -> bool {
+        let stays = |guest: &Guest| match guest.stage {
+            GuestStage::Ringing(how) => how == How::Transfer,
+            GuestStage::Apart => true,
+            GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
+        };
+        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays))
+    }
+
+    /// The seat's phone wants the call transferred (REFER).
+    pub(super) fn transfer(&mut self, now: Now, leg: LegId, to: &ReferTarget) {
+        let call = match self.legs.get(&leg) {
+            Some(Role::Seat(call)) => Some(*call),
+            Some(
+                Role::Citizen(_) | Role::Guest(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature,
+            )
+            | None => None,
+        };
+        let wish = match (call, to) {
+            (Some(id), ReferTarget::Number(number)) => {
+                let verb = Verb::Direct(number.reveal().clone());
+                self.may_talk(now, id, &verb).ok().map(|()| (id, number.reveal().clone()))
+            }
+            (_, ReferTarget::Leg(_)) | (None, ReferTarget::Number(_)) => None,
+        };
+        let outcome = if wish.is_some() { ReferOutcome::Accepted } else { ReferOutcome::Refused };
+        self.out.push(Output::Referred { leg, outcome });
+        if let Some((id, whom)) = wish {
+            self.bring_in(now, id, &whom, How::Transfer);
+        }
+    }
+}
+
+impl Guest {
+    /// It has answered.
+    fn stands(&self) -> bool {
+        match self.stage {
+            GuestStage::Ringing(_) => false,
+            GuestStage::Apart | GuestStage::Joined => true,
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn seat_state(&self, holds: bool) -> SeatState {
+        match (self.with, self.joined().next()) {
+            (With::Guest(_), _) => SeatState::Consulting,
+            (With::Citizen, Some(_)) => SeatState::ThreeWay,
+            (With::Citizen, None) if holds => SeatState::Held,
+            (With::Citizen, None) => SeatState::Talking,
+        }
+    }
+
+    /// The hotline number on whose behalf others are called.
+    fn invited_code(&self) -> String {
+        self.answer.as_ref().map(|answer| answer.ticket.original_code.clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,77 @@
+//! What a seat does by keys in a live call, on any plain phone (RFC 4733): `*` and a digit, and where
+//! somebody is called the number and `#`.
+
+use super::leg::Role;
+use super::live::Stage;
+use super::switchboard::Switchboard;
+use super::{LegId, Output, Prompt, SeatAsk, Verb};
+use crate::time::Now;
+
+/// Longer than any telephone number (E.164: 15 digits) with its code.
+const LONGEST: usize = 24;
+
+/// What stands for what; the README's table is held to it.
+pub fn keys_in_call() -> [(&'static str, Verb); 6] {
+    let number = || "NUMBER".to_owned();
+    [
+        ("*1 NUMBER #", Verb::Consult(number())),
+        ("*2 NUMBER #", Verb::Direct(number())),
+        ("*3", Verb::Join),
+        ("*4", Verb::Swap),
+        ("*5", Verb::Drop),
+        ("*6", Verb::Leave),
+    ]
+}
+
+enum Read {
+    Unfinished,
+    Verb(Verb),
+    Unknown,
+}
+
+impl Switchboard {
+    /// What cannot be done is told to the seat by a prompt.
+    pub(super) fn digit(&mut self, now: Now, leg: LegId, digit: char) {
+        let Some(Role::Seat(id)) = self.legs.get(&leg).copied() else { return };
+        let Some(call) = self.calls.get(&id) else { return };
+        let Stage::Talking(talk) = &call.stage else { return };
+        let no = talk.seat.clone();
+        if digit == '*' {
+            self.keys.insert(leg, String::new());
+        }
+        // Keys before the first star are not for us.
+        let Some(keys) = self.keys.get_mut(&leg) else { return };
+        keys.push(digit);
+        let done = match read(keys) {
+            Read::Unfinished => return,
+            Read::Verb(verb) => self.ask(now, &no, &SeatAsk::Talk(verb)).is_ok(),
+            Read::Unknown => false,
+        };
+        self.keys.remove(&leg);
+        if !done {
+            let token = self.new_token();
+            self.out.push(Output::Play { leg, prompts: vec![Prompt::Refused], repeat: false, token });
+        }
+    }
+}
+
+fn read(keys: &str) -> Read {
+    let mut rest = keys.chars().skip(1);
+    let Some(code) = rest.next() else { return Read::Unfinished };
+    let number: String = rest.collect();
+    let called = |verb: fn(String) -> Verb| match number.strip_suffix('#') {
+        Some("") => Read::Unknown,
+        Some(number) => Read::Verb(verb(number.to_owned())),
+        None if keys.len() > LONGEST => Read::Unknown,
+        None => Read::Unfinished,
+    };
+    match code {
+        '1' => called(Verb::Consult),
+        '2' => called(Verb::Direct),
+        '3' => Read::Verb(Verb::Join),
+        '4' => Read::Verb(Verb::Swap),
+        '5' => Read::Verb(Verb::Drop),
+        '6' => Read::Verb(Verb::Leave),
+        _ => Read::Unknown,
+    }
+}

@@ -1,0 +1,100 @@
+//! A third party in a live call, on real phones: who hears whom, and what stays of it.
+
+use std::time::Duration;
+
+use crate::baresip::{Phone, Setup};
+use crate::server::Server;
+use crate::sound::{self, CITIZEN, SEAT};
+
+/// A unit's telephone behind the trunk; invented.
+const UNIT: &str = "13800000601";
+/// Hz that it speaks.
+const THIRD: u32 = 1600;
+/// A tone that is heard has this amplitude at least, one that is not this at most.
+const HEARD: f64 = 0.15;
+const UNHEARD: f64 = 0.01;
+
+/// It picks up by itself, and the trunk leads to it.
+fn unit(server: &mut Server) -> Phone {
+    let setup = Setup { user: UNIT.into(), answers: true, tone: THIRD, ..Phone::citizen_setup(server.sip) };
+    let phone = Phone::start(server, setup);
+    let hosts = format!("default_code = \"12345\"\nhosts = [\"{}\"]\n[[trunk]]\nname = \"tcp\"", phone.address);
+    server.edit("sip-configs/trunks.toml", "default_code = \"12345\"\n[[trunk]]\nname = \"tcp\"", &hosts);
+    server.reload();
+    phone
+}
+
+fn heard(phone: &Phone, hz: u32) -> f64 {
+    sound::loudest(&sound::read_heard(&phone.heard()), hz)
+}
+
+#[test]
+fn three_people_hear_each_other_and_nobody_himself() {
+    let mut server = Server::start();
+    let mut unit = unit(&mut server);
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    citizen.dial("12345");
+    citizen.wait("CALL_ESTABLISHED");
+    seat.wait("CALL_ESTABLISHED");
+    server.record_for(Duration::from_secs(2));
+
+    server.ask(&["seats", "1001", "consult", "--to", UNIT]);
+    unit.wait("CALL_ESTABLISHED");
+    assert_eq!(server.seat_is("1001", "consulting"), serde_json::Value::Null);
+    server.record_more(Duration::from_secs(2));
+    server.ask(&["seats", "1001", "join"]);
+    server.record_more(Duration::from_secs(4));
+    server.ask(&["seats", "1001", "drop"]);
+    unit.wait_closed();
+    server.record_more(Duration::from_secs(1));
+    citizen.hang_up();
+    seat.wait_closed();
+
+    for (who, phone, others) in
+        [("citizen", &citizen, [SEAT, THIRD]), ("seat", &seat, [CITIZEN, THIRD]), ("unit", &unit, [CITIZEN, SEAT])]
+    {
+        // The music that the citizen heard has every tone in it.
+        for hz in [CITIZEN, SEAT, THIRD].into_iter().filter(|hz| (who, *hz) != ("citizen", CITIZEN)) {
+            let level = heard(phone, hz);
+            let right = if others.contains(&hz) { level > HEARD } else { level < UNHEARD };
+            assert!(right, "the {who} hears {hz} Hz at {level:.3}");
+        }
+    }
+    let call = server.closed(1).remove(0);
+    let participants = call["ended"]["participants"].as_array().expect("participants");
+    let roles: Vec<&str> = participants.iter().filter_map(|who| who["role"].as_str()).collect();
+    assert_eq!(roles, ["citizen", "seat", "unit"]);
+    let kinds: Vec<&str> =
+        call["ended"]["segments"].as_array().expect("segments").iter().filter_map(|one| one["kind"].as_str()).collect();
+    assert!(kinds.contains(&"consult"), "{kinds:?}");
+    let [left, _] = sound::read_recording(&server.recording(&call));
+    sound::assert_only("recording, left", &left, CITIZEN, SEAT);
+    assert!(sound::loudest(&left, THIRD) < UNHEARD);
+}
+
+#[test]
+fn a_seat_that_leaves_lets_the_others_talk_on() {
+    let mut server = Server::start();
+    let mut unit = unit(&mut server);
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    citizen.dial("12345");
+    seat.wait("CALL_ESTABLISHED");
+    citizen.wait("CALL_ESTABLISHED");
+    server.record_for(Duration::from_secs(1));
+    server.ask(&["seats", "1001", "direct", "--to", UNIT]);
+    unit.wait("CALL_ESTABLISHED");
+    server.record_more(Duration::from_secs(2));
+    server.ask(&["seats", "1001", "leave"]);
+    seat.wait_closed();
+    server.record_more(Duration::from_secs(3));
+    assert!(!citizen.has_seen("CALL_CLOSED"), "the citizen talks on");
+    unit.hang_up();
+    citizen.wait_closed();
+    let call = server.closed(1).remove(0);
+    assert_eq!(call["ended"]["released_by"], "third");
+    assert!(heard(&citizen, THIRD) > HEARD);
+    assert!(heard(&citizen, CITIZEN) < UNHEARD, "nobody hears himself");
+    assert!(heard(&unit, CITIZEN) > HEARD);
+}

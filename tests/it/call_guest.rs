@@ -1,0 +1,328 @@
+//! Third parties in a live call: consult, join, drop, leave, transfer, and what becomes of the citizen
+//! when something goes wrong. R14, R19–R22, rules.md §6.2.
+
+use std::time::Duration;
+
+use hotline::call::directory::{AfterSeat, AnswerPolicy, Directory, Entry, Kind, Line, LineTo, Service};
+use hotline::call::*;
+use hotline::privacy::Private;
+
+use crate::call::*;
+
+/// The citizen is leg 1, the seat d1. Of what is dialled next the first number is d3.
+const CITIZEN: LegId = LegId(1);
+const SEAT: LegId = dialled(1);
+pub const THIRD: LegId = dialled(3);
+const NEXT: LegId = dialled(4);
+const T_THIRD: Duration = Duration::from_secs(30);
+
+const fn dialled(number: u64) -> LegId {
+    LegId(1 << 63 | number)
+}
+
+/// 601: a unit with two numbers, whose calls end with the seat. 110: reserved channels, and it stays.
+fn directory() -> Directory {
+    let line = |number: &str| Line {
+        to: LineTo::Number { number: Private::new(number.into()), trunks: Vec::new(), shown: None },
+        duty: true,
+    };
+    let entry = |code: &str, kind: Kind, numbers: &[&str], after_seat_leaves| Entry {
+        code: code.into(),
+        name: format!("单位 {code}"),
+        pinyin: None,
+        kind,
+        lines: numbers.iter().map(|number| line(number)).collect(),
+        hours: None,
+        answer: AnswerPolicy::Announced,
+        after_seat_leaves,
+        competence: Vec::new(),
+    };
+    Directory::new(
+        [
+            entry("601", Kind::Unit, &["13800000601", "13800000602"], AfterSeat::EndAll),
+            entry("110", Kind::Emergency(Service::Police), &["110"], AfterSeat::KeepTalking),
+        ],
+        Vec::new(),
+    )
+}
+
+fn talking() -> Hall {
+    let mut hall = Hall::open_with(Settings { directory: directory(), ..settings() });
+    hall.invite(1, "12345");
+    hall.pass(3 * SECOND);
+    hall.seat_answers();
+    hall.journalled();
+    hall.pass(SECOND);
+    hall
+}
+
+impl Hall {
+    fn verb(&mut self, verb: Verb) -> Vec<String> {
+        self.tell(Input::Ask { seat: no("1001"), ask: SeatAsk::Talk(verb) })
+    }
+
+    fn keys(&mut self, keys: &str) -> Vec<String> {
+        keys.chars().flat_map(|digit| self.tell(Input::Digit { leg: SEAT, digit })).collect()
+    }
+
+    fn answers(&mut self, leg: LegId) -> Vec<String> {
+        self.tell(Input::Answered { leg })
+    }
+}
+
+fn consulting() -> Hall {
+    let mut hall = talking();
+    hall.verb(Verb::Consult("601".into()));
+    hall.pass(SECOND);
+    hall.answers(THIRD);
+    hall
+}
+
+fn three_way() -> Hall {
+    let mut hall = consulting();
+    hall.verb(Verb::Join);
+    hall
+}
+
+#[test]
+fn consult_join_and_drop_are_three_steps() {
+    let mut hall = talking();
+    let consult = hall.verb(Verb::Consult("601".into()));
+    assert_eq!(
+        consult,
+        [
+            "Mark hold",
+            "Dial d3 13800000601",
+            "Mix 1 hears nobody, d1 hears nobody",
+            "Play 1 Music …",
+            "1001 Consulting"
+        ],
+        "the citizen hears music from the moment in which the seat turns away"
+    );
+    assert_eq!(hall.answers(THIRD), ["Mark joined 601", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"]);
+    assert_eq!(hall.verb(Verb::Join), ["StopPlay d3", "Mark resume", "Mix 1 + [d1 d3]", "StopPlay 1", "1001 ThreeWay"]);
+    assert_eq!(hall.call().stage, "three_way");
+    assert_eq!(hall.verb(Verb::Drop), ["HangUp d3", "Mark left 601 dropped", "Mix 1 + [d1]", "1001 Talking"]);
+    hall.pass(SECOND);
+    let record = closed(&hall.send(Input::HungUp { leg: SEAT }));
+    let third = record.participants.iter().find(|who| who.party.role == Role::Unit).unwrap();
+    assert_eq!((third.party.name.as_str(), third.result.as_str()), ("单位 601", "dropped"));
+    assert!(third.left.is_some());
+    assert_eq!(record.hold_ms, 0, "nobody was held for any time in this test");
+}
+
+#[test]
+fn a_direct_join_has_no_private_phase() {
+    let mut hall = talking();
+    assert_eq!(hall.verb(Verb::Direct("110".into())), ["Dial d3 110", "Mix 1 + [d1]"]);
+    assert_eq!(hall.answers(THIRD), ["Mark joined 110", "Mix 1 + [d1 d3]", "1001 ThreeWay"]);
+}
+
+#[test]
+fn an_emergency_takes_reserved_channels_and_nobody_else_does() {
+    for (whom, expected) in [("110", true), ("601", false), ("13800000009", false)] {
+        let out = talking().send(Input::Ask { seat: no("1001"), ask: SeatAsk::Talk(Verb::Direct(whom.into())) });
+        let reserved = out.iter().find_map(|output| match output {
+            Output::Dial { target: Target::Number { reserved, .. }, .. } => Some(*reserved),
+            _ => None,
+        });
+        assert_eq!(reserved, Some(expected), "{whom}");
+    }
+}
+
+#[test]
+fn a_swap_leaves_music_with_whom_the_seat_turns_from() {
+    let mut hall = consulting();
+    assert_eq!(hall.verb(Verb::Swap), ["Play d3 Music …", "Mark resume", "Mix 1 + [d1]", "StopPlay 1", "1001 Talking"]);
+    assert_eq!(
+        hall.verb(Verb::Swap),
+        [
+            "StopPlay d3",
+            "Mark hold",
+            "Mix 1 hears nobody, d1 hears d3, d3 hears d1",
+            "Play 1 Music …",
+            "1001 Consulting"
+        ]
+    );
+}
+
+#[test]
+fn the_same_by_keys_on_a_plain_phone() {
+    let mut hall = talking();
+    let consult = hall.keys("*1601#");
+    assert!(consult.contains(&"Dial d3 13800000601".to_owned()), "{consult:?}");
+    hall.answers(THIRD);
+    assert!(hall.keys("*3").contains(&"Mix 1 + [d1 d3]".to_owned()));
+    assert!(hall.keys("*5").contains(&"HangUp d3".to_owned()));
+    // What means nothing, or cannot be now, is told by a prompt; keys without a star are not for us.
+    for wrong in ["*9", "*3", "*4", "*5", "*6", "*1#", "*1999#"] {
+        assert_eq!(hall.keys(wrong), ["Play d1 Refused"], "{wrong}");
+    }
+    assert_eq!(hall.keys("12345#"), [""; 0]);
+    assert_eq!(keys_in_call().len(), 6);
+}
+
+/// R22: the citizen is back with the seat, after every number of the unit was tried.
+#[test]
+fn a_third_party_that_is_not_reached_costs_the_citizen_nothing() {
+    let mut hall = talking();
+    hall.verb(Verb::Consult("601".into()));
+    let next = hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+    assert_eq!(next[0], "Dial d4 13800000602", "the next number of the unit");
+    let back = hall.wait(T_THIRD);
+    assert_eq!(back, ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay 1", "1001 Talking"]);
+    assert_eq!(hall.board.legs(), 2);
+}
+
+#[test]
+fn seats_may_not_do_what_cannot_be_done() {
+    let mut hall = talking();
+    let may = |hall: &Hall, verb: Verb| hall.board.may(hall.now, &no("1001"), &SeatAsk::Talk(verb));
+    assert_eq!(may(&hall, Verb::Consult("999".into())), Err(AskRefused::UnknownParty));
+    assert_eq!(may(&hall, Verb::Consult("12ab".into())), Err(AskRefused::UnknownParty));
+    assert_eq!(may(&hall, Verb::Join), Err(AskRefused::NoThird));
+    hall.verb(Verb::Consult("601".into()));
+    assert_eq!(may(&hall, Verb::Join), Err(AskRefused::NoThird), "it has not answered");
+    assert_eq!(may(&hall, Verb::Direct("110".into())), Err(AskRefused::Consulting));
+    for turn in 0..6_u64 {
+        let leg = dialled(3 + 2 * turn);
+        hall.answers(leg);
+        assert_eq!(may(&hall, Verb::Join), Ok(()), "party {turn}");
+        hall.verb(Verb::Join);
+        if turn < 5 {
+            hall.verb(Verb::Consult("601".into()));
+        }
+    }
+    assert_eq!(may(&hall, Verb::Direct("110".into())), Err(AskRefused::TooMany), "eight are on the line (R25)");
+}
+
+/// Who ends, in which state, and who is connected to whom afterwards.
+#[test]
+fn every_end_of_a_leg_in_every_state() {
+    type State = (&'static str, fn() -> Hall);
+    let ringing = || {
+        let mut hall = talking();
+        hall.verb(Verb::Consult("601".into()));
+        hall
+    };
+    let keeping = || {
+        let mut hall = talking();
+        hall.verb(Verb::Direct("110".into()));
+        hall.answers(THIRD);
+        hall
+    };
+    let left = || {
+        let mut hall = three_way();
+        hall.verb(Verb::Leave);
+        hall
+    };
+    let states: [State; 5] = [
+        ("ringing", ringing),
+        ("consulting", consulting),
+        ("three-way", three_way),
+        ("with 110", keeping),
+        ("left", left),
+    ];
+    let lost = |leg| Input::Lost { leg, why: Loss::Media };
+    let hung_up = |leg| Input::HungUp { leg };
+    // state, event; whom the citizen hears, or the end of the call
+    let table = [
+        ("ringing", hung_up(CITIZEN), "ended by Caller"),
+        ("ringing", hung_up(SEAT), "ended by Seat"),
+        ("ringing", lost(SEAT), "queued"),
+        ("ringing", hung_up(THIRD), "Dial d4 13800000602"),
+        ("consulting", hung_up(CITIZEN), "ended by Caller"),
+        ("consulting", hung_up(SEAT), "Mix 1 + [d3]"),
+        ("consulting", lost(SEAT), "Mix 1 + [d3]"),
+        ("consulting", hung_up(THIRD), "Mix 1 + [d1]"),
+        ("consulting", lost(THIRD), "Mix 1 + [d1]"),
+        ("three-way", hung_up(CITIZEN), "ended by Caller"),
+        ("three-way", lost(CITIZEN), "ended by Trunk"),
+        ("three-way", hung_up(SEAT), "ended by Seat"),
+        ("three-way", lost(SEAT), "Mix 1 + [d3]"),
+        ("three-way", hung_up(THIRD), "Mix 1 + [d1]"),
+        ("three-way", lost(THIRD), "Mix 1 + [d1]"),
+        ("with 110", hung_up(SEAT), "Mix 1 + [d3]"),
+        ("with 110", lost(SEAT), "Mix 1 + [d3]"),
+        ("with 110", hung_up(THIRD), "Mix 1 + [d1]"),
+        ("left", hung_up(CITIZEN), "ended by Caller"),
+        ("left", hung_up(THIRD), "ended by Third"),
+        ("left", lost(THIRD), "queued"),
+    ];
+    for (name, event, expected) in table {
+        let (_, state) = states.iter().find(|(state, _)| *state == name).unwrap();
+        let mut hall = state();
+        let case = format!("{event:?} while {name}");
+        let out = hall.send(event);
+        let told = brief(&out);
+        match expected.strip_prefix("ended by ") {
+            Some(by) => {
+                assert_eq!(format!("{:?}", closed(&out).released_by), by, "{case}: {told:?}");
+                assert_eq!(hall.board.legs(), 0, "{case}: {told:?}");
+            }
+            None if expected == "queued" => {
+                assert!(told.contains(&"Play 1 Returning".to_owned()), "{case}: {told:?}");
+                assert!(told.contains(&"Mix 1 + []".to_owned()), "{case}: {told:?}");
+            }
+            None => assert!(told.contains(&expected.to_owned()), "{case}: {told:?}"),
+        }
+        assert_eq!(
+            out.iter().filter(|output| matches!(output, Output::SealRecording { .. })).count(),
+            usize::from(expected.starts_with("ended")),
+            "{case}: the one recording goes on as long as the call"
+        );
+    }
+}
+
+#[test]
+fn a_seat_that_leaves_is_free_and_the_others_talk_on_in_the_same_record() {
+    let mut hall = three_way();
+    let left = hall.verb(Verb::Leave);
+    assert_eq!(left, ["HangUp d1", "Mark seat_lost 1001 left", "Mix 1 + [d3]", "1001 WrapUp"]);
+    assert_eq!(hall.call().stage, "handed_over");
+    hall.pass(60 * SECOND);
+    assert_eq!(hall.state("1001"), SeatState::Idle);
+    let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
+    assert!(record.talk_ms >= 60_000, "{}", record.talk_ms);
+    assert_eq!(record.participants.len(), 3);
+}
+
+/// R14: the phone's own transfer button.
+#[test]
+fn a_blind_transfer_is_told_and_a_failed_one_brings_the_citizen_back() {
+    let number = |text: &str| ReferTarget::Number(Private::new(text.to_owned()));
+    let mut hall = talking();
+    let begun = hall.tell(Input::Transfer { leg: SEAT, to: number("601") });
+    assert_eq!(begun, ["Referred d1 Accepted", "Dial d3 13800000601", "Mix 1 + [d1]", "Play 1 Music …"]);
+    let done = hall.answers(THIRD);
+    assert_eq!(
+        done,
+        [
+            "Mark joined 601",
+            "Referred d1 Done",
+            "HangUp d1",
+            "Mark seat_lost 1001 left",
+            "Mix 1 + [d3]",
+            "StopPlay 1",
+            "1001 WrapUp"
+        ]
+    );
+
+    let mut hall = talking();
+    hall.tell(Input::Transfer { leg: SEAT, to: number("601") });
+    hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+    let failed = hall.tell(Input::Failed { leg: NEXT, why: Failure::Busy });
+    assert_eq!(failed, ["Referred d1 Failed(Busy)", "Mix 1 + [d1]", "StopPlay 1"], "with the same seat again");
+
+    // The phone has hung up behind its REFER, as many do.
+    let mut hall = talking();
+    hall.tell(Input::Transfer { leg: SEAT, to: number("601") });
+    assert_eq!(hall.tell(Input::HungUp { leg: SEAT }), ["Mark seat_lost 1001 hung_up", "Mix 1 + []", "1001 WrapUp"]);
+    hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+    let failed = hall.tell(Input::Failed { leg: NEXT, why: Failure::Busy });
+    assert!(failed.contains(&"Dial d6 1001".to_owned()), "the same seat is rung again: {failed:?}");
+
+    for nobody in [number("999"), ReferTarget::Leg(CITIZEN)] {
+        assert_eq!(talking().tell(Input::Transfer { leg: SEAT, to: nobody }), ["Referred d1 Refused"]);
+    }
+}
