@@ -119,7 +119,8 @@ impl Call {
 impl Switchboard {
     /// Whether the call of this seat allows it now.
     pub(super) fn may_talk(&self, now: Now, id: CallId, verb: &Verb) -> Result<(), AskRefused> {
-        let call = self.calls.get(&id).filter(|call| call.connected).ok_or(AskRefused::NotTalking)?;
+        let talks = |call: &&Call| call.connected && matches!(call.stage, Stage::Talking(_));
+        let call = self.calls.get(&id).filter(talks).ok_or(AskRefused::NotTalking)?;
         let outside = call.outside().map(|guest| guest.stage);
         match verb {
             Verb::Consult(whom) | Verb::Direct(whom) => {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hotline::call::*;
+use hotline::privacy::Private;
 use hotline::time::Wall;
 
 use crate::call::*;
@@ -58,6 +59,8 @@ struct World {
     journal: Vec<CallId>,
     offered: usize,
     recorded: usize,
+    /// Third parties that were called.
+    guests: usize,
     next_leg: u64,
 }
 
@@ -74,6 +77,7 @@ impl World {
             journal: Vec::new(),
             offered: 0,
             recorded: 0,
+            guests: 0,
             next_leg: 0,
         }
     }
@@ -93,7 +97,8 @@ impl World {
                 let reachable = !self.chance.one_in(8);
                 self.send(Input::Reachable { seat, reachable });
             }
-            14..=15 => self.the_journal_speaks(),
+            14 => self.the_journal_speaks(),
+            15 => self.a_seat_brings_somebody_in(),
             16 => self.something_was_played(),
             17 if self.chance.one_in(10) => {
                 let mut changed = settings();
@@ -207,6 +212,38 @@ impl World {
         }
     }
 
+    /// By API, by keys, or by its phone's transfer button; also where it cannot be.
+    fn a_seat_brings_somebody_in(&mut self) {
+        let whom = self.chance.pick(&["13800000009", "110", "999", "1002"]).unwrap().to_owned();
+        let legs: Vec<LegId> = self.hall.board.calls().iter().filter_map(|call| call.seat_leg).collect();
+        match (self.chance.below(10), self.chance.pick(&legs)) {
+            (0..=1, Some(leg)) => {
+                let to = ReferTarget::Number(Private::new(whom));
+                self.send(Input::Transfer { leg, to });
+            }
+            (2..=3, Some(leg)) => {
+                let keys =
+                    self.chance.pick(&["*113800000009#", "*213800000009#", "*3", "*4", "*5", "*6", "*9"]).unwrap();
+                for digit in keys.chars().filter(|_| self.standing.contains_key(&leg)).collect::<Vec<_>>() {
+                    self.send(Input::Digit { leg, digit });
+                }
+            }
+            (choice, _) => {
+                let verb = match choice {
+                    4 => Verb::Direct(whom),
+                    5 => Verb::Join,
+                    6 => Verb::Swap,
+                    7 => Verb::Drop,
+                    8 => Verb::Leave,
+                    _ => Verb::Consult(whom),
+                };
+                let busy: Vec<SeatNo> = self.hall.board.calls().into_iter().filter_map(|call| call.seat).collect();
+                let seat = self.chance.pick(&busy).unwrap_or_else(|| self.some_seat());
+                self.send(Input::Ask { seat, ask: SeatAsk::Talk(verb) });
+            }
+        }
+    }
+
     fn the_journal_speaks(&mut self) {
         if let Some(call) = self.chance.pick(&self.journal) {
             if self.chance.one_in(2) {
@@ -269,7 +306,11 @@ impl World {
                 assert_eq!(audit.seat_leg.replace(*leg), None, "{call} has two seats");
                 self.standing.insert(*leg, (Some(*call), Some(seat.clone())));
             }
-            Output::Dial { target: Target::Number { .. }, .. } => panic!("nobody asked for a callback"),
+            Output::Dial { call, leg, target: Target::Number { .. }, .. } => {
+                assert_eq!(self.audits[call].tickets, 1, "only an answered call has third parties");
+                self.standing.insert(*leg, (Some(*call), None));
+                self.guests += 1;
+            }
             Output::Progress { leg, .. } | Output::StopPlay { leg } => assert!(self.standing.contains_key(leg)),
             Output::Play { leg, token, .. } => {
                 assert!(self.standing.contains_key(leg), "played to a leg that is gone");
@@ -318,6 +359,7 @@ impl World {
                 assert_eq!((audit.recordings, audit.tickets, audit.sealed), (1, 1, 0), "talk without a record (I4)");
                 assert_eq!(audit.citizen, Some(*citizen));
                 let named = hearings.iter().flat_map(|hearing| hearing.hears.iter().chain([&hearing.leg]));
+                assert!(hearings.iter().all(|hearing| !hearing.hears.contains(&hearing.leg)), "hears himself (R19)");
                 assert!(named.chain([citizen]).all(|leg| self.standing.contains_key(leg)));
             }
             Output::Mark { call, .. } => assert_eq!((self.audits[call].recordings, self.audits[call].sealed), (1, 0)),
@@ -336,7 +378,7 @@ impl World {
                 assert!(missed.t_arrive <= missed.t_end);
             }
             Output::WantCallback { .. } | Output::CalledBack { .. } => panic!("nobody asked for a callback"),
-            Output::Referred { .. } => panic!("nobody asked for a transfer"),
+            Output::Referred { leg, .. } => assert!(self.standing.contains_key(leg), "told to a leg that is gone"),
             Output::MarkInvalid { call, .. } => assert_eq!(self.audits[call].tickets, 1),
             Output::SeatChanged { .. } | Output::Alarm { .. } | Output::Note { .. } => {}
         }
@@ -352,6 +394,9 @@ impl World {
             let left = who.left.expect("everybody has left");
             assert!(record.opened.t_arrive <= who.joined && who.joined <= left && left <= record.t_end, "I7");
         }
+        let call = record.opened.call;
+        let left: Vec<_> = self.standing.iter().filter(|(_, (of, _))| *of == Some(call)).collect();
+        assert!(left.is_empty(), "{left:?} outlive their call");
         let answered = u64::try_from(record.t_end.0 - record.opened.t_answer.0).unwrap();
         assert!(record.talk_ms + record.hold_ms <= answered + 1);
     }
@@ -383,7 +428,7 @@ impl World {
 
 #[test]
 fn no_order_of_events_breaks_the_invariants() {
-    let mut answered = 0;
+    let (mut answered, mut guests) = (0, 0);
     for seed in 1..=300_u64 {
         let mut world = World::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         for _ in 0..500 {
@@ -408,7 +453,9 @@ fn no_order_of_events_breaks_the_invariants() {
         assert_eq!(world.hall.board.next_timeout(), None, "seed {seed}: a timer is left");
         assert_eq!(world.standing.len(), 0, "seed {seed}: a leg was never released");
         assert_eq!(world.offered, world.recorded, "seed {seed}");
+        guests += world.guests;
         answered += world.audits.values().filter(|audit| audit.tickets == 1).count();
     }
     assert!(answered > 1_500, "chance must reach the interesting states: {answered} answered calls");
+    assert!(guests > 300, "chance must bring third parties in: {guests}");
 }
