@@ -10,18 +10,18 @@ use hotline::privacy::Private;
 use crate::call::*;
 
 /// The citizen is leg 1, the seat d1. Of what is dialled next the first number is d3.
-const CITIZEN: LegId = LegId(1);
-const SEAT: LegId = dialled(1);
+pub const CITIZEN: LegId = LegId(1);
+pub const SEAT: LegId = dialled(1);
 pub const THIRD: LegId = dialled(3);
 const NEXT: LegId = dialled(4);
-const T_THIRD: Duration = Duration::from_secs(30);
+pub const T_THIRD: Duration = Duration::from_secs(30);
 
 const fn dialled(number: u64) -> LegId {
     LegId(1 << 63 | number)
 }
 
 /// 601: a unit with two numbers, whose calls end with the seat. 110: reserved channels, and it stays.
-fn directory() -> Directory {
+pub fn directory() -> Directory {
     let line = |number: &str| Line {
         to: LineTo::Number { number: Private::new(number.into()), trunks: Vec::new(), shown: None },
         duty: true,

@@ -9,6 +9,7 @@ mod call;
 mod call_callback;
 mod call_chance;
 mod call_course;
+mod call_edges;
 mod call_glare;
 mod call_guest;
 mod call_queue;

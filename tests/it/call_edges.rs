@@ -1,0 +1,220 @@
+//! Every row of `docs/edges.md`, walked in virtual time: the document is the test's table.
+
+use std::collections::BTreeSet;
+
+use hotline::call::*;
+use hotline::privacy::Private;
+
+use crate::call::*;
+use crate::call_guest::{CITIZEN, SEAT, T_THIRD, directory};
+
+/// A call, and what each output made of the citizen's ear.
+struct Scene {
+    hall: Hall,
+    third: LegId,
+    fourth: LegId,
+    /// Whom the citizen hears.
+    hears: BTreeSet<LegId>,
+    music: bool,
+    returned: bool,
+    recordings: usize,
+    sealed: usize,
+    record: Option<CallRecord>,
+}
+
+impl Scene {
+    fn talking() -> Self {
+        let mut scene = Self {
+            hall: Hall::open_with(Settings { directory: directory(), ..settings() }),
+            third: LegId(0),
+            fourth: LegId(0),
+            hears: BTreeSet::new(),
+            music: false,
+            returned: false,
+            recordings: 0,
+            sealed: 0,
+            record: None,
+        };
+        scene.send(Input::Invited(Box::new(invited(1, "12345"))));
+        scene.send(Input::Answered { leg: SEAT });
+        let call = scene.hall.call().call;
+        scene.send(Input::TicketOpened { call, number: Some("JDZ-20261124-000001".into()) });
+        // The other seats are not to be rung for a citizen who is back in the queue.
+        for other in ["1002", "1003"] {
+            scene.send(Input::Ask { seat: no(other), ask: SeatAsk::SignOut });
+        }
+        scene
+    }
+
+    fn in_state(state: &str) -> Self {
+        let mut scene = Self::talking();
+        match state {
+            "dialling" => scene.verb(Verb::Consult("601".into())),
+            "direct" => scene.verb(Verb::Direct("601".into())),
+            "consulting" => scene.consult(),
+            "swapped" => {
+                scene.consult();
+                scene.verb(Verb::Swap);
+            }
+            "three-way" => scene.join(),
+            "three-way 110" => {
+                scene.verb(Verb::Direct("110".into()));
+                scene.send(Input::Answered { leg: scene.third });
+            }
+            "fourth" => {
+                scene.join();
+                let third = scene.third;
+                scene.verb(Verb::Consult("110".into()));
+                (scene.fourth, scene.third) = (scene.third, third);
+                scene.send(Input::Answered { leg: scene.fourth });
+            }
+            "handed over" => {
+                scene.join();
+                scene.verb(Verb::Leave);
+            }
+            "transferring" | "seat gone" => {
+                let to = ReferTarget::Number(Private::new("601".to_owned()));
+                scene.send(Input::Transfer { leg: SEAT, to });
+                if state == "seat gone" {
+                    scene.send(Input::HungUp { leg: SEAT });
+                }
+            }
+            _ => panic!("no such state: {state}"),
+        }
+        scene
+    }
+
+    fn consult(&mut self) {
+        self.verb(Verb::Consult("601".into()));
+        self.send(Input::Answered { leg: self.third });
+    }
+
+    fn join(&mut self) {
+        self.consult();
+        self.verb(Verb::Join);
+    }
+
+    fn verb(&mut self, verb: Verb) {
+        self.send(Input::Ask { seat: no("1001"), ask: SeatAsk::Talk(verb) });
+    }
+
+    fn send(&mut self, input: Input) {
+        let out = self.hall.send(input);
+        self.watch(out);
+    }
+
+    fn watch(&mut self, out: Vec<Output>) {
+        for output in out {
+            match output {
+                Output::Dial { leg, target: Target::Number { .. }, .. } => self.third = leg,
+                Output::Mix { hearings, .. } => {
+                    let own = hearings.into_iter().find(|hearing| hearing.leg == CITIZEN);
+                    self.hears = own.map(|own| own.hears.into_iter().collect()).unwrap_or_default();
+                }
+                Output::Play { leg: CITIZEN, prompts, .. } => {
+                    self.music = prompts == [Prompt::Music];
+                    self.returned = prompts == [Prompt::Returning];
+                }
+                Output::StopPlay { leg: CITIZEN } => self.music = false,
+                Output::OpenRecording { .. } => self.recordings += 1,
+                Output::SealRecording { .. } => self.sealed += 1,
+                Output::CloseCall(record) => self.record = Some(*record),
+                _ => {}
+            }
+        }
+    }
+
+    fn happens(&mut self, who: &str, event: &str) {
+        let leg = match who {
+            "citizen" => CITIZEN,
+            "seat" => SEAT,
+            "third" => self.third,
+            "fourth" => self.fourth,
+            "server" => LegId(0),
+            _ => panic!("no such party: {who}"),
+        };
+        let lost = |why| Input::Lost { leg, why };
+        match event {
+            "hangs up" => self.send(Input::HungUp { leg }),
+            "media lost" => self.send(lost(Loss::Media)),
+            "session lost" => self.send(lost(Loss::Session)),
+            "transport lost" => self.send(lost(Loss::Transport)),
+            "holds" => self.send(Input::Held { leg }),
+            "answers" => self.send(Input::Answered { leg }),
+            "early media" => self.send(Input::Ringing { leg }),
+            "busy" => self.send(Input::Failed { leg, why: Failure::Busy }),
+            "busy on every number" => self.fails_twice(Failure::Busy),
+            "rejects on every number" => self.fails_twice(Failure::Declined),
+            "no answer on any number" => {
+                for _ in 0..2 {
+                    let out = self.hall.pass(T_THIRD);
+                    self.watch(out);
+                }
+            }
+            "drops the third" => self.verb(Verb::Drop),
+            "leaves" => self.verb(Verb::Leave),
+            "joins" => self.verb(Verb::Join),
+            "swaps" => self.verb(Verb::Swap),
+            "asks for a transfer" => {
+                let to = ReferTarget::Number(Private::new("110".to_owned()));
+                self.send(Input::Transfer { leg, to });
+            }
+            "registration lost" => self.send(Input::Reachable { seat: no("1001"), reachable: false }),
+            "drains" => self.send(Input::Drain),
+            "ends all" => self.send(Input::EndAll),
+            _ => panic!("no such event: {event}"),
+        }
+    }
+
+    fn fails_twice(&mut self, why: Failure) {
+        for _ in 0..2 {
+            self.send(Input::Failed { leg: self.third, why });
+        }
+    }
+
+    fn ear(&self, third: LegId) -> String {
+        if self.record.is_some() {
+            return "–".into();
+        }
+        if self.returned {
+            return "queue".into();
+        }
+        let music = self.music.then_some("music");
+        let parties = [(SEAT, "seat"), (third, "third"), (self.fourth, "fourth")];
+        let heard = parties.into_iter().filter(|(leg, _)| self.hears.contains(leg)).map(|(_, name)| name);
+        let mut names: Vec<&str> = music.into_iter().chain(heard).collect();
+        names.dedup();
+        names.join(" ")
+    }
+}
+
+#[test]
+fn every_row_of_the_document_is_true() {
+    let text = std::fs::read_to_string("docs/edges.md").unwrap();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 70, "{} rows", rows.len());
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let [state, who, event, hears, seat, call] = row[..] else { panic!("six columns: {row:?}") };
+        let mut scene = Scene::in_state(state);
+        let third = scene.third;
+        scene.happens(who, event);
+        let by = scene.record.as_ref().map(|record| format!("{:?}", record.released_by).to_lowercase());
+        let found = [scene.ear(third), scene.hall.state("1001").to_string(), by.unwrap_or_else(|| "on".into())];
+        if found != [hears, seat, call] {
+            wrong.push(format!("{row:?}: found {found:?}"));
+        }
+        let ended = usize::from(scene.record.is_some());
+        assert_eq!((scene.recordings, scene.sealed), (1, ended), "{row:?}: one recording, as long as the call");
+        if let Some(record) = &scene.record {
+            assert!(record.participants.iter().all(|who| who.left.is_some()), "{row:?}");
+            assert_eq!(scene.hall.board.legs(), 0, "{row:?}: a leg outlives its call");
+        }
+    }
+    assert!(wrong.is_empty(), "{} rows are not true:\n{}", wrong.len(), wrong.join("\n"));
+}
