@@ -70,8 +70,10 @@ pub struct Recovered {
     /// Calls that were up when the process ended. Send BYE on each leg, then append `Closed` with
     /// reason `restart` for an answered one; of another `LegGone` for each leg, and `Missed` where it arrived.
     pub open: Vec<OpenCall>,
-    /// The greatest id of a call in the journal; new ones are above it, whatever the clock says.
+    /// The greatest id that a call was given; new ones are above it, whatever the clock says.
     pub last_call: CallId,
+    /// Ids of calls in the journal that lie too far ahead of the clock to have been given.
+    pub impossible: Vec<CallId>,
     /// Answered calls, with their answer, of whose recording no `Sealed` has come: it is still to be
     /// sealed, or it was just before the process ended.
     pub unsealed: Vec<(CallId, Wall)>,
@@ -136,7 +138,8 @@ impl Journal {
         let recovered = Recovered {
             last: book.seq,
             open: book.open_calls(),
-            last_call: book.last_call(),
+            last_call: CallId(book.last_call),
+            impossible: book.impossible.iter().copied().collect(),
             unsealed: book.unsealed_calls(),
             alarms: book.standing_alarms(),
             seats: book.seats.values().cloned().collect(),

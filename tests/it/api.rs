@@ -216,7 +216,11 @@ async fn a_recording_is_given_out_for_a_purpose_and_written_down() {
     let other = [("range", "bytes=0-9"), ("if-range", "\"another\""), ("x-purpose", "x")];
     assert_eq!(house.ask("GET", &path, &other, None).status, 200, "another file is sent whole");
     assert_eq!(house.get(&format!("{path}?purpose=x&part=2")).status, 404);
-    assert_eq!(house.get("/api/recordings/00000000000000aa/audio?purpose=x").status, 404);
+    house.record(facts::answered(0xab)).await;
+    for (unknown, code) in [("ffffffffffffffff", 404), ("00000000000000aa", 404), ("00000000000000ab", 404)] {
+        assert_eq!(house.get(&format!("/api/recordings/{unknown}/audio?purpose=x")).status, code);
+        assert_eq!(house.get(&format!("/api/recordings/{unknown}/audio")).status, 400);
+    }
 
     house.applied().await;
     let office = &house.server.office;
@@ -224,7 +228,10 @@ async fn a_recording_is_given_out_for_a_purpose_and_written_down() {
     let told: Vec<_> = rows.iter().map(|row| (row.who.as_str(), row.purpose.as_str())).collect();
     assert_eq!(told[..3], [("api", "refused: no purpose"), ("api", "complaint 7"), ("api:乙", "质检")]);
     assert!(rows.iter().all(|row| row.from.as_deref() == Some("127.0.0.1")));
-    assert_eq!(office.store.accesses(CallId(0xaa)).await.unwrap().len(), 1, "attempts count");
+    for (call, rows) in [(0xab, 2), (0xaa, 0), (u64::MAX, 0)] {
+        let told = office.store.accesses(CallId(call)).await.unwrap();
+        assert_eq!(told.len(), rows, "attempts count, for a call that was: {call:x}");
+    }
     house.stop().await;
 }
 
