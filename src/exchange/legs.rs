@@ -429,7 +429,7 @@ const fn failure_of(status: u16) -> Failure {
         486 | 600 => Failure::Busy,
         603 | 480 => Failure::Declined,
         487 => Failure::NoAnswer,
-        404 | 408 | 410 | 500..=599 => Failure::Unreachable,
+        404 | 408 | 410 | 500..=512 | 514..=599 => Failure::Unreachable,
         _ => Failure::Refused,
     }
 }
