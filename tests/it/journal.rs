@@ -466,3 +466,32 @@ fn an_impossible_id_is_told() {
     journal.close();
     assert_eq!(open(&folder.0).1.impossible, [CallId(u64::MAX)]);
 }
+
+#[test]
+fn a_damaged_line_is_told_and_its_number_is_not_given_again() {
+    let folder = Folder::new("damaged");
+    let whole = folder.join("whole");
+    let (journal, _) = open(&whole);
+    // The head goes with the first group: it knows its numbers.
+    append(&journal, missed(1, 1, MORNING)).unwrap();
+    let before = fs::metadata(segment(&whole)).unwrap().len();
+    append(&journal, answered(2)).unwrap();
+    journal.close();
+    let bytes = fs::read(segment(&whole)).unwrap();
+    let from = usize::try_from(before).unwrap();
+    let number = from + bytes[from..].windows(10).position(|text| text == b"\"number\":\"").unwrap();
+    // Everywhere but in the first number of the day itself, which nothing but the database tells too.
+    for at in (from..bytes.len() - 1).step_by(11).filter(|at| !(number..number + 30).contains(at)) {
+        let dir = folder.join("flipped");
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        fs::write(dir.join("000001.log"), &flipped).unwrap();
+        let (journal, _) = open(&dir);
+        assert_eq!(journal.health().damaged, [(dir.join("000001.log"), before)], "flipped at {at}");
+        let next: Number = append(&journal, answered(4)).unwrap().number.unwrap().parse().unwrap();
+        assert!(next.serial > 1, "flipped at {at}: {next}");
+        journal.close();
+    }
+}
