@@ -171,12 +171,14 @@ impl Transactions {
         self.push_via(flow, via_sent_by, &mut ack);
         self.send(flow, ack.to_bytes());
     }
-    /// A connection broke, or a port was unreachable: fails whatever waits for that peer.
+
+    /// A connection broke, or a port was unreachable: fails whatever waits for that peer; what the peer waits
+    /// for is sent over another connection first.
     pub fn transport_failed(&mut self, now: Mono, flow: Flow) {
         for owner in self.by_flow.get(&flow).cloned().unwrap_or_default().into_iter().rev() {
             match owner {
                 Owner::Client(tx) => self.drive_client(now, tx, clients::Input::TransportFailed, None),
-                Owner::Server(tx) => self.drive_server(now, tx, servers::Input::TransportFailed, Given::Nothing),
+                Owner::Server(tx) => self.way_back_ended(now, tx),
             }
         }
     }
