@@ -126,9 +126,9 @@ impl Leg {
         self.chosen.and_then(|branch| self.branches.get(branch)).filter(|session| session.is_confirmed())
     }
 
-    /// Whether every request of ours to its phones has been answered.
+    /// Whether none of its phones is at work on a request of ours.
     pub(super) fn is_quiet(&self, transactions: &Transactions) -> bool {
-        !self.transactions.iter().any(|tx| transactions.is_awaiting(*tx))
+        !self.transactions.iter().any(|tx| transactions.is_at_work(*tx))
     }
 
     fn wants_waking(&self) -> Option<Mono> {

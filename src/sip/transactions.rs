@@ -245,6 +245,13 @@ impl Transactions {
         )
     }
 
+    /// Whether the peer may still be at work on a request of ours. Nobody is on an INVITE that was repeated
+    /// and not answered with so much as a 100.
+    pub fn is_at_work(&self, tx: ClientTx) -> bool {
+        let repeated = self.clients.get(&tx).is_some_and(|client| client.is_repeated_invite(&self.timers));
+        self.is_awaiting(tx) && (self.was_heard(tx) || !repeated)
+    }
+
     /// Whether a request of ours still waits for its final response.
     pub fn is_awaiting(&self, tx: ClientTx) -> bool {
         use super::{invite_client, request_client};

@@ -434,3 +434,22 @@ fn a_request_too_long_for_its_way_fails_alone() {
     let seat = city.seat("1001");
     assert_eq!((seat.reason.as_deref(), seat.reachable), (Some("refused"), true), "its phone is there");
 }
+
+#[test]
+fn a_phone_that_never_says_a_word_holds_the_others_of_its_seat_back_no_longer() {
+    let mut city = one_seat();
+    let mut phone = Phone::registered(&mut city, "1001");
+    let mut dead = Phone::at("1001", flow(1, Transport::Udp, "10.0.0.201:5080"));
+    dead.register(&mut city);
+    for _ in 0..3 {
+        let mut caller = Caller::new(&mut city, "12345");
+        caller.invite(&mut city);
+        assert!(dead.is_rung(&mut city).is_some());
+        let mut rung = phone.is_rung(&mut city).expect("at once");
+        rung.answer(&mut city);
+        caller.hears(&mut city);
+        caller.ack(&mut city);
+        city.pass(SECOND);
+        rung.bye(&mut city);
+    }
+}
