@@ -413,7 +413,8 @@ impl Exchange {
                     });
                 }
             }
-            Event::ServerTimedOut { .. } | Event::StrayResponse => {}
+            Event::StrayResponse { response } => self.on_stray_response(now, &response),
+            Event::ServerTimedOut { .. } => {}
         }
     }
 

@@ -110,7 +110,7 @@ impl Transactions {
             Some(&tx) => self.drive_client(now, tx, input, Some((flow, response))),
             None => {
                 self.counters.stray_responses += 1;
-                self.tell(Event::StrayResponse);
+                self.tell(Event::StrayResponse { response });
             }
         }
     }

@@ -52,8 +52,8 @@ pub enum Event {
     ServerTimedOut { tx: ServerTx },
     /// The way back is broken. An INVITE that is still unanswered wants its answer all the same. (RFC 6026 §7.1)
     ServerFailed { tx: ServerTx },
-    /// A response to nothing that is known here; dropped.
-    StrayResponse,
+    /// A response to nothing that is known here (any more).
+    StrayResponse { response: Response },
 }
 
 /// What was dropped or refused, since the start.
