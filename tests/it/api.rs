@@ -424,3 +424,30 @@ async fn two_servers_with_folders_of_their_own_do_not_share_recordings() {
     assert!(matches!(&refused, StartError::Lock(_)), "{refused}");
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_ask_nothing_keep_nobody_out() {
+    let house = House::start("idle").await;
+    let idle: Vec<TcpStream> = (0..300)
+        .map(|number| {
+            let mut stream = TcpStream::connect(house.server.office.http).unwrap();
+            // Some say nothing at all, some never come to an end.
+            let said: &[u8] = [&b""[..], b"\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"][number % 3];
+            stream.write_all(said).unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(house.ask_as("", "GET", "/healthz", &[], None).status, 200);
+    assert_eq!(house.get("/api/calls").status, 200);
+    // Those who came last still have their place; those who gave it up are told so.
+    let mut last = &idle[299];
+    last.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n\r\n").unwrap();
+    last.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut answer = [0; 12];
+    last.read_exact(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1."), "{answer:?}");
+    let mut first = &idle[0];
+    first.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert_eq!(first.read(&mut answer).unwrap_or(0), 0, "closed");
+    house.stop().await;
+}
