@@ -395,3 +395,26 @@ fn a_caller_whose_connection_ends_waits_on_and_hears_the_answer_over_another() {
     city.input(Input::TransportFailed { flow: from });
     assert_eq!(city.exchange.board().live(), 0);
 }
+
+#[test]
+fn an_offer_of_ours_that_is_never_answered_ends_the_call() {
+    for answer in [
+        "",
+        "garbage",
+        "v=0\r\no=- 1 1 IN IP4 198.51.100.20\r\ns=-\r\nc=IN IP4 198.51.100.20\r\nm=audio 4000 RTP/AVP 18\r\n",
+    ] {
+        let mut city = City::open();
+        let mut phone = Phone::registered(&mut city, "1001");
+        let mut caller = Caller::new(&mut city, "12345");
+        caller.invite_with(&mut city, "");
+        phone.rung(&mut city).answer(&mut city);
+        assert_eq!(caller.hears(&mut city).last(), Some(&200));
+        city.story();
+        let ack = caller.text("ACK", &caller.uri.clone(), caller.cseq, &[], answer);
+        city.send(caller.flow, ack);
+        assert!(city.request_to(caller.flow.remote, &Method::Bye).is_some(), "{answer}");
+        assert!(city.request_to(phone.flow.remote, &Method::Bye).is_some(), "{answer}");
+        let story = city.story();
+        assert!(story.contains(&"CloseCall caller_gone_at_answer".to_owned()), "{answer}: {story:?}");
+    }
+}
