@@ -48,13 +48,17 @@ impl Alarms {
         }
     }
 
-    /// Raises or clears; a repeated one changes nothing.
+    /// Raises or clears. One that stands already is told to nobody again, and shows the newest detail.
     pub fn set(&self, at: Wall, name: &'static str, subject: &str, active: bool, detail: Option<String>) {
         let key = (name, subject.to_string());
         let severity = severity(name);
         {
             let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-            if active == standing.contains_key(&key) {
+            if let Some(known) = standing.get_mut(&key).filter(|_| active) {
+                known.detail = detail.or(known.detail.take());
+                return;
+            }
+            if !active && !standing.contains_key(&key) {
                 return;
             }
             if active {
