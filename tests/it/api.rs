@@ -44,6 +44,7 @@ async fn only_the_token_opens_the_api() {
         ("GET", "/api/directory?query=1", 400, "bad_request"),
         ("GET", "/api/tickets?day=noon", 400, "bad_request"),
         ("GET", "/api/tickets?cursor=1", 400, "bad_request"),
+        ("GET", "/api/tickets?limit=0", 400, "bad_request"),
         ("GET", "/api/tickets?colour=red", 400, "bad_request"),
         ("GET", "/api/tickets/JDZ-1", 404, "not_found"),
         ("GET", "/api/recordings/xyz", 400, "bad_request"),
