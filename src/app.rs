@@ -200,6 +200,7 @@ impl Server {
         let wall: journal::Clock = Arc::new(move || clock.wall());
         let (journal, mut recovered) =
             Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
+        recovery::tell_impossible(&recovered.impossible);
         recovery::hear_recordings(&mut recovered.open, &recordings);
         let store = Arc::new(Sqlite::new(&options.data.join("hotline.sqlite")));
         if let Ok(numbers) = store.numbers().await {

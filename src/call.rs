@@ -47,6 +47,13 @@ use crate::time::{Mono, Wall};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
+impl CallId {
+    /// The first id of this millisecond.
+    pub fn at(at: Wall) -> Self {
+        Self(u64::try_from(at.0).unwrap_or(0).checked_mul(1 << 20).unwrap_or(0))
+    }
+}
+
 impl std::fmt::Display for CallId {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{:016x}", self.0)

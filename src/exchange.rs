@@ -52,9 +52,14 @@ pub enum Input {
         flow: Flow,
         bytes: Vec<u8>,
     },
-    /// The net layer could not send there, or the connection broke.
+    /// The connection broke, or could not be opened.
     TransportFailed {
         flow: Flow,
+    },
+    /// This message of ours is too long for the way it was to go.
+    TooLong {
+        flow: Flow,
+        bytes: Vec<u8>,
     },
     Media(media::Report),
     /// The answer journal is on disk, or has failed (`None`).
@@ -260,6 +265,7 @@ impl Exchange {
         match input {
             Input::Received { flow, bytes } => self.on_received(now, flow, &bytes),
             Input::TransportFailed { flow } => self.on_transport_failed(now, flow),
+            Input::TooLong { flow, bytes } => self.on_too_long(now, flow, &bytes),
             Input::Media(report) => self.on_media(now, report),
             Input::TicketOpened { call, number } => self.tell(now, call::Input::TicketOpened { call, number }),
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
@@ -407,7 +413,8 @@ impl Exchange {
                     });
                 }
             }
-            Event::ServerTimedOut { .. } | Event::StrayResponse => {}
+            Event::StrayResponse { response } => self.on_stray_response(now, &response),
+            Event::ServerTimedOut { .. } => {}
         }
     }
 

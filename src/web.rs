@@ -15,6 +15,7 @@ mod health;
 mod login;
 pub mod metrics;
 mod missed;
+mod places;
 pub mod range;
 mod recordings;
 mod reload;

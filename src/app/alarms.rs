@@ -48,13 +48,17 @@ impl Alarms {
         }
     }
 
-    /// Raises or clears; a repeated one changes nothing.
+    /// Raises or clears. One that stands already is told to nobody again, and shows the newest detail.
     pub fn set(&self, at: Wall, name: &'static str, subject: &str, active: bool, detail: Option<String>) {
         let key = (name, subject.to_string());
         let severity = severity(name);
         {
             let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-            if active == standing.contains_key(&key) {
+            if let Some(known) = standing.get_mut(&key).filter(|_| active) {
+                known.detail = detail.or(known.detail.take());
+                return;
+            }
+            if !active && !standing.contains_key(&key) {
                 return;
             }
             if active {
@@ -100,7 +104,7 @@ impl Alarms {
 /// `critical`: calls or records are being lost; `major`: they soon will be; `warning`: look at it.
 fn severity(name: &str) -> &'static str {
     match name {
-        "journal" | "recording" | "recording_changed" | "disk_full" | "no_seat" => "critical",
+        "journal" | "journal_damaged" | "recording" | "recording_changed" | "disk_full" | "no_seat" => "critical",
         "database" | "no_media" | "trunk_down" | "trunk_unregistered" | "overload" | "disk_low" => "major",
         _ => "warning",
     }

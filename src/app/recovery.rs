@@ -49,6 +49,13 @@ pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbo
     }
 }
 
+/// Ids that no call of ours can have had are not gone on from.
+pub(super) fn tell_impossible(ids: &[CallId]) {
+    for call in ids {
+        tracing::warn!(%call, "the journal holds a call whose id is far ahead of the clock");
+    }
+}
+
 /// An answered call that was up for the last time at `seen`, with whom the journal knows to have been on it.
 fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
     let t_end = seen.max(opened.t_answer);

@@ -43,6 +43,8 @@ pub struct Watch {
 pub struct Seen {
     /// What the journal's disk said since it fails.
     pub journal: Option<String>,
+    /// Lines of the journal that cannot be read: segment and byte.
+    pub damaged: Vec<(PathBuf, u64)>,
     pub database: Option<String>,
     /// Entries that the tables would not take.
     pub set_aside: usize,
@@ -69,6 +71,11 @@ pub fn judge(seen: &Seen) -> Vec<Judged> {
         told("database", "", seen.database.clone()),
         told("database", "entries", (seen.set_aside > 0).then(|| format!("{} entries set aside", seen.set_aside))),
     ];
+    if let Some((segment, byte)) = seen.damaged.first() {
+        let others = seen.damaged.len().saturating_sub(1);
+        let detail = format!("{}, byte {byte}; {others} others", segment.display());
+        all.push(told("journal_damaged", "", Some(detail)));
+    }
     if let Some(free) = seen.free {
         for (name, least) in [("disk_full", LOW / 10), ("disk_low", LOW)] {
             all.push(told(name, "recordings", (free < least).then(|| format!("{} MiB free", free >> 20))));
@@ -90,8 +97,10 @@ impl Watch {
         for second in (0..RATE_EVERY).cycle() {
             every.tick().await;
             let database = self.progress.standing();
+            let journal = self.journal.health();
             let seen = Seen {
-                journal: self.journal.health().failing,
+                journal: journal.failing,
+                damaged: journal.damaged,
                 database: database.failing,
                 set_aside: database.set_aside,
                 free: free_bytes(&self.recordings),

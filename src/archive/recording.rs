@@ -235,7 +235,9 @@ impl Recording {
     pub(super) fn unsealed(&self, ended: Wall) -> Option<Unsealed> {
         let files = self.reel.files();
         let side_car = self.side_car();
-        let verdict = if self.failing || files.written() == 0 {
+        // A call that ends in the moment of its answer has nothing that could be missing.
+        let without_sound = files.written() == 0 && self.reel.end() > 0;
+        let verdict = if self.failing || without_sound {
             Verdict::Failed
         } else if side_car.gap_count > 0 || self.degraded {
             Verdict::Degraded
@@ -248,7 +250,8 @@ impl Recording {
             side_car,
             parts: files.parts().to_vec(),
             frames: files.written(),
-            ended,
+            // The clock was read for the end before it was for the beginning.
+            ended: ended.max(self.started),
             verdict,
             recovered: false,
             reported: self.reported,

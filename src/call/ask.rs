@@ -232,8 +232,7 @@ impl Switchboard {
             seat.call = None;
             seat.last_call = Some(call);
         });
-        let own = self.desk.get(no).and_then(|seat| seat.settings.wrap_up);
-        let wrap_up = own.unwrap_or(self.settings.wrap_up);
+        let wrap_up = self.wrap_up_of(no);
         if wrap_up.is_zero() {
             self.rest(now, no);
         } else {
@@ -241,6 +240,11 @@ impl Switchboard {
             self.timers.set(Timer::WrapUp(no.clone()), now.mono + wrap_up);
             self.desk.retire(now, no, &mut self.out);
         }
+    }
+
+    pub(super) fn wrap_up_of(&self, no: &SeatNo) -> Duration {
+        let own = self.desk.get(no).and_then(|seat| seat.settings.wrap_up);
+        own.unwrap_or(self.settings.wrap_up)
     }
 
     /// T_wrap is over.

@@ -13,7 +13,7 @@ use super::{
     Target,
 };
 use crate::privacy::Private;
-use crate::rules::dialling::{NumberForm, e164, written_for};
+use crate::rules::dialling::{NumberForm, e164, is_telephone, written_for};
 use crate::rules::numbers::{Dialled, Route, TrunkNumbers};
 use crate::time::Now;
 
@@ -58,9 +58,19 @@ impl Switchboard {
             let number = Private::new(e164(wish.number.reveal(), area));
             CallBack { number, ..wish }
         };
-        if let Some(wish) = due.into_iter().map(one_writing).find(|wish| !self.is_taken(wish)) {
+        if let Some(wish) =
+            due.into_iter().map(one_writing).find(|wish| self.may_be_called(now, wish) && !self.is_taken(wish))
+        {
             self.take_callback(now, wish);
         }
+    }
+
+    /// Tasks of an earlier program may name what is no telephone; and one of our own numbers is nobody to call.
+    fn may_be_called(&self, now: Now, wish: &CallBack) -> bool {
+        let number = wish.number.reveal();
+        let dialled = Dialled { request_uri: format!("sip:{number}@hotline"), ..Dialled::default() };
+        let ours = self.plan.route(&dialled, &TrunkNumbers::default(), local(now.wall).date());
+        is_telephone(number) && ours.is_err()
     }
 
     /// A seat is on this task, or the citizen is called already, or in a call with us.

@@ -161,10 +161,11 @@ impl Switchboard {
         std::mem::take(&mut self.out)
     }
 
-    /// Milliseconds of the arrival above, a counter below; above the last id in any case.
+    /// Milliseconds of the arrival above, a counter below; above the last id, save where there is none
+    /// above it.
     pub(super) fn new_call_id(&mut self, now: Now) -> CallId {
-        let by_clock = u64::try_from(now.wall.0).unwrap_or(0) << 20;
-        self.last_call = CallId(by_clock.max(self.last_call.0.saturating_add(1)));
+        let by_clock = CallId::at(now.wall);
+        self.last_call = self.last_call.0.checked_add(1).map_or(by_clock, |next| by_clock.max(CallId(next)));
         self.last_call
     }
 

@@ -114,7 +114,13 @@ impl Switchboard {
         let (no, leg) = (talk.seat.clone(), talk.leg);
         self.legs.remove(&leg);
         self.back_to_queue(now, id, "hung_up");
-        self.seat_after_call(now, &no, id);
+        if self.wrap_up_of(&no).is_zero() {
+            // Free at once, it would be rung for the same caller again, and again.
+            self.desk.update(&no, |seat| seat.last_call = Some(id));
+            self.free_seat(now, &no, SeatState::Busy, Some(SeatFault::Declined.into()));
+        } else {
+            self.seat_after_call(now, &no, id);
+        }
     }
 
     /// A seat that fails loses the call, not the caller: same call, same ticket, same recording, first

@@ -38,7 +38,7 @@ pub(super) fn caller(invite: &Request, platform: Option<&str>) -> Caller {
                 .0
                 .iter()
                 .filter(move |header| header.name == *name)
-                .map(|header| (name.as_str().to_string(), Private::new(text(&header.value).into_owned())))
+                .map(|header| (name.as_str().to_string(), Private::new(kept(&header.value))))
         })
         .collect();
     Caller {
@@ -60,14 +60,25 @@ fn is_withheld(invite: &Request) -> bool {
 
 const WITHHOLDING: [&[u8]; 4] = [b"id", b"user", b"header", b"session"];
 
+fn kept(value: &[u8]) -> String {
+    text(value).chars().take(KEPT).collect()
+}
+
 fn user(address: &NameAddr) -> Option<String> {
     address.uri.unescaped_user().map(|user| user.split(';').next().unwrap_or_default().to_string())
 }
 
-/// `anonymous`, `unknown` and the like are no numbers.
+/// The longest number that we pass on, characters: twice what E.164 allows.
+const LONGEST: usize = 32;
+/// So much of each header is kept for the records, characters.
+const KEPT: usize = 512;
+
+/// `anonymous`, `unknown` and the like are no numbers, nor is what no telephone can have.
 fn is_number(user: &str) -> bool {
     let digits = user.strip_prefix('+').unwrap_or(user);
-    !digits.is_empty() && digits.chars().all(|sign| sign.is_ascii_digit() || matches!(sign, '-' | '*' | '#'))
+    digits.len() <= LONGEST
+        && digits.contains(|sign: char| sign.is_ascii_digit())
+        && digits.chars().all(|sign| sign.is_ascii_digit() || matches!(sign, '-' | '*' | '#'))
 }
 
 /// What another platform says about the call beside who calls: its number of the incident (R29). Hex

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::call::mix_plan as media;
 use crate::call::{self, CallId, Failure, LegId, Loss};
 use crate::sip::flow::ListenerId;
-use crate::sip::message::Request;
+use crate::sip::message::{Request, Response};
 use crate::sip::sdp::Agreed;
 use crate::sip::session::{Event, Lost, ReferId, Session};
 use crate::sip::transactions::{ClientTx, ServerTx, Transactions};
@@ -126,9 +126,9 @@ impl Leg {
         self.chosen.and_then(|branch| self.branches.get(branch)).filter(|session| session.is_confirmed())
     }
 
-    /// Whether every request of ours to its phones has been answered.
+    /// Whether none of its phones is at work on a request of ours.
     pub(super) fn is_quiet(&self, transactions: &Transactions) -> bool {
-        !self.transactions.iter().any(|tx| transactions.is_awaiting(*tx))
+        !self.transactions.iter().any(|tx| transactions.is_at_work(*tx))
     }
 
     fn wants_waking(&self) -> Option<Mono> {
@@ -147,6 +147,17 @@ impl Exchange {
         let session = self.legs.get(&key.leg)?.branches.get(key.branch)?;
         let from = request.headers.from().ok()?;
         session.knows(request.headers.call_id().ok()?, from.tag()).then_some(key)
+    }
+
+    /// The answer to an INVITE of ours whose transaction is over: its leg is remembered a little longer.
+    pub(super) fn on_stray_response(&mut self, now: Now, response: &Response) {
+        let from = response.headers.from().ok();
+        let key = from.as_ref().and_then(|from| from.tag()).and_then(|tag| self.by_tag.get(tag)).copied();
+        if let Some(key) = key.filter(|_| response.is_success()) {
+            self.with_session(now, key, |session, transactions| {
+                session.on_stray_answer(now.mono, transactions, response);
+            });
+        }
     }
 
     /// Lets a session act, then carries on what it has to say.
@@ -429,7 +440,7 @@ const fn failure_of(status: u16) -> Failure {
         486 | 600 => Failure::Busy,
         603 | 480 => Failure::Declined,
         487 => Failure::NoAnswer,
-        404 | 408 | 410 | 500..=599 => Failure::Unreachable,
+        404 | 408 | 410 | 500..=512 | 514..=599 => Failure::Unreachable,
         _ => Failure::Refused,
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::call::{self, LegId, Loss};
 use crate::sip::flow::Flow;
+use crate::sip::message::{Message, Method};
 use crate::time::{Mono, Now};
 
 use super::Exchange;
@@ -54,6 +55,16 @@ impl Exchange {
         self.on_registrations(now, changes);
         for leg in cut_off {
             self.probe(now, leg);
+        }
+    }
+
+    /// A request of ours that no datagram holds gets the answer that its peer would have had to give, and
+    /// nothing else is touched (RFC 3261 §8.1.3.1, §21.5.7). A response is lost.
+    pub(super) fn on_too_long(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
+        if let Ok(Message::Request(request)) = Message::parse(bytes)
+            && request.method != Method::Ack
+        {
+            self.transactions.receive(now.mono, flow, Message::Response(request.respond(513)));
         }
     }
 

@@ -24,6 +24,9 @@ const STRAY: i64 = 8000;
 /// A source's sequence that jumps further than this begins anew.
 const JUMP: i32 = 1000;
 
+/// RFC 3550 appendix A.1: so does one that goes back further than this.
+const MAX_MISORDER: i32 = 100;
+
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     ssrc: u32,
@@ -138,8 +141,10 @@ impl Outgoing {
         let ahead = i32::from(packet.sequence.wrapping_sub(speaking.sequence).cast_signed());
         let spoken = i64::from(packet.timestamp.wrapping_sub(speaking.timestamp).cast_signed());
         let elapsed = self.stamped.map_or(0, |stamped| samples_between(stamped, now));
+        // A packet that was overtaken was also spoken before; any other that goes back begins anew.
+        let in_order = if ahead > 0 { ahead <= JUMP } else { ahead > -MAX_MISORDER && spoken <= 0 };
         // All packets of a pressed key carry the timestamp of its beginning.
-        ahead.abs() <= JUMP && (spoken == 0 || (spoken - elapsed).abs() <= STRAY)
+        in_order && (spoken == 0 || (spoken - elapsed).abs() <= STRAY)
     }
 
     /// Another source speaks: the sequence goes on, the timestamp moves by the time that passed, and

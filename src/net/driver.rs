@@ -92,13 +92,15 @@ impl Sockets {
         Ok(sockets)
     }
 
-    /// False: it could not be sent.
-    fn send(&mut self, flow: Flow, bytes: Vec<u8>, inbox: &Sender<Event>) -> bool {
+    /// Err: what the exchange must know of it.
+    fn send(&mut self, flow: Flow, bytes: Vec<u8>, inbox: &Sender<Event>) -> Result<(), Input> {
         match flow.transport {
             Transport::Udp => {
-                self.udp.get(&flow.listener).is_some_and(|socket| udp::send(socket, &bytes, flow.remote).is_ok())
+                let sent = self.udp.get(&flow.listener).map(|socket| udp::send(socket, &bytes, flow.remote));
+                if sent == Some(udp::Sent::TooLong) { Err(Input::TooLong { flow, bytes }) } else { Ok(()) }
             }
-            Transport::Tcp => self.tcp.send(flow, bytes, inbox),
+            Transport::Tcp if self.tcp.send(flow, bytes, inbox) => Ok(()),
+            Transport::Tcp => Err(Input::TransportFailed { flow }),
         }
     }
 }
@@ -174,8 +176,8 @@ impl<T: Trace, C: Carry> Driver<T, C> {
             match output {
                 Output::Send { flow, bytes } => {
                     self.trace.sent(now.wall, flow, &bytes);
-                    if !self.sockets.send(flow, bytes, &self.inbox) {
-                        self.exchange.handle(now, Input::TransportFailed { flow });
+                    if let Err(failed) = self.sockets.send(flow, bytes, &self.inbox) {
+                        self.exchange.handle(now, failed);
                     }
                 }
                 output => self.carry.carry(now, output),

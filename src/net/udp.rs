@@ -50,11 +50,21 @@ async fn read(id: ListenerId, socket: Arc<UdpSocket>, inbox: Sender<Event>) {
     }
 }
 
-/// Sends without waiting. A full socket buffer loses the datagram, as the network might: every SIP
-/// request is repeated until it is answered.
-pub fn send(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
-    match socket.try_send_to(bytes, to) {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-        Ok(_) | Err(_) => Ok(()),
-    }
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is on its way.
+    Gone,
+    /// No way there just now, no room, a filter: as lost as the network might lose it. Every SIP request
+    /// is repeated until it is answered, and every answer with it.
+    Lost,
+    /// No datagram holds it, however often it is tried.
+    TooLong,
+}
+
+/// Sends without waiting.
+pub fn send(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> Sent {
+    let Err(error) = socket.try_send_to(bytes, to) else { return Sent::Gone };
+    tracing::debug!(%error, length = bytes.len(), "cannot send UDP");
+    if error.raw_os_error() == Some(libc::EMSGSIZE) { Sent::TooLong } else { Sent::Lost }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::dialling::is_telephone;
 use crate::time::Wall;
 
 /// A caller who tries again and gets a seat within this time needs no call back (R18).
@@ -46,9 +47,10 @@ impl Task {
     }
 }
 
-/// Whether a missed call leaves a task at all: not for a withheld number, nor for a number that is none of ours.
-pub fn is_owed(caller_known: bool, hotline_known: bool) -> bool {
-    caller_known && hotline_known
+/// Whether a missed call leaves a task at all: not for a withheld number nor one that can be no citizen's
+/// telephone, nor for a call to a number that is none of ours.
+pub fn is_owed(caller: Option<&str>, hotline_known: bool) -> bool {
+    caller.is_some_and(is_telephone) && hotline_known
 }
 
 /// A call of this number, which leaves a task, ended at `at` without a seat. `last_answered` is

@@ -39,6 +39,21 @@ fn national(bare: &str) -> String {
     }
 }
 
+/// Whether this number, in whatever form it came, can be a citizen's telephone, so that we may call it:
+/// digits alone, at least a subscriber's number of them and no more than ITU-T E.164 §6 allows. Emergency
+/// and service numbers (110, 12345, 95588) are shorter, also behind an area code.
+pub fn is_telephone(number: &str) -> bool {
+    const E164_MOST: usize = 15;
+    let bare: String = number.chars().filter(|sign| !matches!(sign, '-' | '.' | '(' | ')' | ' ')).collect();
+    let digits = bare.strip_prefix('+').or_else(|| bare.strip_prefix("00")).unwrap_or(&bare);
+    let inside = digits.strip_prefix(COUNTRY).filter(|_| digits.len() < bare.len());
+    let length = match inside {
+        Some(significant) => (SUBSCRIBER_MOST + 1..=NATIONAL_MOST).contains(&significant.len()),
+        None => (SUBSCRIBER_LEAST..=E164_MOST).contains(&digits.len()),
+    };
+    length && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The one writing of a caller's number, whatever form the carrier sent: `+8613800000000`,
 /// `+867988000001` (ITU-T E.164, RFC 3966). A number without an area code is of `area`. Short codes
 /// (110, 12345; fewer than seven digits, our own area's code left out) have no such form and stay

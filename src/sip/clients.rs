@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::flow::Flow;
 use super::key::ClientKey;
 use super::message::{Method, Name, Request, Response};
-use super::timers::Timer;
+use super::timers::{Timer, Timers};
 use super::transactions::{ClientTx, Event, Owner, Transactions};
 use super::{invite_client, request_client};
 use crate::time::Mono;
@@ -70,6 +70,14 @@ pub(super) struct Client {
     inside: bool,
 }
 
+impl Client {
+    /// An INVITE that had to be sent a second time.
+    pub(super) fn is_repeated_invite(&self, timers: &Timers) -> bool {
+        let first = timers.first(Timer::A, self.flow.transport);
+        self.invite.is_some() && first.is_some_and(|first| self.retransmit_after > first)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Input {
     Provisional,
@@ -102,7 +110,7 @@ impl Transactions {
             Some(&tx) => self.drive_client(now, tx, input, Some((flow, response))),
             None => {
                 self.counters.stray_responses += 1;
-                self.tell(Event::StrayResponse);
+                self.tell(Event::StrayResponse { response });
             }
         }
     }

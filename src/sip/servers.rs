@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::flow::Flow;
 use super::key::{MergeKey, ServerKey};
 use super::message::{Fault, Method, Name, Request, Response};
+use super::return_path::{self, Back};
 use super::timers::Timer;
 use super::transactions::{Event, Owner, ServerTx, Transactions};
-use super::{invite_server, request_server, return_path};
+use super::{invite_server, request_server};
 use crate::time::Mono;
 
 /// What a server machine asks for, in order.
@@ -45,8 +46,7 @@ pub(super) struct Server {
     pub(super) state: ServerState,
     key: ServerKey,
     merge: Option<MergeKey>,
-    /// Where the responses go.
-    pub(super) back: Flow,
+    back: Back,
     last_response: Vec<u8>,
     to_tag: Option<String>,
     retransmit_after: Duration,
@@ -108,7 +108,7 @@ impl Transactions {
     }
 
     /// RFC 3261 §9.2. The user hears of it only while the INVITE is unanswered.
-    fn receive_cancel(&mut self, now: Mono, back: Flow, key: ServerKey, request: Request) {
+    fn receive_cancel(&mut self, now: Mono, back: Back, key: ServerKey, request: Request) {
         let Some(&invite) = self.servers_by_key.get(&key.of_cancelled()) else {
             return self.answer_inside(now, back, key, &request, 481);
         };
@@ -125,7 +125,7 @@ impl Transactions {
         }
     }
 
-    fn receive_new(&mut self, now: Mono, flow: Flow, back: Flow, key: ServerKey, request: Request) {
+    fn receive_new(&mut self, now: Mono, flow: Flow, back: Back, key: ServerKey, request: Request) {
         let merge = MergeKey::of(&request);
         if merge.as_ref().is_some_and(|merge| self.servers_by_merge.contains_key(merge)) {
             return self.answer_inside(now, back, key, &request, 482);
@@ -146,7 +146,7 @@ impl Transactions {
     }
 
     /// Answers from the transaction layer; statelessly where there is no room.
-    fn answer_inside(&mut self, now: Mono, back: Flow, key: ServerKey, request: &Request, status: u16) {
+    fn answer_inside(&mut self, now: Mono, back: Back, key: ServerKey, request: &Request, status: u16) {
         let mut response = request.respond(status);
         if !self.has_room(request) {
             return self.refuse(back, request, response);
@@ -156,7 +156,7 @@ impl Transactions {
         self.respond(now, tx, response);
     }
 
-    pub(super) fn refuse_fault(&mut self, back: Flow, request: &Request, fault: &Fault) {
+    pub(super) fn refuse_fault(&mut self, back: Back, request: &Request, fault: &Fault) {
         self.counters.malformed += 1;
         let response = if *fault == Fault::Version {
             request.respond(505)
@@ -167,18 +167,18 @@ impl Transactions {
     }
 
     /// Answers without a transaction; an ACK is never answered.
-    fn refuse(&mut self, back: Flow, request: &Request, mut response: Response) {
+    fn refuse(&mut self, back: Back, request: &Request, mut response: Response) {
         if request.method == Method::Ack {
             return;
         }
         add_to_tag(&mut response, &self.tokens.tag(request));
-        self.send(back, response.to_bytes());
+        self.send(back.flow, response.to_bytes());
     }
 
     fn open_server(
         &mut self,
         now: Mono,
-        back: Flow,
+        back: Back,
         key: ServerKey,
         merge: Option<MergeKey>,
         request: &Request,
@@ -199,10 +199,22 @@ impl Transactions {
         }
         let retransmit_after = Duration::ZERO;
         let server = Server { state, key, merge, back, last_response, to_tag: None, retransmit_after, inside };
-        self.note_flow(back, Owner::Server(tx));
+        self.note_flow(back.flow, Owner::Server(tx));
         self.servers.insert(tx, server);
         self.run_server(now, tx, acts, Given::Nothing);
         tx
+    }
+
+    /// The connection along which the responses were to go has ended, which alone is no failure: the next
+    /// one opens another (RFC 3261 §18.2.2). A second end is one.
+    pub(super) fn way_back_ended(&mut self, now: Mono, tx: ServerTx) {
+        let Some(server) = self.servers.get_mut(&tx) else { return };
+        let Some(anew) = server.back.anew.take() else {
+            return self.drive_server(now, tx, Input::TransportFailed, Given::Nothing);
+        };
+        let ended = std::mem::replace(&mut server.back.flow, anew);
+        self.forget_flow(ended, Owner::Server(tx));
+        self.note_flow(anew, Owner::Server(tx));
     }
 
     pub(super) fn drive_server(&mut self, now: Mono, tx: ServerTx, input: Input, given: Given) {
@@ -241,7 +253,7 @@ impl Transactions {
                         }
                         Given::Nothing | Given::Ack { .. } => server.last_response.clone(),
                     };
-                    let flow = server.back;
+                    let flow = server.back.flow;
                     if !bytes.is_empty() {
                         self.send(flow, bytes);
                     }
@@ -255,7 +267,7 @@ impl Transactions {
                 Act::TellTimedOut => self.tell(Event::ServerTimedOut { tx }),
                 Act::TellFailed if inside => {}
                 Act::TellFailed => self.tell(Event::ServerFailed { tx }),
-                Act::Start(timer) => match self.timers.first(timer, server.back.transport) {
+                Act::Start(timer) => match self.timers.first(timer, server.back.flow.transport) {
                     None => {}
                     Some(Duration::ZERO) => over = Some(timer),
                     Some(after) => {
@@ -285,7 +297,7 @@ impl Transactions {
         self.clock.stop_all(Owner::Server(tx));
         if let Some(server) = self.servers.remove(&tx) {
             self.servers_by_key.remove(&server.key);
-            self.forget_flow(server.back, Owner::Server(tx));
+            self.forget_flow(server.back.flow, Owner::Server(tx));
             if let Some(merge) = &server.merge {
                 self.servers_by_merge.remove(merge);
             }

@@ -52,8 +52,8 @@ pub enum Event {
     ServerTimedOut { tx: ServerTx },
     /// The way back is broken. An INVITE that is still unanswered wants its answer all the same. (RFC 6026 §7.1)
     ServerFailed { tx: ServerTx },
-    /// A response to nothing that is known here; dropped.
-    StrayResponse,
+    /// A response to nothing that is known here (any more).
+    StrayResponse { response: Response },
 }
 
 /// What was dropped or refused, since the start.
@@ -171,12 +171,14 @@ impl Transactions {
         self.push_via(flow, via_sent_by, &mut ack);
         self.send(flow, ack.to_bytes());
     }
-    /// A connection broke, or a port was unreachable: fails whatever waits for that peer.
+
+    /// A connection broke, or a port was unreachable: fails whatever waits for that peer; what the peer waits
+    /// for is sent over another connection first.
     pub fn transport_failed(&mut self, now: Mono, flow: Flow) {
         for owner in self.by_flow.get(&flow).cloned().unwrap_or_default().into_iter().rev() {
             match owner {
                 Owner::Client(tx) => self.drive_client(now, tx, clients::Input::TransportFailed, None),
-                Owner::Server(tx) => self.drive_server(now, tx, servers::Input::TransportFailed, Given::Nothing),
+                Owner::Server(tx) => self.way_back_ended(now, tx),
             }
         }
     }
@@ -241,6 +243,13 @@ impl Transactions {
                     | ClientState::Request(request_client::State::Trying)
             )
         )
+    }
+
+    /// Whether the peer may still be at work on a request of ours. Nobody is on an INVITE that was repeated
+    /// and not answered with so much as a 100.
+    pub fn is_at_work(&self, tx: ClientTx) -> bool {
+        let repeated = self.clients.get(&tx).is_some_and(|client| client.is_repeated_invite(&self.timers));
+        self.is_awaiting(tx) && (self.was_heard(tx) || !repeated)
     }
 
     /// Whether a request of ours still waits for its final response.

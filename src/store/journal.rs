@@ -9,10 +9,10 @@ mod segments;
 mod tail;
 mod writer;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -70,8 +70,10 @@ pub struct Recovered {
     /// Calls that were up when the process ended. Send BYE on each leg, then append `Closed` with
     /// reason `restart` for an answered one; of another `LegGone` for each leg, and `Missed` where it arrived.
     pub open: Vec<OpenCall>,
-    /// The greatest id of a call in the journal; new ones are above it, whatever the clock says.
+    /// The greatest id that a call was given; new ones are above it, whatever the clock says.
     pub last_call: CallId,
+    /// Ids of calls in the journal that lie too far ahead of the clock to have been given.
+    pub impossible: Vec<CallId>,
     /// Answered calls, with their answer, of whose recording no `Sealed` has come: it is still to be
     /// sealed, or it was just before the process ended.
     pub unsealed: Vec<(CallId, Wall)>,
@@ -105,6 +107,8 @@ pub struct Health {
     pub synced: u64,
     pub entries: u64,
     pub syncs: u64,
+    /// Places (segment, byte) of lines that cannot be read, as far as this run has met any.
+    pub damaged: Vec<(PathBuf, u64)>,
 }
 
 /// No text of an error shows anything of an entry.
@@ -136,15 +140,17 @@ impl Journal {
         let recovered = Recovered {
             last: book.seq,
             open: book.open_calls(),
-            last_call: book.last_call(),
+            last_call: CallId(book.last_call),
+            impossible: book.impossible.iter().copied().collect(),
             unsealed: book.unsealed_calls(),
             alarms: book.standing_alarms(),
             seats: book.seats.values().cloned().collect(),
             numbers: book.numbering.greatest(),
-            damaged: found.damaged,
+            damaged: found.damaged.clone(),
             torn: found.torn,
         };
         let shared = Arc::new(Shared::new(dir, &book));
+        found.damaged.iter().for_each(|(segment, at)| shared.note_damage(segment, *at));
         let (orders, inbox) = mpsc::channel();
         let writer = writer::Writer::new(book, found.next_segment, clock, options, shared.clone());
         let thread =
@@ -193,6 +199,7 @@ impl Journal {
             synced,
             entries: self.shared.entries.load(Ordering::Relaxed),
             syncs: self.shared.syncs.load(Ordering::Relaxed),
+            damaged: self.shared.damaged().iter().cloned().collect(),
         }
     }
 
@@ -242,6 +249,7 @@ struct Shared {
     synced: tokio::sync::watch::Sender<u64>,
     /// The last entries on disk, so that the database need not read them back.
     recent: Mutex<VecDeque<Arc<Record>>>,
+    damaged: Mutex<BTreeSet<(PathBuf, u64)>>,
 }
 
 impl Shared {
@@ -261,6 +269,18 @@ impl Shared {
             failing: Mutex::new(None),
             synced: tokio::sync::watch::Sender::new(book.seq),
             recent: Mutex::new(VecDeque::new()),
+            damaged: Mutex::default(),
+        }
+    }
+
+    fn damaged(&self) -> MutexGuard<'_, BTreeSet<(PathBuf, u64)>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A line that cannot be read was met.
+    fn note_damage(&self, segment: &Path, at: u64) {
+        if self.damaged().insert((segment.to_owned(), at)) {
+            tracing::error!(segment = %segment.display(), byte = at, "a line of the journal is damaged and left out");
         }
     }
 

@@ -303,7 +303,8 @@ impl Tables {
             return;
         }
         self.missed.insert(missed.call, missed.clone());
-        let owed = callback::is_owed(missed.caller.key().is_some(), missed.original_code.is_some());
+        let number = missed.caller.key().map(|number| number.reveal().as_str());
+        let owed = callback::is_owed(number, missed.original_code.is_some());
         let Some(caller) = missed.caller.key().filter(|_| owed) else {
             return;
         };

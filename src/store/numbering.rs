@@ -39,6 +39,14 @@ impl Numbering {
         *last = (*last).max(number.serial);
     }
 
+    /// A number was given that nobody can read any more, perhaps this one: go on above it.
+    pub fn skip(&mut self, perhaps: Option<&Number>) {
+        for last in self.last.values_mut().filter_map(|days| days.values_mut().next_back()) {
+            *last = last.saturating_add(1);
+        }
+        perhaps.into_iter().for_each(|number| self.given(number));
+    }
+
     /// The greatest number per prefix and day.
     pub fn greatest(&self) -> Vec<Number> {
         let days = self.last.iter().flat_map(|(prefix, days)| days.iter().map(move |day| (prefix, day)));

@@ -71,6 +71,9 @@ pub fn span(day: Option<&str>) -> Result<Span, ApiError> {
 }
 
 pub fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<PageAsk, ApiError> {
+    if limit == Some(0) {
+        return Err(ApiError::bad("limit must be a number of rows, 1 at least"));
+    }
     let after = cursor.map(|text| parse::<Cursor>("cursor", text, "a cursor of the page before")).transpose()?;
     Ok(PageAsk { rows: limit.unwrap_or(PageAsk::default().rows), after })
 }

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,13 +11,14 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Connections at a time; the next ones wait outside.
-const PLACES: usize = 256;
-/// A connection on which nothing could be written for so long is closed: one that sends its request
-/// byte by byte, one that reads nothing, one that is merely kept open. Every answer takes less.
+use super::places::{Place, Places, Stage};
+
+/// A request's head is whole this long after the connection, or its own first byte.
+const HEAD: Duration = Duration::from_secs(5);
+/// A connection on which nothing could be written for so long is closed: one that sends its request's
+/// body byte by byte, one that reads nothing, one that is merely kept open. Every answer takes less.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Address of the client.
@@ -33,12 +33,12 @@ impl Connected<IncomingStream<'_, Door>> for Peer {
 
 pub struct Door {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Door {
     pub fn new(listener: TcpListener) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(PLACES)) }
+        Self { listener, places: Places::default() }
     }
 }
 
@@ -47,14 +47,13 @@ impl Listener for Door {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Visit, SocketAddr) {
-        // Never closed, so there is always a permit in the end.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
+                    let Some(place) = self.places.take(Instant::now(), peer.ip().to_canonical()) else { continue };
                     // Only a delay is lost where this fails.
                     let _ = stream.set_nodelay(true);
-                    return (Visit { stream, patience: Box::pin(sleep(PATIENCE)), _place: place }, peer);
+                    return (Visit::new(stream, place), peer);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the API could not take a connection");
@@ -73,19 +72,67 @@ impl Listener for Door {
 pub struct Visit {
     stream: TcpStream,
     patience: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Place,
+    stage: Stage,
+    head: Head,
+}
+
+/// How far the head of the next request has been read.
+#[derive(Default)]
+struct Head {
+    /// Empty lines before a request are not its end.
+    begun: bool,
+    line_is_empty: bool,
+}
+
+impl Head {
+    /// Whether a head ends in these bytes.
+    fn ends_in(&mut self, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            match byte {
+                b'\n' if self.begun && self.line_is_empty => return true,
+                b'\n' => self.line_is_empty = true,
+                b'\r' => {}
+                _ => (self.begun, self.line_is_empty) = (true, false),
+            }
+        }
+        false
+    }
 }
 
 impl Visit {
-    /// What a pending read or write turns into once patience is over.
+    fn new(stream: TcpStream, place: Place) -> Self {
+        Self { stream, patience: Box::pin(sleep(HEAD)), place, stage: Stage::Idle, head: Head::default() }
+    }
+
+    fn turn(&mut self, stage: Stage, patience: Duration) {
+        self.stage = stage;
+        self.place.turn(stage);
+        self.patience.as_mut().reset(Instant::now() + patience);
+    }
+
+    /// What a pending read or write turns into once patience is over, or somebody else wants the place.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if Pin::new(&mut self.place.wanted).poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         self.patience.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn has_read(&mut self, bytes: &[u8]) {
+        if let Stage::Answered(_) = self.stage {
+            self.head = Head::default();
+            self.turn(Stage::Idle, HEAD);
+        }
+        if self.stage == Stage::Idle && self.head.ends_in(bytes) {
+            self.turn(Stage::Asked, PATIENCE);
+        }
     }
 
     fn wrote<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match result {
             Poll::Ready(Ok(done)) => {
-                self.patience.as_mut().reset(Instant::now() + PATIENCE);
+                self.turn(Stage::Answered(Instant::now()), PATIENCE);
                 Poll::Ready(Ok(done))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -96,8 +143,15 @@ impl Visit {
 
 impl AsyncRead for Visit {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, into) {
-            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Ready(result) => {
+                let read = into.filled().get(before..).unwrap_or_default();
+                if !read.is_empty() {
+                    self.has_read(read);
+                }
+                Poll::Ready(result)
+            }
             Poll::Pending => self.wait(context),
         }
     }

@@ -58,3 +58,18 @@ fn a_call_without_its_whole_recording_has_an_alarm_until_it_is_sealed_after_all(
     journal.close();
     let _ = fs::remove_dir_all(&folder);
 }
+
+#[test]
+fn an_alarm_that_stands_shows_its_newest_detail_and_is_written_once() {
+    let folder = crate::facts::Folder::new("alarm-detail");
+    let clock = Clock::start();
+    let (journal, _) = Journal::open(&folder.0, Arc::new(move || clock.wall()), journal::Options::default()).unwrap();
+    let alarms = Alarms::new(clock, journal.clone(), None);
+    for detail in [Some("900 MiB free"), Some("20 MiB free"), None] {
+        alarms.now("disk_full", "recordings", true, detail.map(str::to_owned));
+    }
+    let details: Vec<_> = alarms.standing().into_iter().map(|alarm| alarm.detail).collect();
+    assert_eq!(details, [Some("20 MiB free".to_owned())]);
+    journal.close();
+    assert_eq!(journal.health().entries, 1);
+}

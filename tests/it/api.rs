@@ -44,6 +44,7 @@ async fn only_the_token_opens_the_api() {
         ("GET", "/api/directory?query=1", 400, "bad_request"),
         ("GET", "/api/tickets?day=noon", 400, "bad_request"),
         ("GET", "/api/tickets?cursor=1", 400, "bad_request"),
+        ("GET", "/api/tickets?limit=0", 400, "bad_request"),
         ("GET", "/api/tickets?colour=red", 400, "bad_request"),
         ("GET", "/api/tickets/JDZ-1", 404, "not_found"),
         ("GET", "/api/recordings/xyz", 400, "bad_request"),
@@ -216,7 +217,11 @@ async fn a_recording_is_given_out_for_a_purpose_and_written_down() {
     let other = [("range", "bytes=0-9"), ("if-range", "\"another\""), ("x-purpose", "x")];
     assert_eq!(house.ask("GET", &path, &other, None).status, 200, "another file is sent whole");
     assert_eq!(house.get(&format!("{path}?purpose=x&part=2")).status, 404);
-    assert_eq!(house.get("/api/recordings/00000000000000aa/audio?purpose=x").status, 404);
+    house.record(facts::answered(0xab)).await;
+    for (unknown, code) in [("ffffffffffffffff", 404), ("00000000000000aa", 404), ("00000000000000ab", 404)] {
+        assert_eq!(house.get(&format!("/api/recordings/{unknown}/audio?purpose=x")).status, code);
+        assert_eq!(house.get(&format!("/api/recordings/{unknown}/audio")).status, 400);
+    }
 
     house.applied().await;
     let office = &house.server.office;
@@ -224,7 +229,10 @@ async fn a_recording_is_given_out_for_a_purpose_and_written_down() {
     let told: Vec<_> = rows.iter().map(|row| (row.who.as_str(), row.purpose.as_str())).collect();
     assert_eq!(told[..3], [("api", "refused: no purpose"), ("api", "complaint 7"), ("api:乙", "质检")]);
     assert!(rows.iter().all(|row| row.from.as_deref() == Some("127.0.0.1")));
-    assert_eq!(office.store.accesses(CallId(0xaa)).await.unwrap().len(), 1, "attempts count");
+    for (call, rows) in [(0xab, 2), (0xaa, 0), (u64::MAX, 0)] {
+        let told = office.store.accesses(CallId(call)).await.unwrap();
+        assert_eq!(told.len(), rows, "attempts count, for a call that was: {call:x}");
+    }
     house.stop().await;
 }
 
@@ -415,5 +423,32 @@ async fn two_servers_with_folders_of_their_own_do_not_share_recordings() {
     let options = hotline::app::Options { recordings, ..other.options() };
     let refused = Server::start(options).await.err().expect("the recordings belong to the first");
     assert!(matches!(&refused, StartError::Lock(_)), "{refused}");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_ask_nothing_keep_nobody_out() {
+    let house = House::start("idle").await;
+    let idle: Vec<TcpStream> = (0..300)
+        .map(|number| {
+            let mut stream = TcpStream::connect(house.server.office.http).unwrap();
+            // Some say nothing at all, some never come to an end.
+            let said: &[u8] = [&b""[..], b"\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"][number % 3];
+            stream.write_all(said).unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(house.ask_as("", "GET", "/healthz", &[], None).status, 200);
+    assert_eq!(house.get("/api/calls").status, 200);
+    // Those who came last still have their place; those who gave it up are told so.
+    let mut last = &idle[299];
+    last.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n\r\n").unwrap();
+    last.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut answer = [0; 12];
+    last.read_exact(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1."), "{answer:?}");
+    let mut first = &idle[0];
+    first.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert_eq!(first.read(&mut answer).unwrap_or(0), 0, "closed");
     house.stop().await;
 }

@@ -396,3 +396,16 @@ fn the_header_of_a_live_file_follows_its_audio() {
     running.sealed();
     running.archive.stop();
 }
+
+#[test]
+fn a_call_that_ends_as_it_is_answered_has_an_empty_recording_that_lacks_nothing() {
+    let folder = Folder::new("no-length");
+    let running = Running::in_format(&folder, Format::Alaw);
+    running.open(CALL);
+    running.order(Order::Seal { call: CALL, ended: Wall(STARTED.0 - 3), at: OPENED });
+    let sealed = running.sealed();
+    assert_eq!((sealed.started, sealed.ended, sealed.duration_ms), (STARTED, STARTED, 0));
+    assert_eq!((sealed.verdict, sealed.gaps), (Verdict::Ok, 0));
+    assert!(folder.0.join(sealed.path).exists());
+    running.archive.stop();
+}

@@ -506,6 +506,11 @@ fn a_call_id_is_its_arrival_and_is_never_given_twice() {
     let mut next = Switchboard::new(hall.now, settings(), plan(), CallId(ids[2]));
     next.handle(hall.now, Input::Invited(Box::new(invited(1, "12345"))));
     assert_eq!(next.calls()[0].call.0, ids[2] + 1, "also after a restart");
+    let mut last = Switchboard::new(hall.now, settings(), plan(), CallId(u64::MAX - 1));
+    for leg in 1..=4 {
+        last.handle(hall.now, Input::Invited(Box::new(invited(leg, "12345"))));
+    }
+    assert_eq!(last.calls().len(), 4, "and where no id is above the last");
 }
 
 #[test]

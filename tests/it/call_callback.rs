@@ -233,3 +233,13 @@ async fn one_citizen_in_many_spellings_is_one_task_and_one_answer_closes_it() {
     tell(&store, answered.into_iter().collect()).await;
     assert_eq!(due().await, []);
 }
+
+#[test]
+fn only_what_can_be_a_citizens_telephone_is_called_back() {
+    let mut hall = Hall::open();
+    for number in ["110", "12345", "*21*900900#", "-----", "", "079812315"] {
+        assert_eq!(hall.tell(wish_for("1001", number)), [""; 0], "{number}");
+    }
+    let due = ["110", "13800000077"].map(|number| task("1001", TASK, number)).to_vec();
+    assert_eq!(hall.tell(Input::CallBack(due)), ["Dial d1 1001", "1001 Reserved"], "the next one");
+}

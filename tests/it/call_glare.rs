@@ -84,6 +84,16 @@ fn a_seat_that_hangs_up_before_the_caller_is_connected_has_ended_nothing() {
 }
 
 #[test]
+fn a_seat_without_wrap_up_that_does_so_is_not_rung_again_at_once() {
+    let mut hall = Hall::open_with(Settings { wrap_up: Duration::ZERO, ..settings() });
+    hall.invite(1, "12345");
+    hall.seat_answers();
+    let seat = hall.seat_leg();
+    let told = hall.tell(Input::HungUp { leg: seat });
+    assert_eq!(told[3..], ["1001 Busy (declined)", "Dial d2 1002", "1002 Reserved"]);
+}
+
+#[test]
 fn a_seat_lost_before_the_ticket_is_open_opens_no_second_one() {
     let mut hall = answering();
     let first = hall.seat_leg();

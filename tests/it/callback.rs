@@ -82,6 +82,9 @@ fn a_task_is_due_ten_minutes_after_the_first_miss() {
 fn a_withheld_or_wrong_number_leaves_no_task() {
     let table = [(true, true, true), (false, true, false), (true, false, false), (false, false, false)];
     for (caller, hotline, owed) in table {
-        assert_eq!(is_owed(caller, hotline), owed);
+        assert_eq!(is_owed(caller.then_some("+8613800000001"), hotline), owed);
+    }
+    for caller in ["110", "12345", "+8679112345", "*21*900900#", "-----", "", "+", "4444444444444444444444444444"] {
+        assert!(!is_owed(Some(caller), true), "{caller}");
     }
 }

@@ -1,6 +1,6 @@
 //! How numbers are written for carriers. All numbers are invented.
 
-use hotline::rules::dialling::{NumberForm, e164, written_for};
+use hotline::rules::dialling::{NumberForm, e164, is_telephone, written_for};
 use hotline::rules::numbers::AreaCode;
 
 #[test]
@@ -57,4 +57,43 @@ fn a_caller_has_one_name_in_whatever_form_its_number_comes() {
         assert_eq!(e164(odd, &AreaCode::jingdezhen()), odd);
     }
     assert_eq!(e164("80000001", &AreaCode::parse("010").unwrap()), "+861080000001");
+}
+
+#[test]
+fn what_can_be_a_citizens_telephone() {
+    for telephone in [
+        "13800000001",
+        "+8613800000001",
+        "008613800000001",
+        "07988000001",
+        "+867988000001",
+        "+861080000001",
+        "(0798) 8000001",
+        "8000001",
+        "+15550100001",
+        "0015550100001",
+    ] {
+        assert!(is_telephone(telephone), "{telephone}");
+    }
+    for none in [
+        "110",
+        "119",
+        "12345",
+        "95588",
+        "+86110",
+        "+8612345",
+        "+8679112345",
+        "0086110",
+        "*21*900900#",
+        "#31#13800000001",
+        "-----",
+        "+",
+        "00",
+        "",
+        "anonymous",
+        "+1234567890123456",
+        "001234567890123456",
+    ] {
+        assert!(!is_telephone(none), "{none}");
+    }
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use hotline::archive::Sealed;
 use hotline::call::{CallId, LegId};
 use hotline::privacy::Private;
-use hotline::store::entry::{Entry, Leg, LegGone};
+use hotline::store::entry::{Access, CalledBack, Entry, Leg, LegGone, MarkedInvalid, RecordingFailed};
 use hotline::store::journal::{Journal, JournalError, Options};
 use hotline::store::numbering::{Number, Numbering};
 use hotline::time::Wall;
@@ -418,4 +419,79 @@ fn who_arrived_is_known_until_answered_or_missed() {
     let up: Vec<_> = recovered.open.iter().map(|open| (open.call.0, open.arrived.is_some())).collect();
     assert_eq!(up, [(1, true), (2, false), (4, true)]);
     assert_eq!(recovered.open[0].arrived, Some(missed_call(1, 1, MORNING)));
+}
+
+#[test]
+fn only_a_call_that_was_up_moves_the_greatest_id() {
+    let folder = Folder::new("ids");
+    let given = CallId::at(MORNING).0;
+    let day = CallId::at(Wall(86_400_000)).0;
+    let poison = CallId(u64::MAX);
+    let access = Access { call: poison, who: "api".to_owned(), purpose: "x".to_owned(), from: None, at: MORNING };
+    let failed = RecordingFailed { call: poison, at: MORNING, error: "x".to_owned() };
+    let called = CalledBack { task: poison, at: MORNING, reached: true };
+    let invalid = MarkedInvalid { call: poison, at: MORNING, reason: "x".to_owned() };
+    // (entry, greatest id after it)
+    let table = [
+        (answered(7), 7),
+        (answered_at(given, MORNING), given),
+        (Entry::Access(access), given),
+        (Entry::Sealed(Box::new(Sealed { call: poison, ..sealed_recording(1) })), given),
+        (Entry::RecordingFailed(failed), given),
+        (Entry::CalledBack(called), given),
+        (Entry::Invalid(invalid), given),
+        (missed(given + 1, 1, MORNING), given + 1),
+        (answered_at(u64::MAX, MORNING), given + 1),
+        (missed(given + 2 * day, 1, MORNING), given + 1),
+        (Entry::Arrived(Box::new(missed_call(given + 9, 1, MORNING))), given + 9),
+        // The clock was set back since: ids go on from the last.
+        (Entry::Closed(Box::new(record(opened_at(given + day, MORNING)))), given + day),
+        (missed(given + day + 1, 1, MORNING), given + day + 1),
+    ];
+    for (at, (entry, greatest)) in table.into_iter().enumerate() {
+        let (journal, _) = open(&folder.0);
+        append(&journal, entry).unwrap();
+        journal.close();
+        let (journal, recovered) = open(&folder.0);
+        journal.close();
+        assert_eq!(recovered.last_call, CallId(greatest), "row {at}");
+    }
+}
+
+#[test]
+fn an_impossible_id_is_told() {
+    let folder = Folder::new("impossible");
+    let (journal, _) = open(&folder.0);
+    append(&journal, missed(u64::MAX, 1, MORNING)).unwrap();
+    journal.close();
+    assert_eq!(open(&folder.0).1.impossible, [CallId(u64::MAX)]);
+}
+
+#[test]
+fn a_damaged_line_is_told_and_its_number_is_not_given_again() {
+    let folder = Folder::new("damaged");
+    let whole = folder.join("whole");
+    let (journal, _) = open(&whole);
+    // The head goes with the first group: it knows its numbers.
+    append(&journal, missed(1, 1, MORNING)).unwrap();
+    let before = fs::metadata(segment(&whole)).unwrap().len();
+    append(&journal, answered(2)).unwrap();
+    journal.close();
+    let bytes = fs::read(segment(&whole)).unwrap();
+    let from = usize::try_from(before).unwrap();
+    let number = from + bytes[from..].windows(10).position(|text| text == b"\"number\":\"").unwrap();
+    // Everywhere but in the first number of the day itself, which nothing but the database tells too.
+    for at in (from..bytes.len() - 1).step_by(11).filter(|at| !(number..number + 30).contains(at)) {
+        let dir = folder.join("flipped");
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        fs::write(dir.join("000001.log"), &flipped).unwrap();
+        let (journal, _) = open(&dir);
+        assert_eq!(journal.health().damaged, [(dir.join("000001.log"), before)], "flipped at {at}");
+        let next: Number = append(&journal, answered(4)).unwrap().number.unwrap().parse().unwrap();
+        assert!(next.serial > 1, "flipped at {at}: {next}");
+        journal.close();
+    }
 }

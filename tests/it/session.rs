@@ -267,7 +267,7 @@ impl Bench {
             (Event::ServerFailed { tx }, Some(session)) if Some(tx) == self.invited => {
                 session.on_server_failed(now, sip);
             }
-            (Event::StrayResponse | Event::ServerTimedOut { .. }, _) => {}
+            (Event::StrayResponse { .. } | Event::ServerTimedOut { .. }, _) => {}
             (event, _) => panic!("nobody knows {event:?}"),
         }
     }

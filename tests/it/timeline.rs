@@ -239,13 +239,16 @@ fn a_packet_that_comes_late_shortens_its_gap() {
 fn a_restart_is_placed_by_its_arrival_and_listed() {
     // what the sender does, reason listed
     type Case = (fn(&mut Sender), &'static str);
-    let cases: [Case; 6] = [
+    let cases: [Case; 9] = [
         (|sender| sender.ssrc = 5, "new SSRC"),
         (|sender| sender.timestamp = sender.timestamp.wrapping_add(1 << 30), "timestamp jumped"),
         (|sender| sender.timestamp = sender.timestamp.wrapping_sub(1 << 30), "timestamp jumped"),
         (|sender| sender.timestamp = sender.timestamp.wrapping_sub(4_000), "timestamp jumped"),
         (|sender| sender.timestamp = sender.timestamp.wrapping_add(4_000), "timestamp jumped"),
         (|sender| sender.sequence = sender.sequence.wrapping_sub(9_000), "sequence restarted"),
+        (|sender| sender.sequence = sender.sequence.wrapping_sub(300), "sequence restarted"),
+        (|sender| sender.sequence = sender.sequence.wrapping_sub(40), "sequence restarted"),
+        (|sender| sender.sequence = sender.sequence.wrapping_sub(1), "sequence restarted"),
     ];
     for (turn, why) in cases {
         let mut timeline = Timeline::new(OPENED);

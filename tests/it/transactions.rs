@@ -108,7 +108,7 @@ impl Bench {
                     Event::Failed { .. } => "Failed".to_owned(),
                     Event::ServerTimedOut { .. } => "ServerTimedOut".to_owned(),
                     Event::ServerFailed { .. } => "ServerFailed".to_owned(),
-                    Event::StrayResponse => "StrayResponse".to_owned(),
+                    Event::StrayResponse { .. } => "StrayResponse".to_owned(),
                 },
             });
         }

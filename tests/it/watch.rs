@@ -13,8 +13,12 @@ fn day(offered: u64, answered: u64) -> Seen {
 fn every_figure_has_its_alarm() {
     let seen = Seen::default;
     let free = |free| Seen { free: Some(free), ..seen() };
-    let table: [(Seen, &[&str]); 16] = [
+    let table: [(Seen, &[&str]); 17] = [
         (seen(), &[]),
+        (
+            Seen { damaged: vec![("1.log".into(), 7), ("1.log".into(), 9)], ..seen() },
+            &["journal_damaged//1.log, byte 7; 1 others"],
+        ),
         (Seen { journal: Some("no space".into()), ..seen() }, &["journal//no space"]),
         (Seen { database: Some("locked".into()), ..seen() }, &["database//locked"]),
         (Seen { set_aside: 2, ..seen() }, &["database/entries/2 entries set aside"]),

@@ -82,10 +82,11 @@ impl Source {
         let timestamp = self.long(packet.timestamp);
         if step <= 0 && step > -MAX_MISORDER {
             let behind = step.unsigned_abs() as u32;
-            return if self.seen & (1 << behind) != 0 {
-                Step::Duplicate
-            } else if timestamp > self.timestamp {
+            // Neither a copy nor an overtaken packet was spoken after the newest.
+            return if timestamp > self.timestamp {
                 Step::Restart { missing: 0, why: "sequence restarted" }
+            } else if self.seen & (1 << behind) != 0 {
+                Step::Duplicate
             } else {
                 Step::Overtaken { behind }
             };

@@ -11,6 +11,7 @@ pub(super) const ACCEPT: &str = "application/sdp, multipart/mixed";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body<'a> {
+    /// None, or one that may be passed over (`handling=optional`).
     Absent,
     Description(&'a [u8]),
     /// Something else, and nothing in it that describes the session.
@@ -32,7 +33,8 @@ impl<'a> Body<'a> {
         );
         match found {
             Found::Description(description) => Self::Description(description),
-            Found::Parts(boundary) => parts(body, boundary.as_bytes()).find_map(description).unwrap_or(Self::Foreign),
+            Found::Parts(boundary) => among(body, &boundary, NESTED).map_or(Self::Foreign, Self::Description),
+            Found::Foreign if value("Content-Disposition").is_some_and(is_optional) => Self::Absent,
             Found::Foreign => Self::Foreign,
         }
     }
@@ -52,6 +54,16 @@ pub(super) fn describe(response: &mut Response, body: Vec<u8>) {
 }
 
 const SDP: &[u8] = b"application/sdp";
+
+/// Parts within parts are looked into so deep.
+const NESTED: u8 = 3;
+
+/// RFC 3261 §20.11: whoever does not know the body passes over it.
+fn is_optional(disposition: &[u8]) -> bool {
+    let params = disposition.iter().position(|byte| *byte == b';').and_then(|at| disposition.get(at..));
+    let params = params.and_then(|params| Params::parse(&text(params)));
+    params.is_some_and(|params| params.value("handling").is_some_and(|word| word.eq_ignore_ascii_case("optional")))
+}
 
 enum Found<'a> {
     Description(&'a [u8]),
@@ -99,8 +111,14 @@ fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> impl Iterator<Item = &'a [u8]> 
     found.into_iter()
 }
 
-/// The session description of one part, where it is one.
-fn description(part: &[u8]) -> Option<Body<'_>> {
+/// The first session description among these parts.
+fn among<'a>(body: &'a [u8], boundary: &str, depth: u8) -> Option<&'a [u8]> {
+    let depth = depth.checked_sub(1)?;
+    parts(body, boundary.as_bytes()).find_map(|part| description(part, depth))
+}
+
+/// The session description of one part, or of the parts that it has itself.
+fn description(part: &[u8], depth: u8) -> Option<&[u8]> {
     let (mut kind, mut disposition, mut encoding) = (None, None, None);
     let mut rest = part;
     loop {
@@ -122,7 +140,8 @@ fn description(part: &[u8]) -> Option<Body<'_>> {
         }
     }
     match read_part(kind?, disposition, encoding, rest) {
-        Found::Description(description) => Some(Body::Description(description)),
-        Found::Parts(_) | Found::Foreign => None,
+        Found::Description(description) => Some(description),
+        Found::Parts(boundary) => among(rest, &boundary, depth),
+        Found::Foreign => None,
     }
 }

@@ -111,6 +111,15 @@ impl Session {
         }
     }
 
+    /// A 2xx that comes after the INVITE was given up as never answered: acknowledged and ended, or the
+    /// peer would have a call with nobody. (§13.2.2.4)
+    pub fn on_stray_answer(&mut self, now: Mono, transactions: &mut Transactions, response: &Response) {
+        let of_invite = |placed: &Placed| placed.invite.headers.cseq().ok() == response.headers.cseq().ok();
+        if self.placed.as_ref().is_some_and(of_invite) {
+            self.on_late_answer(now, transactions, response);
+        }
+    }
+
     /// The ACK of a 2xx. None: it has been acknowledged before (the same ACK goes again), or cannot be.
     fn acknowledge(&mut self, now: Mono, transactions: &mut Transactions, response: &Response) -> Option<Early> {
         let placed = self.placed.as_mut()?;

@@ -1,6 +1,7 @@
 //! What the journal must know to go on: numbers given, calls that are up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::call::{CallId, LegId, MissedCall, OpenTicket, SeatChange, SeatNo};
 use crate::privacy::Private;
@@ -44,9 +45,12 @@ pub(super) struct Book {
     /// The last entry folded in.
     pub seq: u64,
     pub numbering: Numbering,
-    /// The greatest id of a call that was ever written down.
+    /// The greatest id that a call was given and that can be one.
     #[serde(default)]
-    last_call: u64,
+    pub last_call: u64,
+    /// Ids of calls that lie too far ahead to have been given; the first few.
+    #[serde(default)]
+    pub impossible: BTreeSet<CallId>,
     open: BTreeMap<CallId, OpenCall>,
     /// Answered calls, with their answer, whose recording has not been told to be sealed.
     #[serde(default)]
@@ -65,6 +69,9 @@ pub(super) struct Book {
 /// Calls whose number, or whose missing seal, is remembered after their end; alarms that stand.
 const REMEMBERED: usize = 65_536;
 
+/// A call's id is this far ahead of the clock at most.
+const AHEAD: Duration = Duration::from_hours(24);
+
 impl Book {
     pub fn new(journal: String) -> Self {
         Self {
@@ -74,6 +81,7 @@ impl Book {
             seq: 0,
             numbering: Numbering::default(),
             last_call: 0,
+            impossible: BTreeSet::new(),
             open: BTreeMap::new(),
             unsealed: BTreeMap::new(),
             alarms: BTreeMap::new(),
@@ -92,12 +100,6 @@ impl Book {
         self.open.values().cloned().collect()
     }
 
-    /// A head of an older program does not say, and has its open calls all the same.
-    pub fn last_call(&self) -> CallId {
-        let open = self.open.values().map(|open| open.call);
-        open.max().unwrap_or(CallId(0)).max(CallId(self.last_call))
-    }
-
     pub fn unsealed_calls(&self) -> Vec<(CallId, Wall)> {
         self.unsealed.iter().map(|(call, at)| (*call, *at)).collect()
     }
@@ -111,9 +113,7 @@ impl Book {
         if let Some(number) = record.number.as_ref().and_then(|text| text.parse::<Number>().ok()) {
             self.numbering.given(&number);
         }
-        if let Some(call) = record.entry.call() {
-            self.last_call = self.last_call.max(call.0);
-        }
+        self.note_id(record);
         match (&record.entry, &record.number) {
             (Entry::Answered(opened), Some(number)) => {
                 self.remember(opened.call, number);
@@ -176,6 +176,35 @@ impl Book {
         }
         if let Some(open) = record.entry.call().and_then(|call| self.open.get_mut(&call)) {
             open.seen = open.seen.max(record.at);
+        }
+    }
+
+    /// Only what the switchboard says of its own calls counts: the ids of other entries come from requests
+    /// and folders. New ids follow the clock or the last one, so one that is far ahead of both was never given.
+    fn note_id(&mut self, record: &Record) {
+        let id = match &record.entry {
+            Entry::Arrived(missed) | Entry::Missed(missed) => missed.call,
+            Entry::Answered(opened) => opened.call,
+            Entry::Closed(ended) => ended.opened.call,
+            Entry::Leg(_)
+            | Entry::LegGone(_)
+            | Entry::Invalid(_)
+            | Entry::Sealed(_)
+            | Entry::RecordingFailed(_)
+            | Entry::Seat(_)
+            | Entry::Alarm(_)
+            | Entry::Access(_)
+            | Entry::Verified(_)
+            | Entry::Edit(_)
+            | Entry::CalledBack(_)
+            | Entry::Foreign(_) => return,
+        };
+        let furthest =
+            CallId::at(record.at + AHEAD).0.max(self.last_call.saturating_add(CallId::at(Wall(0) + AHEAD).0));
+        if id.0 <= furthest {
+            self.last_call = self.last_call.max(id.0);
+        } else if self.impossible.len() < 16 {
+            self.impossible.insert(id);
         }
     }
 

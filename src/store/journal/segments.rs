@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::book::Book;
 use super::{JournalError, disk};
 use crate::store::entry::{Line, Record, read_line};
+use crate::store::numbering::Number;
 use crate::time::Wall;
 
 pub(super) struct Found {
@@ -55,7 +56,10 @@ pub(super) fn recover(dir: &Path) -> Result<(Book, Found), JournalError> {
         while let Some(item) = reader.next()? {
             match item {
                 Item::Record(record) => book.fold(&record),
-                Item::Damaged(at) => found.damaged.push((reader.path.clone(), at)),
+                Item::Damaged { at, number } => {
+                    book.numbering.skip(number.as_ref());
+                    found.damaged.push((reader.path.clone(), at));
+                }
             }
         }
         found.torn = reader.torn;
@@ -106,7 +110,11 @@ pub(super) fn prune(dir: &Path, applied: u64, keep: Duration, now: Wall) -> Resu
 
 pub(super) enum Item {
     Record(Arc<Record>),
-    Damaged(u64),
+    Damaged {
+        at: u64,
+        /// The ticket number that may have stood there.
+        number: Option<Number>,
+    },
 }
 
 /// Reads one segment forward, from entry `after` + 1 on.
@@ -149,10 +157,15 @@ impl Reader {
                     return Ok(Some(Item::Record(record)));
                 }
                 Some(Line::Record(_) | Line::Head(_)) => {}
-                None => return Ok(Some(Item::Damaged(at))),
+                None => return Ok(Some(Item::Damaged { at, number: number_in(&line) })),
             }
         }
     }
+}
+
+fn number_in(damaged: &[u8]) -> Option<Number> {
+    let text = String::from_utf8_lossy(damaged);
+    text.split_once("\"number\":\"")?.1.split_once('"')?.0.parse().ok()
 }
 
 fn random_name() -> Result<String, JournalError> {

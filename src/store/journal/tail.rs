@@ -95,7 +95,7 @@ impl Tail {
                         self.reader = Some(reader);
                         return Ok(Some(record));
                     }
-                    Some(Item::Damaged(_)) => {}
+                    Some(Item::Damaged { at, .. }) => self.shared.note_damage(&reader.path, at),
                     None => break,
                 }
             }

@@ -251,7 +251,7 @@ async fn missed(change: &mut SqliteConnection, call: &MissedCall) -> Result<(), 
     .bind(json(call))
     .execute(&mut *change)
     .await?;
-    let owed = callback::is_owed(caller.is_some(), call.original_code.is_some());
+    let owed = callback::is_owed(caller.map(String::as_str), call.original_code.is_some());
     let Some(caller) = caller.filter(|_| owed && new.rows_affected() > 0) else {
         return Ok(());
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hotline::call::mix_plan::Command;
 use hotline::call::{Output as Wish, QueueAnswer, SeatState};
+use hotline::exchange::Input;
 use hotline::sip::message::{Method, Name};
 
 use super::city::{CARRIER, City, LAN, LAN6, VLAN, flow, settings};
@@ -365,4 +366,55 @@ fn a_caller_whose_sdp_names_a_host_is_let_in_and_heard_for_its_address() {
     });
     let agreed = agreed.expect("an agreement");
     assert_eq!((agreed.remote, agreed.send, agreed.receive), (None, true, true));
+}
+
+#[test]
+fn a_caller_whose_connection_ends_waits_on_and_hears_the_answer_over_another() {
+    let mut settings = settings();
+    settings.listeners[4].serves_trunks = true;
+    settings.trunks.push(super::city::trunk("streams", 4, "10.0.0.32"));
+    let mut city = City::new(settings);
+    let mut phone = Phone::registered(&mut city, "1001");
+    let from = flow(4, Transport::Tcp, "10.0.0.33:5060");
+    let mut caller = Caller::on(&mut city, from, "sip:12345@10.0.0.1", "13800000001");
+    caller.invite(&mut city);
+    assert_eq!(caller.hears(&mut city), [183]);
+    city.input(Input::TransportFailed { flow: from });
+    assert!(caller.hears(&mut city).is_empty());
+    let mut rung = phone.rung(&mut city);
+    rung.answer(&mut city);
+    assert_eq!(caller.hears(&mut city), [200]);
+    caller.ack(&mut city);
+    rung.bye(&mut city);
+    assert!(city.request_to(from.remote, &Method::Bye).is_some());
+
+    // Nobody can be reached there either: the caller is gone.
+    let mut caller = Caller::on(&mut city, from, "sip:12345@10.0.0.1", "13800000001");
+    caller.invite(&mut city);
+    city.input(Input::TransportFailed { flow: from });
+    city.input(Input::TransportFailed { flow: from });
+    assert_eq!(city.exchange.board().live(), 0);
+}
+
+#[test]
+fn an_offer_of_ours_that_is_never_answered_ends_the_call() {
+    for answer in [
+        "",
+        "garbage",
+        "v=0\r\no=- 1 1 IN IP4 198.51.100.20\r\ns=-\r\nc=IN IP4 198.51.100.20\r\nm=audio 4000 RTP/AVP 18\r\n",
+    ] {
+        let mut city = City::open();
+        let mut phone = Phone::registered(&mut city, "1001");
+        let mut caller = Caller::new(&mut city, "12345");
+        caller.invite_with(&mut city, "");
+        phone.rung(&mut city).answer(&mut city);
+        assert_eq!(caller.hears(&mut city).last(), Some(&200));
+        city.story();
+        let ack = caller.text("ACK", &caller.uri.clone(), caller.cseq, &[], answer);
+        city.send(caller.flow, ack);
+        assert!(city.request_to(caller.flow.remote, &Method::Bye).is_some(), "{answer}");
+        assert!(city.request_to(phone.flow.remote, &Method::Bye).is_some(), "{answer}");
+        let story = city.story();
+        assert!(story.contains(&"CloseCall caller_gone_at_answer".to_owned()), "{answer}: {story:?}");
+    }
 }

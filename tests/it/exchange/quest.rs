@@ -242,3 +242,20 @@ fn a_challenged_bye_is_said_again_with_the_trunks_password() {
     assert!(city.request_to(caller.flow.remote, &Method::Bye).is_none());
     assert_eq!(city.exchange.holdings().legs, 0);
 }
+
+#[test]
+fn an_answer_long_after_we_gave_up_is_acknowledged_and_ended() {
+    let mut settings = settings();
+    settings.trunks[0].addresses = vec![FIRST.parse().unwrap()];
+    let mut city = City::new(settings);
+    wait_for_a_seat(&mut city);
+    let invite = invited(&mut city, FIRST).unwrap();
+    city.pass(seconds(45));
+    assert_eq!(attempts(&city), [false]);
+    city.mail(FIRST.parse().unwrap());
+    for again in [false, true] {
+        replies(&mut city, &invite, 200, &[format!("Contact: <sip:gw@{FIRST}>")]);
+        assert!(city.request_to(FIRST.parse().unwrap(), &Method::Ack).is_some());
+        assert_eq!(city.request_to(FIRST.parse().unwrap(), &Method::Bye).is_some(), !again, "ended once");
+    }
+}

@@ -388,3 +388,68 @@ fn a_seat_that_is_heard_again_is_kept_though_it_never_answered() {
     city.pass(seconds(40));
     assert_eq!(city.state("1001"), SeatState::Talking);
 }
+
+#[test]
+fn who_calls_is_shown_where_a_telephone_can_have_that_number() {
+    let (longest, too_long) = ("1".repeat(32), "1".repeat(33_000));
+    for (user, shown) in [
+        ("13800000001", "13800000001"),
+        ("+8613800000001", "+8613800000001"),
+        (&longest, &longest),
+        (&too_long, "anonymous"),
+        ("-----", "anonymous"),
+        ("*#", "anonymous"),
+    ] {
+        let mut city = City::open();
+        let mut phone = Phone::registered(&mut city, "1001");
+        let mut caller = Caller::on(&mut city, super::city::carrier(), "sip:12345@198.51.100.1", user);
+        caller.invite(&mut city);
+        let from = phone.rung(&mut city).invite.headers.from().unwrap();
+        assert_eq!(from.uri.unescaped_user().as_deref(), Some(shown));
+        caller.cancel(&mut city);
+        let raw = &city.missed().caller.raw;
+        assert!(
+            raw.iter().all(|(_, value)| (10..=512).contains(&value.reveal().len())),
+            "the record keeps its beginning"
+        );
+    }
+}
+
+#[test]
+fn a_request_too_long_for_its_way_fails_alone() {
+    let mut city = City::open();
+    let mut phone = Phone::registered(&mut city, "1001");
+    let mut caller = Caller::new(&mut city, "12345");
+    let mut other = Caller::new(&mut city, "12345");
+    caller.invite(&mut city);
+    other.invite(&mut city);
+    let rung = phone.rung(&mut city);
+    let too_long = |city: &mut City, flow, bytes| city.input(Input::TooLong { flow, bytes });
+    // Our answers are as long for every caller who sends so much: nothing follows from it.
+    let answer = reply(&rung.invite, 200, "", &[], "").into_bytes();
+    too_long(&mut city, caller.flow, answer);
+    assert_eq!((city.exchange.board().live(), city.state("1001")), (2, SeatState::Reserved));
+    too_long(&mut city, rung.flow, hotline::sip::message::Message::Request(rung.invite).to_bytes());
+    assert_eq!((city.exchange.board().live(), city.state("1001")), (2, SeatState::Busy));
+    let seat = city.seat("1001");
+    assert_eq!((seat.reason.as_deref(), seat.reachable), (Some("refused"), true), "its phone is there");
+}
+
+#[test]
+fn a_phone_that_never_says_a_word_holds_the_others_of_its_seat_back_no_longer() {
+    let mut city = one_seat();
+    let mut phone = Phone::registered(&mut city, "1001");
+    let mut dead = Phone::at("1001", flow(1, Transport::Udp, "10.0.0.201:5080"));
+    dead.register(&mut city);
+    for _ in 0..3 {
+        let mut caller = Caller::new(&mut city, "12345");
+        caller.invite(&mut city);
+        assert!(dead.is_rung(&mut city).is_some());
+        let mut rung = phone.is_rung(&mut city).expect("at once");
+        rung.answer(&mut city);
+        caller.hears(&mut city);
+        caller.ack(&mut city);
+        city.pass(SECOND);
+        rung.bye(&mut city);
+    }
+}

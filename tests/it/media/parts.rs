@@ -132,7 +132,7 @@ const BERT: Source = Source::Leg { leg: LegId(2), ssrc: 2 };
 #[test]
 fn one_timeline() {
     type Packet = (u64, Source, u16, u32, Option<(u16, u32, bool)>);
-    let table: [(&str, &[Packet]); 7] = [
+    let table: [(&str, &[Packet]); 9] = [
         (
             "loss and reordering stay visible",
             &[
@@ -174,6 +174,25 @@ fn one_timeline() {
                 (0, ANNA, 10, 1000, Some((1, 0, true))),
                 (20, ANNA, 11, 3_000_000_000, Some((2, 160, true))),
                 (40, ANNA, 40_000, 3_000_000_160, Some((3, 320, true))),
+            ],
+        ),
+        (
+            "nor is a sequence that steps back while the speech goes on",
+            &[
+                (0, ANNA, 400, 1000, Some((1, 0, true))),
+                (20, ANNA, 100, 1160, Some((2, 160, true))),
+                (40, ANNA, 101, 1320, Some((3, 320, false))),
+                (60, ANNA, 51, 1480, Some((4, 480, true))),
+                (80, ANNA, 52, 1640, Some((5, 640, false))),
+            ],
+        ),
+        (
+            "a copy takes nobody's place",
+            &[
+                (0, ANNA, 10, 1000, Some((1, 0, true))),
+                (20, ANNA, 11, 1160, Some((2, 160, false))),
+                (21, ANNA, 11, 1160, Some((2, 160, false))),
+                (40, ANNA, 12, 1320, Some((3, 320, false))),
             ],
         ),
         (

@@ -1,6 +1,8 @@
 //! Calls over real sockets: UDP and TCP, IPv4 and IPv6.
 
+use hotline::net::udp::{self, Sent};
 use hotline::sip::digest::Answerer;
+use hotline::sip::flow::ListenerId;
 use hotline::sip::message::{Message, Method, text};
 
 use super::hall::{Datagrams, Hall, Stream, ask, request, within};
@@ -108,4 +110,37 @@ fn a_stranger_is_told_so() {
     let stranger = Datagrams::new("127.0.0.2", hall.addresses[0]);
     stranger.send(ask("INVITE", stranger.own(), "UDP", 1, ""));
     assert_eq!(stranger.answer().status, 403);
+}
+
+#[test]
+fn an_answer_too_long_for_a_datagram_costs_nobody_else_anything() {
+    let hall = Hall::open();
+    let trunk = Datagrams::new("127.0.0.1", hall.addresses[0]);
+    trunk.send(ask("INVITE", trunk.own(), "UDP", 1, &sdp("127.0.0.1", 4000, "sendrecv")));
+    assert_eq!(trunk.answer().status, 200);
+    // Its answer repeats the name, and adds more than a datagram has room for.
+    let options = ask("OPTIONS", trunk.own(), "UDP", 2, "").replace("Max-Forwards: 70\r\n", "");
+    let name = "a".repeat(65_507 - options.len() - 3);
+    trunk.send(options.replace("From: <", &format!("From: \"{name}\" <")));
+    trunk.send(ask("OPTIONS", trunk.own(), "UDP", 3, ""));
+    let answered = |answer: &hotline::sip::message::Response| answer.headers.call_id().unwrap().starts_with("3-");
+    while !answered(&trunk.answer()) {}
+    assert_eq!(hall.look(|exchange| exchange.board().live()), 1);
+}
+
+#[tokio::test]
+async fn a_datagram_that_finds_no_way_is_as_lost_as_any() {
+    let (inbox, _events) = tokio::sync::mpsc::channel(1);
+    let socket = udp::listen(ListenerId(0), "127.0.0.1:0".parse().unwrap(), inbox).unwrap();
+    socket.writable().await.unwrap();
+    let own = socket.local_addr().unwrap();
+    for (length, to, sent) in [
+        (10, own, Sent::Gone),
+        (65_507, own, Sent::Gone),
+        (65_508, own, Sent::TooLong),
+        // Nothing outside is reached from the loopback's address.
+        (10, "192.0.2.1:5060".parse().unwrap(), Sent::Lost),
+    ] {
+        assert_eq!(udp::send(&socket, &vec![b'x'; length], to), sent, "{length} to {to}");
+    }
 }

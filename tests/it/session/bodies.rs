@@ -10,6 +10,13 @@ fn part(headers: &str) -> String {
     format!("--edge\r\n{headers}\r\n{}\r\n", talk())
 }
 
+const ALTERNATIVE: &str = "Content-Type: multipart/alternative;boundary=inner\r\n";
+
+/// The same parts, to lie within others.
+fn inner(parts: &str) -> String {
+    parts.replace("--edge\r", "--inner\r").replace("--edge--", "--inner--")
+}
+
 fn with_isup() -> String {
     format!("preamble\r\n--edge\r\n{ISUP}{}--edge--\r\nepilogue", part("Content-Type: application/sdp\r\n"))
 }
@@ -28,6 +35,8 @@ fn the_description_is_found_among_the_parts() {
         (MIXED, part("content-disposition: session;handling=required\r\nC: Application/SDP;charset=utf-8\r\n")),
         (MIXED, part("Content-Transfer-Encoding: 8bit\r\nContent-Type: application/sdp\r\n")),
         (MIXED, with_isup().replace("handling=optional", "handling=required")),
+        (MIXED, format!("--edge\r\n{ALTERNATIVE}\r\n{}--edge--\r\n", inner(&with_isup()))),
+        (MIXED, format!("--edge\r\n{ISUP}--edge\r\n{ALTERNATIVE}\r\n{}", inner(&sdp))),
     ];
     for (kind, offer) in rows {
         let mut bench = Bench::new(settings());
@@ -56,6 +65,26 @@ fn without_one_it_is_415() {
     for (kind, offer) in rows {
         let mut bench = Bench::new(settings());
         assert_eq!(bench.invite(kind, &offer), ["> 415 INVITE"], "{kind}{offer}");
+    }
+}
+
+#[test]
+fn what_may_be_passed_over_is_as_good_as_nothing() {
+    let kind = "Content-Type: application/x-foo\r\nContent-Disposition: ";
+    for (disposition, status) in [
+        ("render;handling=optional", 200),
+        ("icon ; Handling = OPTIONAL", 200),
+        ("render;handling=required", 415),
+        ("render", 415),
+    ] {
+        let mut bench = Bench::new(settings());
+        let told = bench.invite(&format!("{kind}{disposition}\r\n"), "x");
+        if status == 415 {
+            assert_eq!(told, ["> 415 INVITE"], "{disposition}");
+        } else {
+            bench.answer();
+            assert!(body(&bench.response(200)).contains("RTP/AVP 8 0 101"), "{disposition}: our offer");
+        }
     }
 }
 

@@ -177,6 +177,8 @@ fn a_broken_way_back_ends_the_call_and_frees_its_transaction() {
     bench.peer.flow = flow(Transport::Tcp, "192.0.2.1:40000");
     bench.invite("", &talk());
     bench.sip.transport_failed(bench.now, bench.peer.flow);
+    assert!(bench.out().is_empty(), "the answers would take another connection");
+    bench.sip.transport_failed(bench.now, bench.peer.flow);
     assert_eq!(bench.out(), ["> 480 INVITE", "! HungUp"]);
     assert!(bench.is_at_rest());
 }

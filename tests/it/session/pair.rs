@@ -223,7 +223,7 @@ impl Side {
             | Event::Failed { .. }
             | Event::ServerFailed { .. }
             | Event::ServerTimedOut { .. }
-            | Event::StrayResponse => {}
+            | Event::StrayResponse { .. } => {}
         }
     }
 

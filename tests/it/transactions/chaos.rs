@@ -103,7 +103,7 @@ impl World {
             Event::ServerTimedOut { tx } | Event::ServerFailed { tx } => {
                 assert!(self.servers.iter().any(|(known, _)| *known == tx));
             }
-            Event::StrayResponse => {}
+            Event::StrayResponse { .. } => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! Requests of ours: retransmissions, ACK and CANCEL, forks, responses of nobody's, broken flows.
 
+use hotline::sip::flow::Transport;
 use hotline::sip::message::{Method, Name};
 use hotline::sip::transactions::{ClientState, ServerState};
 use hotline::sip::{invite_client, invite_server, request_client};
@@ -241,7 +242,9 @@ fn a_broken_flow_fails_what_waits_for_it_and_nothing_else() {
     let (other, _) = bench.call(udp(), Method::Options);
     bench.take(tcp(), &invite());
     bench.sip.transport_failed(bench.now, tcp());
-    assert_eq!(bench.out(), ["Failed", "Failed", "Failed", "ServerFailed"]);
+    assert_eq!(bench.out(), ["Failed", "Failed", "Failed"]);
+    bench.sip.transport_failed(bench.now, flow(Transport::Tcp, "192.0.2.1:5060"));
+    assert_eq!(bench.out(), ["ServerFailed"], "nor can its answers go over another connection");
     assert_eq!(bench.sip.client_state(other), Some(ClientState::Request(request_client::State::Trying)));
     assert_eq!(bench.server_state(), Some(ServerState::Invite(invite_server::State::Proceeding)), "RFC 6026 §7.1");
     assert_eq!(bench.answer(&invite(), 480), ["> 480 INVITE"]);

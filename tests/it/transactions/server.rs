@@ -81,6 +81,21 @@ fn an_accepted_invite_absorbs_its_repetitions_and_hands_over_every_ack() {
     }
 }
 
+#[test]
+fn answers_take_another_connection_when_theirs_has_ended_and_fail_with_that() {
+    let mut bench = Bench::new();
+    let from = flow(Transport::Tcp, "192.0.2.1:40001");
+    bench.take(from, &invite());
+    bench.sip.transport_failed(bench.now, from);
+    assert_eq!(bench.out(), NOTHING, "the caller waits on");
+    assert_eq!(bench.answer(&invite(), 183), ["> 183 INVITE"]);
+    // RFC 3261 §18.2.2: to the address it came from, at the port of its Via.
+    let anew = flow(Transport::Tcp, "192.0.2.1:5060");
+    assert_eq!(bench.sent_response().0, anew);
+    bench.sip.transport_failed(bench.now, anew);
+    assert_eq!(bench.out(), ["ServerFailed"]);
+}
+
 // ---- The server of other requests ----
 
 #[test]

@@ -191,7 +191,7 @@ impl Handset {
             Event::Response { tx, response, .. } => session.on_response(now, &mut self.transactions, tx, response),
             Event::TimedOut { tx } | Event::Failed { tx } => session.on_no_response(now, &mut self.transactions, tx),
             Event::ServerFailed { .. } => session.on_server_failed(now, &mut self.transactions),
-            Event::Request { .. } | Event::ServerTimedOut { .. } | Event::StrayResponse => {}
+            Event::Request { .. } | Event::ServerTimedOut { .. } | Event::StrayResponse { .. } => {}
         }
     }
 
