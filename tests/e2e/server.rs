@@ -59,7 +59,7 @@ impl Server {
         let sip = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.one()));
         let sip6 = SocketAddr::from((Ipv6Addr::LOCALHOST, sip.port()));
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.one()));
-        let rtp = ports.range(40);
+        let rtp = ports.range(60);
         let folder = Folder::new("server");
         let (sbc, rtp6) = (ports.one(), ports.range(20));
         let addresses = Addresses { sip, sip6, http, rtp, rtp6, sbc };
@@ -338,7 +338,7 @@ fn configure(folder: &Folder, setup: &Setup, addresses: &Addresses) {
     let mut trunks = String::new();
     for (name, more) in [("udp", setup.trunk), ("tcp", &[][..])] {
         trunks += &format!(
-            "[[trunk]]\nname = \"{name}\"\nlisten = \"{name}\"\nsources = [\"{source}\"]\nchannels = 5\ndefault_code = \"12345\"\n"
+            "[[trunk]]\nname = \"{name}\"\nlisten = \"{name}\"\nsources = [\"{source}\"]\nchannels = 7\ndefault_code = \"12345\"\n"
         );
         for (key, value) in more {
             trunks += &format!("{key} = {value}\n");
