@@ -7,12 +7,15 @@
 //!
 //! On disk, under the recordings folder:
 //! `2026/11/24/<call>/call.wav.part, call.json.part` while the call goes on, `call.wav, call.json`
-//! once it is sealed. Nothing here removes a file.
+//! once it is sealed; where three people and more were on the line, `p3.wav` and `p3-private.wav`
+//! beside them. Nothing here removes a file.
 
 pub mod disk;
+pub mod export;
 mod files;
 mod hearing;
 pub mod lock;
+mod names;
 mod recording;
 mod reel;
 mod seal;
@@ -20,8 +23,10 @@ pub mod shelf;
 pub mod sidecar;
 mod sweep;
 mod tape;
+mod voices;
 mod writer;
 
+pub use names::{Class, PartName, TrackName};
 pub use writer::{Archive, Figures, SLOW, Settings, Tell, start};
 
 use std::path::PathBuf;
@@ -39,7 +44,37 @@ pub enum Side {
     Right,
 }
 
-/// What media hands over, about every 200 ms per side.
+const LEFT: usize = 0;
+const RIGHT: usize = 1;
+
+/// Whose voice it is, and who hears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Voice {
+    Citizen,
+    /// Somebody whom the citizen hears now.
+    Heard(LegId),
+    /// Somebody whom others hear and the citizen does not: consultation, whisper, briefing.
+    Private(LegId),
+}
+
+impl Voice {
+    pub const fn side(self) -> Side {
+        match self {
+            Self::Citizen => Side::Left,
+            Self::Heard(_) | Self::Private(_) => Side::Right,
+        }
+    }
+
+    /// None for the citizen.
+    pub const fn leg(self) -> Option<LegId> {
+        match self {
+            Self::Citizen => None,
+            Self::Heard(leg) | Self::Private(leg) => Some(leg),
+        }
+    }
+}
+
+/// What media hands over, about every 200 ms per voice.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     pub heard: Vec<Heard>,
@@ -57,29 +92,29 @@ pub enum Order {
     },
     Audio {
         call: CallId,
-        side: Side,
+        voice: Voice,
         batch: Batch,
     },
     /// RTCP sender report: `timestamp` was sampled when the sender's clock showed `ntp` (32.32 s).
     SenderReport {
         call: CallId,
-        side: Side,
+        voice: Voice,
         arrival: Mono,
         ssrc: u32,
         ntp: u64,
         timestamp: u32,
     },
-    /// Another party speaks on this side from now on (a new seat, new SDP).
+    /// This voice comes from elsewhere from now on (new SDP).
     NewSource {
         call: CallId,
-        side: Side,
+        voice: Voice,
         at: Mono,
         why: &'static str,
     },
-    /// The queue was full: this many packets of this side are missing around `at`.
+    /// The queue was full: this many packets of this voice are missing around `at`.
     Dropped {
         call: CallId,
-        side: Side,
+        voice: Voice,
         at: Mono,
         packets: u32,
     },
@@ -149,10 +184,15 @@ pub struct Sealed {
     /// Relative to the recordings folder: `2026/11/24/<call>/call.wav`; further parts after 4 GiB.
     pub path: PathBuf,
     pub parts: Vec<PathBuf>,
+    /// Tracks of single persons, where there were three parties and more; all their parts.
+    #[serde(default)]
+    pub tracks: Vec<PathBuf>,
     pub started: Wall,
     pub ended: Wall,
     pub duration_ms: u64,
+    /// Of all files.
     pub bytes: u64,
+    /// Of all files, one after the other.
     pub sha256: String,
     pub format: String,
     pub verdict: Verdict,

@@ -111,6 +111,7 @@ fn router(office: Office) -> Router {
         .route("/recordings/{call}", get(recordings::one))
         .route("/recordings/{call}/accesses", get(recordings::accesses))
         .route("/recordings/{call}/audio", get(audio::download))
+        .route("/recordings/{call}/export", get(audio::export))
         .route("/alarms", get(alarms::list))
         .route("/reload", post(reload::reload))
         .fallback(error::no_page)

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 
+use crate::archive::PartName;
 use crate::archive::shelf::Shelf;
 use crate::audio::wav::{self, Format};
 use crate::call::{By, CallId, CallRecord, Course, EndReason, Mark, MissedCall, MissedStage, OpenTicket, Party, Role};
@@ -106,7 +107,7 @@ pub(super) fn hear_recordings(open: &mut [OpenCall], recordings: &Path) {
     }
 }
 
-/// How much sound there is in a call's folder, in all its parts.
+/// How long the primary file in a call's folder is, all its parts together.
 fn recorded(folder: &Path) -> Duration {
     let Ok(entries) = fs::read_dir(folder) else { return Duration::ZERO };
     let frames = |path: &Path| -> std::io::Result<u64> {
@@ -114,9 +115,11 @@ fn recorded(folder: &Path) -> Duration {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
         file.take(Format::Alaw.header_len() as u64).read_to_end(&mut head)?;
-        Ok(wav::repair(&head, len, Format::Alaw).frames)
+        Ok(wav::repair(&head, len, Format::Alaw.stereo()).frames)
     };
-    let sound = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().contains(".wav"));
+    let sound = entries
+        .flatten()
+        .filter(|entry| PartName::parse(&entry.file_name().to_string_lossy()).is_some_and(|part| part.is_primary()));
     // A part that cannot be read tells nothing.
     let whole: u64 = sound.map(|entry| frames(&entry.path()).unwrap_or(0)).sum();
     Duration::from_millis(whole.saturating_mul(1000) / u64::from(wav::RATE))

@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::Side;
 use super::disk::Disk;
-use super::tape::lay;
-use crate::audio::g711::Law;
-use crate::audio::wav::{self, Format};
+use super::names::{PartName, TrackName};
+use super::tape::{Stroke, lay};
+use crate::audio::wav::{self, Layout};
 
 /// Frames of silence written at a time where a recording has to catch up.
 const SILENCE: u64 = 16_384;
 
-/// One open `call….wav.part`.
+/// One open `….wav.part`.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) file: File,
@@ -31,11 +30,13 @@ impl Part {
     }
 }
 
-/// The parts of one recording, addressed by frame.
+/// The parts of one recording or of one track, addressed by frame.
 #[derive(Debug)]
 pub(super) struct Files {
     folder: PathBuf,
-    format: Format,
+    track: Option<TrackName>,
+    layout: Layout,
+    part_bytes: u64,
     /// Frames in a full part.
     capacity: u64,
     parts: Vec<Arc<Part>>,
@@ -45,8 +46,26 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn new(folder: PathBuf, format: Format, part_bytes: u64, disk: Arc<dyn Disk>) -> Self {
-        Self { folder, format, capacity: format.frames_within(part_bytes), parts: Vec::new(), written: 0, disk }
+    pub(super) fn new(folder: PathBuf, layout: Layout, part_bytes: u64, disk: Arc<dyn Disk>) -> Self {
+        let capacity = layout.frames_within(part_bytes);
+        Self { folder, track: None, layout, part_bytes, capacity, parts: Vec::new(), written: 0, disk }
+    }
+
+    /// Files for one person's track beside these.
+    pub(super) fn of_track(&self, track: TrackName) -> Self {
+        let layout = self.layout.format.mono();
+        let files = Self::new(self.folder.clone(), layout, self.part_bytes, Arc::clone(&self.disk));
+        Self { track: Some(track), ..files }
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// What is open, by name.
+    pub(super) fn named(&self) -> impl Iterator<Item = (PartName, Arc<Part>)> {
+        let named = self.parts.iter().enumerate();
+        named.map(|(index, part)| (PartName { track: self.track, index }, Arc::clone(part)))
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -89,26 +108,26 @@ impl Files {
     pub(super) fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         while self.written < at {
             let frames = SILENCE.min(at - self.written);
-            let silence = vec![self.format.silence(); frames as usize * self.format.frame_bytes()];
+            let silence = vec![self.layout.format.silence(); frames as usize * self.layout.frame_bytes()];
             self.write_frames(self.written, &silence)?;
         }
         self.write_frames(at, bytes)
     }
 
     fn write_frames(&mut self, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
-        let frame_bytes = self.format.frame_bytes();
+        let frame_bytes = self.layout.frame_bytes();
         while !bytes.is_empty() {
             let (index, within) = (at / self.capacity, at % self.capacity);
             let room = usize::try_from(self.capacity - within).unwrap_or(usize::MAX).saturating_mul(frame_bytes);
             let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
             let end = within + (now.len() / frame_bytes) as u64;
             let written = self.written.saturating_sub(index * self.capacity).min(self.capacity);
-            let (format, offset) = (self.format, self.offset(within));
+            let (layout, offset) = (self.layout, self.offset(within));
             let disk = Arc::clone(&self.disk);
             let part = self.part(index)?;
             disk.write_at(&part.file, now, offset)?;
             if end > written {
-                disk.write_at(&part.file, &wav::header(format, end), 0)?;
+                disk.write_at(&part.file, &wav::header(layout, end), 0)?;
             }
             at = index * self.capacity + end;
             self.written = self.written.max(at);
@@ -118,52 +137,38 @@ impl Files {
     }
 
     /// Writes one channel over frames that are on disk already; what is not there yet is left out.
-    pub(super) fn patch(&self, side: Side, at: u64, codes: &[u8], law: Law) -> io::Result<()> {
-        let (mut at, mut codes) = (at, codes);
-        while !codes.is_empty() && at < self.written {
+    pub(super) fn patch(&self, at: u64, stroke: Stroke<'_>) -> io::Result<()> {
+        let (mut at, mut stroke) = (at, stroke);
+        while !stroke.codes.is_empty() && at < self.written {
             let (index, within) = (at / self.capacity, at % self.capacity);
-            let frames = (self.written - at).min(self.capacity - within).min(codes.len() as u64) as usize;
-            let (now, later) = codes.split_at_checked(frames).unwrap_or((codes, &[]));
+            let frames = (self.written - at).min(self.capacity - within).min(stroke.codes.len() as u64) as usize;
+            let (now, later) = stroke.split(frames);
             let Some(part) = self.parts.get(index as usize) else { return Ok(()) };
-            let mut bytes = vec![0; frames * self.format.frame_bytes()];
+            let mut bytes = vec![0; frames * self.layout.frame_bytes()];
             part.file.read_exact_at(&mut bytes, self.offset(within))?;
-            lay(self.format, &mut bytes, side, now, law);
+            lay(self.layout, &mut bytes, now);
             self.disk.write_at(&part.file, &bytes, self.offset(within))?;
             at += frames as u64;
-            codes = later;
+            stroke = later;
         }
         Ok(())
     }
 
     fn offset(&self, frame: u64) -> u64 {
-        self.format.header_len() as u64 + frame * self.format.frame_bytes() as u64
+        self.layout.format.header_len() as u64 + frame * self.layout.frame_bytes() as u64
     }
 
     fn part(&mut self, index: u64) -> io::Result<&Part> {
         while self.parts.len() as u64 <= index {
-            let path = self.folder.join(format!("{}.part", part_name(self.parts.len())));
+            let path = self.folder.join(format!("{}.part", PartName { track: self.track, index: self.parts.len() }));
             // Never over another file: a recording that is there belongs to somebody.
             let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o640).open(path)?;
             self.parts.push(Arc::new(Part::new(file)));
-            let header = wav::header(self.format, 0);
+            let header = wav::header(self.layout, 0);
             if let Some(part) = self.parts.last() {
                 self.disk.write_at(&part.file, &header, 0)?;
             }
         }
         self.parts.get(index as usize).map(Arc::as_ref).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
-/// `call.wav`, `call-2.wav`, `call-3.wav` …
-pub(super) fn part_name(index: usize) -> String {
-    if index == 0 { "call.wav".into() } else { format!("call-{}.wav", index + 1) }
-}
-
-/// The other way round: which part a file is, sealed or not.
-pub(super) fn part_index(name: &str) -> Option<usize> {
-    let stem = name.strip_suffix(".part").unwrap_or(name).strip_suffix(".wav")?;
-    match stem.strip_prefix("call")? {
-        "" => Some(0),
-        number => number.strip_prefix('-')?.parse::<usize>().ok()?.checked_sub(1).filter(|index| *index > 0),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Side;
+use super::{Side, Voice};
 use crate::call::{Mark, Party, Role};
 use crate::time::Mono;
 
@@ -68,9 +68,10 @@ impl Hearing {
         None
     }
 
-    /// Packets of this side have come.
-    pub(super) fn hear(&mut self, side: Side) {
-        if let Some(stay) = self.stay(side) {
+    /// Packets of this voice have come.
+    pub(super) fn hear(&mut self, voice: Voice) {
+        let speaks = |stay: &&mut Stay| stay.party.leg == voice.leg() || voice == Voice::Citizen;
+        if let Some(stay) = self.stay(voice.side()).as_mut().filter(speaks) {
             stay.heard = true;
         }
     }

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::Disk;
-use super::files::Files;
+use super::files::{Files, Part};
 use super::hearing::{Hearing, Outcome};
 use super::reel::Reel;
 use super::seal::Unsealed;
 use super::sidecar::{Mark, SideCar, Trouble, What, millis};
-use super::tape::Tape;
-use super::{Batch, RecordingMeta, Settings, Side, Verdict};
+use super::tape::Stroke;
+use super::voices::{Voices, lay_out};
+use super::{Batch, Class, LEFT, RecordingMeta, Settings, Verdict, Voice};
 use crate::audio::timeline::Timeline;
-use crate::call::{self, CallId, Course, LegId, MediaFigures};
+use crate::call::{self, CallId, Course, LegId, MediaFigures, Party, Role};
 use crate::rules::retention;
 use crate::time::{Mono, Now, Wall};
 
@@ -41,8 +42,9 @@ pub(super) struct Recording {
     degraded: bool,
     /// When the disk or the recorder last fell behind.
     slow_since: Option<Mono>,
-    left: Timeline,
-    right: Timeline,
+    citizen: Timeline,
+    voices: Voices,
+    /// Of the primary file.
     reel: Reel,
     marks: Vec<Mark>,
     /// Lines that the live side-car holds.
@@ -65,7 +67,8 @@ impl Recording {
     ) -> Self {
         let relative = relative_folder(call, folder_day);
         let disk = Arc::clone(&settings.disk);
-        let files = Files::new(settings.recordings.join(&relative), settings.format, settings.part_bytes, disk);
+        let folder = settings.recordings.join(&relative);
+        let files = Files::new(folder, settings.format.stereo(), settings.part_bytes, disk);
         Self {
             call,
             flush_at: due.0,
@@ -80,9 +83,9 @@ impl Recording {
             hearing: Hearing::default(),
             degraded: false,
             slow_since: None,
-            left: Timeline::new(now.mono),
-            right: Timeline::new(now.mono),
-            reel: Reel::new(Tape::new(settings.format), files),
+            citizen: Timeline::new(now.mono),
+            voices: Voices::new(now.mono),
+            reel: Reel::new(files),
             marks: Vec::new(),
             noted: 0,
             format: settings.format,
@@ -91,50 +94,51 @@ impl Recording {
         }
     }
 
-    pub(super) fn files(&self) -> &Files {
-        self.reel.files()
+    /// Whatever is open of it.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Arc<Part>> {
+        let tracks = self.voices.tracks().map(|track| &track.reel);
+        std::iter::once(&self.reel).chain(tracks).flat_map(|reel| reel.files().parts())
     }
 
     pub(super) fn folder(&self) -> &Path {
         self.reel.files().folder()
     }
 
-    pub(super) fn side(&mut self, side: Side) -> &mut Timeline {
-        match side {
-            Side::Left => &mut self.left,
-            Side::Right => &mut self.right,
+    /// The timeline of a voice, of which something is told at `at`.
+    pub(super) fn timeline(&mut self, voice: Voice, at: Mono) -> &mut Timeline {
+        match voice.leg() {
+            None => &mut self.citizen,
+            Some(leg) => self.voices.timeline(leg, at),
         }
     }
 
-    /// Audio of one side.
-    pub(super) fn hear(&mut self, side: Side, batch: &Batch) {
-        self.hearing.hear(side);
-        let Self { left, right, reel, .. } = self;
-        let timeline = match side {
-            Side::Left => left,
-            Side::Right => right,
-        };
-        let (mut packet, mut payload) = (0, 0);
-        timeline.place(&batch.heard, |placed| {
-            for before in batch.heard.get(packet..placed.packet).unwrap_or_default() {
-                payload += usize::from(before.len);
-            }
-            packet = placed.packet;
-            let from = payload + placed.skip;
-            let Some(codes) = batch.bytes.get(from..from + placed.len) else { return };
-            let Some(law) = batch.heard.get(packet).map(|heard| heard.law) else { return };
-            if let (Some(first), Some(lead)) = (codes.first(), placed.at.checked_sub(placed.lead as u64)) {
-                for at in lead..placed.at {
-                    reel.put(side, at, &[*first], law);
-                }
-            }
-            reel.put(side, placed.at, codes, law);
-        });
+    /// Audio of one voice.
+    pub(super) fn hear(&mut self, voice: Voice, batch: &Batch) {
+        self.hearing.hear(voice);
+        let Self { citizen, voices, reel, .. } = self;
+        match voice {
+            Voice::Citizen => lay_out(citizen, batch, |at, codes, law| {
+                reel.put(at, Stroke { channel: LEFT, codes, law, instead_of: None });
+            }),
+            Voice::Heard(leg) => voices.hear(leg, Class::Heard, batch, reel),
+            Voice::Private(leg) => voices.hear(leg, Class::Private, batch, reel),
+        }
     }
 
     /// The call tells something. What comes back is how it was with a party that left.
     pub(super) fn mark(&mut self, at: Mono, mark: call::Mark) -> Option<Outcome> {
         self.course.mark(self.started + at.since(self.opened), &mark);
+        match &mark {
+            call::Mark::Joined(Party { role, leg: Some(leg), .. }) if *role != Role::Citizen => {
+                self.voices.join(*leg, at, self.course.participants().len(), &self.reel);
+            }
+            call::Mark::Left { party: Party { leg: Some(leg), .. }, .. } => self.voices.leave(*leg, at),
+            call::Mark::Joined(_)
+            | call::Mark::Left { .. }
+            | call::Mark::Held(_)
+            | call::Mark::Resumed(_)
+            | call::Mark::Moved(_) => {}
+        }
         let outcome = self.hearing.mark(at, &mark);
         self.note_mark(at, What::Call(mark));
         outcome.inspect(|outcome| self.judge(outcome))
@@ -161,7 +165,7 @@ impl Recording {
 
     fn note_mark(&mut self, at: Mono, what: What) {
         if self.marks.len() < MOST_MARKS {
-            let at = self.left.sample_at(at).max(0).unsigned_abs();
+            let at = self.citizen.sample_at(at).max(0).unsigned_abs();
             self.marks.push(Mark { at_ms: millis(at), what });
         }
     }
@@ -169,10 +173,10 @@ impl Recording {
     /// Nothing comes any more: the recording is as long as the call was. What comes back is how it
     /// was with those who were there to the end.
     pub(super) fn finish(&mut self, ended: Wall, at: Option<Mono>) -> Vec<Outcome> {
-        self.left.finish();
-        self.right.finish();
-        let at = at.inspect(|at| self.reel.extend(self.left.sample_at(*at).max(0).unsigned_abs()));
+        self.citizen.finish();
+        let at = at.inspect(|at| self.reel.extend(self.citizen.sample_at(*at).max(0).unsigned_abs()));
         let at = at.unwrap_or_else(|| self.opened + Duration::from_millis(millis(self.reel.end())));
+        self.voices.finish(self.reel.end());
         self.ended.get_or_insert((ended, 0));
         self.course.end(self.started + at.since(self.opened), "end");
         let outcomes: Vec<Outcome> = self.hearing.finish(at).collect();
@@ -197,12 +201,18 @@ impl Recording {
             self.note()?;
             self.reel.files_mut().create_first()?;
         }
-        self.reel.flush()
+        if self.lines() > self.noted && self.voices.tracks().any(|track| !track.reel.files().is_open()) {
+            // Where a track begins is known before the track is there.
+            self.note()?;
+        }
+        let primary = self.reel.flush();
+        self.voices.tracks_mut().fold(primary, |so_far, track| so_far.and(track.reel.flush()))
     }
 
     /// What is not on disk by now is given up and listed.
     pub(super) fn give_up(&mut self) {
         self.reel.give_up();
+        self.voices.tracks_mut().for_each(|track| track.reel.give_up());
     }
 
     /// Refreshes the live side-car where it has news.
@@ -218,15 +228,18 @@ impl Recording {
 
     fn lines(&self) -> usize {
         let side = |side: &Timeline| side.gap_count() as usize + side.corrections().len();
-        self.marks.len() + side(&self.left) + side(&self.right) + self.reel.lost().len()
+        let persons = self.voices.persons().iter().map(|person| side(&person.timeline));
+        let tracks = self.voices.tracks().map(|track| 1 + track.reel.lost().len());
+        self.marks.len() + side(&self.citizen) + self.reel.lost().len() + persons.chain(tracks).sum::<usize>()
     }
 
     fn side_car(&self) -> SideCar {
         let mut side_car = SideCar::new(self.call, self.started, self.meta.clone(), self.format);
         side_car.marks.clone_from(&self.marks);
         side_car.add_course(&self.course);
-        side_car.add_side(Side::Left, &self.left);
-        side_car.add_side(Side::Right, &self.right);
+        side_car.add_citizen(&self.citizen);
+        self.voices.persons().iter().for_each(|person| side_car.add_person(person));
+        self.voices.tracks().for_each(|track| side_car.add_track(track));
         side_car.add_lost(self.reel.lost());
         side_car
     }
@@ -244,11 +257,14 @@ impl Recording {
         } else {
             Verdict::Ok
         };
+        let tracks = self.voices.tracks().flat_map(|track| track.reel.files().named());
+        let mut parts: Vec<_> = files.named().chain(tracks).collect();
+        parts.sort_by_key(|(name, _)| *name);
         files.is_open().then(|| Unsealed {
             folder: files.folder().to_path_buf(),
             relative: self.relative.clone(),
             side_car,
-            parts: files.parts().to_vec(),
+            parts,
             frames: files.written(),
             // The clock was read for the end before it was for the beginning.
             ended: ended.max(self.started),

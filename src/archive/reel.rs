@@ -2,10 +2,9 @@
 
 use std::io;
 
-use super::Side;
 use super::files::Files;
-use super::tape::Tape;
-use crate::audio::g711::Law;
+use super::names::TrackName;
+use super::tape::{Stroke, Tape};
 use crate::audio::timeline::{Gap, Missing};
 use crate::audio::wav::RATE;
 
@@ -21,8 +20,8 @@ pub(super) struct Reel {
 }
 
 impl Reel {
-    pub(super) fn new(tape: Tape, files: Files) -> Self {
-        Self { tape, files, lost: Vec::new() }
+    pub(super) fn new(files: Files) -> Self {
+        Self { tape: Tape::new(files.layout()), files, lost: Vec::new() }
     }
 
     pub(super) fn files(&self) -> &Files {
@@ -43,15 +42,27 @@ impl Reel {
         &self.lost
     }
 
-    /// Codes of `law` in one channel from frame `at` on.
-    pub(super) fn put(&mut self, side: Side, at: u64, codes: &[u8], law: Law) {
-        self.make_room(at, at.saturating_add(codes.len() as u64));
+    /// Writes into one channel from frame `at` on.
+    pub(super) fn put(&mut self, at: u64, stroke: Stroke<'_>) {
+        self.make_room(at, at.saturating_add(stroke.codes.len() as u64));
         if at < self.tape.base() {
-            let below = usize::try_from(self.tape.base() - at).unwrap_or(usize::MAX).min(codes.len());
+            let (below, _) = stroke.split(usize::try_from(self.tape.base() - at).unwrap_or(usize::MAX));
             // Later than the tape remembers. An error here shows again with the next flush.
-            let _ = self.files.patch(side, at, codes.get(..below).unwrap_or_default(), law);
+            let _ = self.files.patch(at, below);
         }
-        self.tape.put(side, at, codes, law);
+        self.tape.put(at, stroke);
+    }
+
+    /// A new mono track beside this one, with what memory holds of a channel from frame `start` on.
+    pub(super) fn track(&self, name: TrackName, channel: usize, start: u64) -> Self {
+        let mut track = Self::new(self.files.of_track(name));
+        track.tape.take_over(&self.tape, channel, start);
+        track
+    }
+
+    /// Frame `at` of a mono track as 16-bit linear; 0 where it is long on disk.
+    pub(super) fn sample(&self, at: u64) -> i16 {
+        self.tape.sample(at)
     }
 
     /// Silence up to frame `end`.

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::disk::Disk;
-use super::files::{Part, part_name};
+use super::files::Part;
+use super::names::PartName;
 use super::sidecar::{LIVE_SIDE_CAR, PartLine, SIDE_CAR, Seal, SideCar, millis};
 use super::writer::{Figures, Live, Settings, Tell};
 use super::{Done, Sealed, Verdict};
@@ -38,7 +39,9 @@ pub(super) struct Unsealed {
     /// Relative to the recordings folder.
     pub(super) relative: PathBuf,
     pub(super) side_car: SideCar,
-    pub(super) parts: Vec<Arc<Part>>,
+    /// In the order of their names.
+    pub(super) parts: Vec<(PartName, Arc<Part>)>,
+    /// Of the primary file.
     pub(super) frames: u64,
     pub(super) ended: Wall,
     pub(super) verdict: Verdict,
@@ -47,7 +50,7 @@ pub(super) struct Unsealed {
     pub(super) reported: bool,
     /// In place of `parts` while it waits for another attempt: whether the disk refused each of them.
     /// Thousands may wait for room on the disk, and calls need the descriptors.
-    pub(super) closed: Vec<Arc<AtomicBool>>,
+    pub(super) closed: Vec<(PartName, Arc<AtomicBool>)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -184,24 +187,23 @@ fn gather(first: Option<Unsealed>, incoming: &Receiver<Unsealed>) -> Vec<Unseale
 impl Unsealed {
     /// Closes the files until the next attempt.
     fn close(&mut self, disk: &dyn Disk) {
-        for part in std::mem::take(&mut self.parts) {
+        for (name, part) in std::mem::take(&mut self.parts) {
             // The disk tells a loss only to those who have the file open.
             if disk.sync_data(&part.file).is_err() {
                 part.unsafe_on_disk.store(true, Ordering::Relaxed);
             }
-            self.closed.push(Arc::clone(&part.unsafe_on_disk));
+            self.closed.push((name, Arc::clone(&part.unsafe_on_disk)));
         }
     }
 
     fn reopen(&mut self) -> Result<(), SealError> {
         let mut parts = Vec::new();
-        for (index, unsafe_on_disk) in self.closed.iter().enumerate() {
-            let name = part_name(index);
+        for (name, unsafe_on_disk) in &self.closed {
             // An earlier attempt may have come as far as the name.
             let unnamed = self.folder.join(format!("{name}.part"));
-            let path = if unnamed.exists() { unnamed } else { self.folder.join(name) };
+            let path = if unnamed.exists() { unnamed } else { self.folder.join(name.to_string()) };
             let file = File::open(&path).map_err(failed("open", &path))?;
-            parts.push(Arc::new(Part { file, unsafe_on_disk: Arc::clone(unsafe_on_disk) }));
+            parts.push((*name, Arc::new(Part { file, unsafe_on_disk: Arc::clone(unsafe_on_disk) })));
         }
         if !parts.is_empty() {
             self.parts = parts;
@@ -214,25 +216,30 @@ impl Unsealed {
     fn prepare(&mut self, sync: bool, disk: &dyn Disk) -> Result<Sealed, SealError> {
         self.reopen()?;
         let mut whole = Sha256::new();
-        let mut parts = Vec::new();
-        for (index, part) in self.parts.iter().enumerate() {
-            let file = part_name(index);
+        let (mut primary, mut all_bytes) = (Vec::new(), 0);
+        self.side_car.tracks.iter_mut().for_each(|track| track.parts.clear());
+        for (name, part) in &self.parts {
+            let file = name.to_string();
             let path = self.folder.join(&file);
             let (bytes, sha256) = hash(&part.file, &mut whole, &mut |_| Ok(())).map_err(failed("read", &path))?;
-            parts.push(PartLine { file, bytes, sha256 });
+            all_bytes += bytes;
+            let of_track = self.side_car.tracks.iter_mut().find(|track| Some(track.name()) == name.track);
+            of_track.map_or(&mut primary, |track| &mut track.parts).push(PartLine { file, bytes, sha256 });
             if sync {
                 disk.sync(&part.file).map_err(failed("sync", &path))?;
             }
         }
-        if self.parts.iter().any(|part| part.unsafe_on_disk.load(Ordering::Relaxed)) {
+        // Whoever was gone at once has left no file.
+        self.side_car.tracks.retain(|track| !track.parts.is_empty());
+        if self.parts.iter().any(|(_, part)| part.unsafe_on_disk.load(Ordering::Relaxed)) {
             self.verdict = Verdict::Failed;
         }
         self.side_car.seal = Some(Seal {
             ended: self.ended,
             duration_ms: millis(self.frames),
-            bytes: parts.iter().map(|part| part.bytes).sum(),
+            bytes: all_bytes,
             sha256: hex(whole),
-            parts,
+            parts: primary,
             verdict: self.verdict,
             keep_until: retention::erasable_from(retention::local_day(self.ended)).to_string(),
             recovered: self.recovered,
@@ -248,10 +255,9 @@ impl Unsealed {
 
     /// Gives the files their names, the side-car last, and makes them read-only.
     fn publish(&self, sync: bool, disk: &dyn Disk) -> Result<(), SealError> {
-        for (index, part) in self.parts.iter().enumerate() {
-            let name = part_name(index);
+        for (name, part) in &self.parts {
             part.file.set_permissions(read_only()).map_err(failed("protect", &self.folder))?;
-            rename(&self.folder.join(format!("{name}.part")), &self.folder.join(name))?;
+            rename(&self.folder.join(format!("{name}.part")), &self.folder.join(name.to_string()))?;
         }
         let live = self.folder.join(LIVE_SIDE_CAR);
         if live.exists() {

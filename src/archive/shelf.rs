@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::seal::{hash, hex};
 use super::sidecar::{SIDE_CAR, SideCar};
-use super::{Sealed, files::part_index};
+use super::{PartName, Sealed};
 use crate::call::CallId;
 use crate::rules::retention;
 use crate::time::Wall;
@@ -105,7 +105,7 @@ impl Shelf {
         pace: &mut dyn FnMut(u64) -> io::Result<()>,
     ) -> Result<Condition, ShelfError> {
         let mut whole = Sha256::new();
-        for part in &sealed.parts {
+        for part in sealed.parts.iter().chain(&sealed.tracks) {
             let path = self.audio(part)?;
             let read = File::open(&path).and_then(|file| hash(&file, &mut whole, pace));
             match read.map_err(|source| unreadable(path, source)) {
@@ -136,7 +136,7 @@ impl Shelf {
     /// A relative path to a sealed audio file, as an absolute one.
     fn audio(&self, part: &Path) -> Result<PathBuf, ShelfError> {
         let named = part.file_name().and_then(|name| name.to_str());
-        let sealed = named.is_some_and(|name| !name.ends_with(".part") && part_index(name).is_some());
+        let sealed = named.is_some_and(|name| !name.ends_with(".part") && PartName::parse(name).is_some());
         if sealed { self.inside(part) } else { Err(ShelfError::NoRecording(part.to_path_buf())) }
     }
 

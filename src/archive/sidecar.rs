@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::disk::Disk;
+use super::names::{Class, PartName, TrackName};
+use super::voices::{Person, Track};
 use super::{RecordingMeta, Sealed, Side, Verdict};
 use crate::audio::timeline::{Gap, Missing, Timeline};
 use crate::audio::wav::{Format, RATE};
@@ -44,6 +46,9 @@ pub struct SideCar {
     pub gap_count: u32,
     /// Where a sender's clock was set anew against the call's.
     pub corrections: Vec<CorrectionLine>,
+    /// What single persons said, where there were three parties and more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracks: Vec<TrackLine>,
     /// None while the call goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Seal>,
@@ -54,16 +59,35 @@ pub struct SideCar {
 pub struct Seal {
     pub ended: Wall,
     pub duration_ms: u64,
-    /// Of all parts.
+    /// Of all files.
     pub bytes: u64,
-    /// SHA-256 of all parts, one after the other: `cat call.wav call-2.wav | sha256sum`.
+    /// SHA-256 of all files, one after the other, the primary first and the tracks in their order:
+    /// `cat call.wav call-2.wav p2.wav p3.wav p3-private.wav | sha256sum`.
     pub sha256: String,
+    /// Of the primary file.
     pub parts: Vec<PartLine>,
     pub verdict: Verdict,
     /// First local day on which it may be erased (R69).
     pub keep_until: String,
     /// Sealed after the server had died in mid-call.
     pub recovered: bool,
+}
+
+/// A mono track of one person. It is as long as the person was there, from `offset_ms` on.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TrackLine {
+    /// Whose: place among `participants`, from 1.
+    pub participant: usize,
+    /// What the citizen heard, or what it did not.
+    pub class: Class,
+    /// The first file: `p3.wav`.
+    pub file: String,
+    /// On the call's clock.
+    pub offset_ms: u64,
+    pub length_ms: u64,
+    /// Empty while the call goes on.
+    #[serde(default)]
+    pub parts: Vec<PartLine>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -104,6 +128,12 @@ pub enum Trouble {
 pub struct GapLine {
     /// None: both.
     pub side: Option<Side>,
+    /// Whose voice is missing, as in `TrackLine`; None on the left, and where nobody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participant: Option<usize>,
+    /// The citizen did not hear it anyway.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
     pub start_ms: u64,
     pub length_ms: u64,
     /// 0 where they were not counted.
@@ -114,6 +144,8 @@ pub struct GapLine {
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct CorrectionLine {
     pub side: Side,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participant: Option<usize>,
     pub at_ms: u64,
     pub why: String,
     /// Later packets of the same sender lie later by this much.
@@ -137,6 +169,7 @@ impl SideCar {
             gaps: Vec::new(),
             gap_count: 0,
             corrections: Vec::new(),
+            tracks: Vec::new(),
             seal: None,
         }
     }
@@ -155,23 +188,57 @@ impl SideCar {
         });
     }
 
-    /// Adds what one side's timeline knows.
-    pub(super) fn add_side(&mut self, side: Side, timeline: &Timeline) {
-        self.gaps.extend(timeline.gaps().iter().map(|gap| GapLine::new(Some(side), gap)));
+    /// Adds what the citizen's timeline knows.
+    pub(super) fn add_citizen(&mut self, timeline: &Timeline) {
+        self.add_timeline(Side::Left, None, timeline, |_| Class::Heard);
+    }
+
+    pub(super) fn add_person(&mut self, person: &Person) {
+        self.add_timeline(Side::Right, person.participant, &person.timeline, |gap| person.class_at(gap.start));
+    }
+
+    fn add_timeline(
+        &mut self,
+        side: Side,
+        participant: Option<usize>,
+        timeline: &Timeline,
+        class: impl Fn(&Gap) -> Class,
+    ) {
+        self.gaps.extend(timeline.gaps().iter().map(|gap| GapLine {
+            participant,
+            private: class(gap) == Class::Private,
+            ..GapLine::new(Some(side), gap)
+        }));
         self.gap_count = self.gap_count.saturating_add(timeline.gap_count());
         self.corrections.extend(timeline.corrections().iter().map(|line| CorrectionLine {
             side,
+            participant,
             at_ms: millis(line.at),
             why: line.why.to_owned(),
             shift_ms: line.shift as f64 / f64::from(RATE / 1000),
         }));
     }
 
+    pub(super) fn add_track(&mut self, track: &Track) {
+        let Track { name: TrackName { participant, class }, offset, reel } = track;
+        self.add_lost_of(reel.lost(), |gap| GapLine {
+            participant: Some(*participant),
+            private: *class == Class::Private,
+            ..GapLine::new(Some(Side::Right), &Gap { start: gap.start.saturating_add(*offset), ..*gap })
+        });
+        self.tracks.push(TrackLine::new(track.name, *offset, reel.end()));
+        self.tracks.sort_by_key(|line| (line.participant, line.class));
+    }
+
     /// Adds what the disk did not take.
     pub(super) fn add_lost(&mut self, lost: &[Gap]) {
-        self.gaps.extend(lost.iter().map(|gap| GapLine::new(None, gap)));
-        self.gap_count = self.gap_count.saturating_add(lost.len() as u32);
+        self.add_lost_of(lost, |gap| GapLine::new(None, gap));
         self.gaps.sort_by_key(|gap| gap.start_ms);
+    }
+
+    fn add_lost_of(&mut self, lost: &[Gap], line: impl Fn(&Gap) -> GapLine) {
+        self.gaps.extend(lost.iter().map(line));
+        self.gap_count = self.gap_count.saturating_add(lost.len() as u32);
     }
 
     /// The recording as the database holds it; None before it is sealed. `folder` is relative to the
@@ -183,6 +250,7 @@ impl SideCar {
             call: self.call,
             path: parts.first()?.clone(),
             parts,
+            tracks: self.tracks.iter().flat_map(|track| &track.parts).map(|part| folder.join(&part.file)).collect(),
             started: self.started,
             ended: seal.ended,
             duration_ms: seal.duration_ms,
@@ -220,9 +288,35 @@ impl SideCar {
     }
 }
 
+impl TrackLine {
+    /// `offset` and `frames` are frames of the call's clock.
+    pub(super) fn new(name: TrackName, offset: u64, frames: u64) -> Self {
+        Self {
+            participant: name.participant,
+            class: name.class,
+            file: PartName { track: Some(name), index: 0 }.to_string(),
+            offset_ms: millis(offset),
+            length_ms: millis(frames),
+            parts: Vec::new(),
+        }
+    }
+
+    pub(super) fn name(&self) -> TrackName {
+        TrackName { participant: self.participant, class: self.class }
+    }
+}
+
 impl GapLine {
     fn new(side: Option<Side>, gap: &Gap) -> Self {
-        Self { side, start_ms: millis(gap.start), length_ms: millis(gap.len), packets: gap.packets, why: gap.why }
+        Self {
+            side,
+            participant: None,
+            private: false,
+            start_ms: millis(gap.start),
+            length_ms: millis(gap.len),
+            packets: gap.packets,
+            why: gap.why,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! After a crash: what was being recorded is repaired, sealed and reported like any other.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -11,12 +12,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use super::files::{Part, part_index, part_name};
+use super::files::Part;
+use super::names::{PartName, TrackName};
 use super::seal::{Unsealed, hash, hex};
-use super::sidecar::{LIVE_SIDE_CAR, Mark, SIDE_CAR, SideCar, Trouble, What, millis};
+use super::sidecar::{LIVE_SIDE_CAR, Mark, SIDE_CAR, SideCar, TrackLine, Trouble, What, millis};
 use super::writer::{Figures, Live, Tell};
 use super::{Done, RecordingMeta, Verdict};
-use crate::audio::wav::{self, Format};
+use crate::audio::wav::{self, Format, Layout};
 use crate::call::CallId;
 use crate::time::Wall;
 
@@ -85,16 +87,26 @@ fn has_part(folder: &Path) -> bool {
 fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unsealed>> {
     let known = [LIVE_SIDE_CAR, SIDE_CAR].iter().find_map(|name| SideCar::read(&folder.join(name)).ok());
     let otherwise = known.as_ref().map_or(Format::Alaw, |side_car| side_car.format);
-    let count = names(folder).iter().filter_map(|name| part_index(name)).max().map_or(0, |last| last + 1);
-    if count == 0 {
+    let mut found: Vec<PartName> = names(folder).iter().filter_map(|name| PartName::parse(name)).collect();
+    found.sort_unstable();
+    found.dedup();
+    if found.first().is_none_or(|first| !first.is_primary()) {
         return Ok(None);
     }
     let (mut parts, mut frames, mut format, mut touched) = (Vec::new(), 0, otherwise, UNIX_EPOCH);
-    for index in 0..count {
-        let (file, found) = open(folder, index)?;
+    let mut tracks: BTreeMap<TrackName, u64> = BTreeMap::new();
+    for (name, expected) in found.iter().zip(without_holes(&found)) {
+        if *name != expected {
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("{expected} is missing")));
+        }
+        let layout = if name.is_primary() { otherwise.stereo() } else { otherwise.mono() };
+        let (file, repair) = open(folder, *name, layout)?;
         touched = touched.max(file.metadata()?.modified()?);
-        (format, frames) = (found.format, frames + found.frames);
-        parts.push(Arc::new(Part::new(file)));
+        match name.track {
+            None => (format, frames) = (repair.layout.format, frames + repair.frames),
+            Some(track) => *tracks.entry(track).or_default() += repair.frames,
+        }
+        parts.push((*name, Arc::new(Part::new(file))));
     }
     let length = Duration::from_millis(millis(frames));
     let mut side_car = known.unwrap_or_else(|| {
@@ -103,6 +115,7 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
         let began = last.saturating_sub(length).as_millis();
         SideCar::new(call, Wall(i64::try_from(began).unwrap_or(0)), RecordingMeta::default(), format)
     });
+    add_tracks(&mut side_car, &tracks, frames);
     // The crash came between the seal and the last name: the seal holds, and is made again.
     let seal = side_car.seal.take().filter(|seal| same_sound(&parts, &seal.sha256));
     let recovered = seal.as_ref().is_none_or(|seal| seal.recovered);
@@ -128,25 +141,49 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
     }))
 }
 
-fn same_sound(parts: &[Arc<Part>], sha256: &str) -> bool {
+/// The names as they should be: each part follows the one before it.
+fn without_holes(found: &[PartName]) -> impl Iterator<Item = PartName> {
+    let mut last: Option<PartName> = None;
+    found.iter().map(move |name| {
+        let next = match last {
+            Some(last) if last.track == name.track => PartName { index: last.index + 1, ..last },
+            Some(_) | None => PartName { index: 0, ..*name },
+        };
+        *last.insert(next)
+    })
+}
+
+/// The side-car of a live recording tells where a track begins. Where it is lost, the track ended with
+/// the call, or so it is taken.
+fn add_tracks(side_car: &mut SideCar, tracks: &BTreeMap<TrackName, u64>, frames: u64) {
+    side_car.tracks.retain(|line| tracks.contains_key(&line.name()));
+    for (name, length) in tracks {
+        match side_car.tracks.iter_mut().find(|line| line.name() == *name) {
+            Some(line) => line.length_ms = millis(*length),
+            None => side_car.tracks.push(TrackLine::new(*name, frames.saturating_sub(*length), *length)),
+        }
+    }
+    side_car.tracks.sort_by_key(TrackLine::name);
+}
+
+fn same_sound(parts: &[(PartName, Arc<Part>)], sha256: &str) -> bool {
     let mut whole = Sha256::new();
-    parts.iter().all(|part| hash(&part.file, &mut whole, &mut |_| Ok(())).is_ok()) && hex(whole) == sha256
+    parts.iter().all(|(_, part)| hash(&part.file, &mut whole, &mut |_| Ok(())).is_ok()) && hex(whole) == sha256
 }
 
 /// Opens one part; where it is not named yet, its header and length are put right.
-fn open(folder: &Path, index: usize) -> io::Result<(File, wav::Repair)> {
-    let name = part_name(index);
+fn open(folder: &Path, name: PartName, otherwise: Layout) -> io::Result<(File, wav::Repair)> {
     let cut_off = folder.join(format!("{name}.part"));
     let is_cut_off = cut_off.exists();
     let file = if is_cut_off {
         OpenOptions::new().read(true).write(true).open(&cut_off)?
     } else {
-        File::open(folder.join(name))?
+        File::open(folder.join(name.to_string()))?
     };
     let len = file.metadata()?.len();
     let mut head = vec![0; Format::Alaw.header_len().min(usize::try_from(len).unwrap_or(usize::MAX))];
     file.read_exact_at(&mut head, 0)?;
-    let repair = wav::repair(&head, len, Format::Alaw);
+    let repair = wav::repair(&head, len, otherwise);
     if is_cut_off && (head.get(..repair.header.len()) != Some(&repair.header) || len != repair.file_len) {
         file.write_all_at(&repair.header, 0)?;
         file.set_len(repair.file_len)?;

@@ -1,8 +1,7 @@
-//! The newest half second or so of one recording, both channels, as it will lie in the file.
+//! The newest half second or so of one recording, all channels, as it will lie in the file.
 
-use super::Side;
 use crate::audio::g711::Law;
-use crate::audio::wav::{Format, RATE};
+use crate::audio::wav::{Format, Layout, RATE};
 
 /// Frames kept after they were written, for packets that come late.
 const KEPT: u64 = RATE as u64 / 2;
@@ -10,7 +9,7 @@ const KEPT: u64 = RATE as u64 / 2;
 /// Frames from `base` on; what is below lies on disk, what is above does not exist yet.
 #[derive(Debug)]
 pub(super) struct Tape {
-    format: Format,
+    layout: Layout,
     base: u64,
     bytes: Vec<u8>,
     /// First frame that differs from the disk.
@@ -18,8 +17,8 @@ pub(super) struct Tape {
 }
 
 impl Tape {
-    pub(super) fn new(format: Format) -> Self {
-        Self { format, base: 0, bytes: Vec::new(), dirty: 0 }
+    pub(super) fn new(layout: Layout) -> Self {
+        Self { layout, base: 0, bytes: Vec::new(), dirty: 0 }
     }
 
     pub(super) fn base(&self) -> u64 {
@@ -27,7 +26,7 @@ impl Tape {
     }
 
     pub(super) fn end(&self) -> u64 {
-        self.base + (self.bytes.len() / self.format.frame_bytes()) as u64
+        self.base + (self.bytes.len() / self.layout.frame_bytes()) as u64
     }
 
     pub(super) fn is_dirty(&self) -> bool {
@@ -36,30 +35,53 @@ impl Tape {
 
     /// What is to be written, and the frame at which it begins.
     pub(super) fn dirty(&self) -> (u64, &[u8]) {
-        let from = (self.dirty.saturating_sub(self.base) as usize).saturating_mul(self.format.frame_bytes());
+        let from = (self.dirty.saturating_sub(self.base) as usize).saturating_mul(self.layout.frame_bytes());
         (self.dirty, self.bytes.get(from..).unwrap_or_default())
     }
 
-    /// Writes codes of `law` into one channel from frame `at` on; frames below `base` are left out.
-    pub(super) fn put(&mut self, side: Side, at: u64, codes: &[u8], law: Law) {
-        let outside = usize::try_from(self.base.saturating_sub(at)).unwrap_or(usize::MAX);
-        let codes = codes.get(outside..).unwrap_or_default();
-        if codes.is_empty() {
+    /// Writes into one channel from frame `at` on; frames below `base` are left out.
+    pub(super) fn put(&mut self, at: u64, stroke: Stroke<'_>) {
+        let (_, stroke) = stroke.split(usize::try_from(self.base.saturating_sub(at)).unwrap_or(usize::MAX));
+        if stroke.codes.is_empty() {
             return;
         }
         let at = at.max(self.base);
-        self.extend(at + codes.len() as u64);
+        self.extend(at + stroke.codes.len() as u64);
         self.dirty = self.dirty.min(at);
-        let from = ((at - self.base) as usize).saturating_mul(self.format.frame_bytes());
-        lay(self.format, self.bytes.get_mut(from..).unwrap_or_default(), side, codes, law);
+        let from = ((at - self.base) as usize).saturating_mul(self.layout.frame_bytes());
+        lay(self.layout, self.bytes.get_mut(from..).unwrap_or_default(), stroke);
+    }
+
+    /// Frame `at` of a tape of one channel, as 16-bit linear: 0 where there is nothing, or it is
+    /// known to the disk only.
+    pub(super) fn sample(&self, at: u64) -> i16 {
+        let at = at.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
+        let from = at.map(|at| at.saturating_mul(self.layout.frame_bytes()));
+        from.and_then(|from| self.bytes.get(from..)).map_or(0, |frame| linear(self.layout.format, frame))
+    }
+
+    /// Takes over one channel of another tape of the same format, from its frame `start` on, to where
+    /// this mono tape begins.
+    pub(super) fn take_over(&mut self, from: &Self, channel: usize, start: u64) {
+        let first = start.max(from.base);
+        let (Some(frames), sample) = (from.end().checked_sub(first), self.layout.format.sample_bytes()) else { return };
+        self.extend(first - start + frames);
+        let skipped = |frames: u64, layout: Layout| (frames as usize).saturating_mul(layout.frame_bytes());
+        let theirs = from.bytes.get(skipped(first - from.base, from.layout)..).unwrap_or_default();
+        let ours = self.bytes.get_mut(skipped(first - start, self.layout)..).unwrap_or_default();
+        for (place, frame) in ours.chunks_exact_mut(sample).zip(theirs.chunks_exact(from.layout.frame_bytes())) {
+            if let Some(own) = frame.get(channel * sample..(channel + 1) * sample) {
+                place.copy_from_slice(own);
+            }
+        }
     }
 
     /// Silence up to frame `end`.
     pub(super) fn extend(&mut self, end: u64) {
         let frames = usize::try_from(end.saturating_sub(self.base)).unwrap_or(0);
-        let len = frames.saturating_mul(self.format.frame_bytes());
+        let len = frames.saturating_mul(self.layout.frame_bytes());
         if len > self.bytes.len() {
-            self.bytes.resize(len, self.format.silence());
+            self.bytes.resize(len, self.layout.format.silence());
         }
     }
 
@@ -75,35 +97,102 @@ impl Tape {
             return;
         }
         let frames = usize::try_from(frame - self.base).unwrap_or(usize::MAX);
-        let gone = frames.saturating_mul(self.format.frame_bytes()).min(self.bytes.len());
+        let gone = frames.saturating_mul(self.layout.frame_bytes()).min(self.bytes.len());
         self.bytes.drain(..gone);
         self.base = frame;
         self.dirty = self.dirty.max(frame);
     }
 }
 
-/// Lays codes of `law` into one channel of interleaved frames.
-pub(super) fn lay(format: Format, frames: &mut [u8], side: Side, codes: &[u8], law: Law) {
-    let channel = match side {
-        Side::Left => 0,
-        Side::Right => 1,
-    };
+/// Codes of one law for one channel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stroke<'a> {
+    /// From 0.
+    pub(super) channel: usize,
+    pub(super) codes: &'a [u8],
+    pub(super) law: Law,
+    /// None: nobody else speaks in this channel, what lies there is replaced. Some: others may, and
+    /// of what lies there this much is the same voice's (16-bit linear): it is taken out first, so
+    /// that a voice that is put twice is not heard twice.
+    pub(super) instead_of: Option<&'a [i16]>,
+}
+
+impl Stroke<'_> {
+    /// The first `samples` and the rest.
+    pub(super) fn split(self, samples: usize) -> (Self, Self) {
+        let (now, later) = self.codes.split_at_checked(samples).unwrap_or((self.codes, &[]));
+        let own = self.instead_of.map(|own| own.split_at_checked(samples).unwrap_or((own, &[])));
+        let (own_now, own_later) = own.unzip();
+        (Self { codes: now, instead_of: own_now, ..self }, Self { codes: later, instead_of: own_later, ..self })
+    }
+}
+
+/// Lays a stroke over interleaved frames.
+pub(super) fn lay(layout: Layout, frames: &mut [u8], stroke: Stroke<'_>) {
+    let Stroke { channel, codes, law, instead_of } = stroke;
+    if (layout, law, instead_of) == (Format::Alaw.stereo(), Law::A, None) && channel < 2 {
+        // What nearly every call needs, fifty times a second for each of its voices.
+        for (frame, code) in frames.as_chunks_mut::<2>().0.iter_mut().zip(codes) {
+            frame[channel] = *code;
+        }
+        return;
+    }
+    let (format, sample) = (layout.format, layout.format.sample_bytes());
+    let places = frames.chunks_exact_mut(layout.frame_bytes());
+    let places = places.filter_map(|frame| frame.get_mut(channel * sample..)).zip(codes);
+    match instead_of {
+        None => places.for_each(|(place, code)| write(format, place, law, *code)),
+        Some(own) => places.zip(own).for_each(|((place, code), own)| {
+            let lies = linear(format, place);
+            if lies == *own {
+                // Nobody else: not a bit is changed by adding.
+                return write(format, place, law, *code);
+            }
+            let voice = law.decode(*code);
+            let sum = i32::from(lies) - i32::from(*own) + if is_silence(law, *code) { 0 } else { i32::from(voice) };
+            let sum = sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+            match format {
+                Format::Alaw => write(format, place, Law::A, Law::A.encode(sum)),
+                Format::Pcm16 => write_linear(place, sum),
+            }
+        }),
+    }
+}
+
+/// A-law has no zero: its code of silence decodes to 8 and must not add up.
+fn is_silence(law: Law, code: u8) -> bool {
+    code == law.silence()
+}
+
+/// One code as it comes to lie in a file, read back as 16-bit linear; silence is 0.
+pub(super) fn linear(format: Format, place: &[u8]) -> i16 {
+    match (format, place) {
+        (Format::Alaw, [code, ..]) if is_silence(Law::A, *code) => 0,
+        (Format::Alaw, [code, ..]) => Law::A.decode(*code),
+        (Format::Pcm16, [low, high, ..]) => i16::from_le_bytes([*low, *high]),
+        (Format::Alaw | Format::Pcm16, _) => 0,
+    }
+}
+
+fn write(format: Format, place: &mut [u8], law: Law, code: u8) {
     match (format, law) {
         (Format::Alaw, Law::A) => {
-            for (frame, code) in frames.as_chunks_mut::<2>().0.iter_mut().zip(codes) {
-                frame[channel] = *code;
+            if let [byte, ..] = place {
+                *byte = code;
             }
         }
         (Format::Alaw, Law::Mu) => {
-            let mut codes = codes.to_vec();
-            Law::Mu.transcode(&mut codes);
-            lay(format, frames, side, &codes, Law::A);
-        }
-        (Format::Pcm16, _) => {
-            for (frame, code) in frames.as_chunks_mut::<4>().0.iter_mut().zip(codes) {
-                let [low, high] = law.decode(*code).to_le_bytes();
-                (frame[2 * channel], frame[2 * channel + 1]) = (low, high);
+            if let [byte, ..] = place {
+                *byte = code;
+                Law::Mu.transcode(std::slice::from_mut(byte));
             }
         }
+        (Format::Pcm16, _) => write_linear(place, law.decode(code)),
+    }
+}
+
+fn write_linear(place: &mut [u8], sample: i16) {
+    if let [low, high, ..] = place {
+        [*low, *high] = sample.to_le_bytes();
     }
 }

@@ -250,19 +250,19 @@ impl Writer {
                 self.flush(&mut recording);
                 self.recordings.insert(call, recording);
             }
-            Order::Audio { call, side, batch } => {
-                self.with(call, |recording| recording.hear(side, &batch));
+            Order::Audio { call, voice, batch } => {
+                self.with(call, |recording| recording.hear(voice, &batch));
             }
-            Order::SenderReport { call, side, arrival: _, ssrc, ntp, timestamp } => {
-                self.with(call, |recording| recording.side(side).sender_report(ssrc, ntp, timestamp));
+            Order::SenderReport { call, voice, arrival, ssrc, ntp, timestamp } => {
+                self.with(call, |recording| recording.timeline(voice, arrival).sender_report(ssrc, ntp, timestamp));
             }
-            Order::NewSource { call, side, at: _, why } => {
-                self.with(call, |recording| recording.side(side).new_source(why));
+            Order::NewSource { call, voice, at, why } => {
+                self.with(call, |recording| recording.timeline(voice, at).new_source(why));
             }
-            Order::Dropped { call, side, at, packets } => {
+            Order::Dropped { call, voice, at, packets } => {
                 self.figures.dropped.fetch_add(u64::from(packets), Ordering::Relaxed);
                 self.behind.get_or_insert(at);
-                self.with(call, |recording| recording.side(side).dropped(at, packets));
+                self.with(call, |recording| recording.timeline(voice, at).dropped(at, packets));
             }
             Order::Mark { call, at, mark } => {
                 let told = self.with(call, |recording| (recording.trunk().to_owned(), recording.mark(at, mark)));
@@ -319,8 +319,7 @@ impl Writer {
         if let Err(error) = recording.note_news() {
             tracing::warn!(call = %recording.call, %error, "cannot refresh the side-car of a live recording");
         }
-        let parts = recording.files().parts().iter();
-        let skipped = parts.filter(|part| self.syncs.try_send(Arc::clone(part)).is_err()).count();
+        let skipped = recording.parts().filter(|part| self.syncs.try_send(Arc::clone(part)).is_err()).count();
         if skipped > 0 {
             self.figures.syncs_skipped.fetch_add(u64::try_from(skipped).unwrap_or(u64::MAX), Ordering::Relaxed);
             let now = self.settings.disk.now();

@@ -11,12 +11,13 @@ mod gaps;
 mod source;
 
 pub use gaps::{Gap, Missing};
+pub use source::sample_at;
 
 use crate::audio::g711::Law;
 use crate::audio::wav::RATE;
 use crate::time::Mono;
 use gaps::Gaps;
-use source::{Source, Step, sample_at, samples};
+use source::{Source, Step, samples};
 
 /// One RTP packet as the recorder needs it; its payload lies in the batch's `bytes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

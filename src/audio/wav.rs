@@ -1,4 +1,4 @@
-//! WAV headers of the recordings: A-law (format tag 6) and 16-bit PCM, both stereo at 8 kHz.
+//! WAV headers of the recordings: A-law (format tag 6) and 16-bit PCM at 8 kHz, of one channel or two.
 //!
 //! Only bytes and sums; the files are opened elsewhere. hound knows no A-law and leaves a header of
 //! size 0 when the process dies, so a header is written here with each flush and can be made anew
@@ -7,7 +7,6 @@
 /// Frames a second; a frame is one sample of each channel.
 pub const RATE: u32 = 8000;
 
-const CHANNELS: u16 = 2;
 const TAG_PCM: u16 = 1;
 const TAG_ALAW: u16 = 6;
 
@@ -15,10 +14,10 @@ const TAG_ALAW: u16 = 6;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// One byte a sample, 57.6 MB an hour.
+    /// One byte a sample, 57.6 MB an hour of both channels.
     #[default]
     Alaw,
-    /// Two bytes a sample, little end first, 115.2 MB an hour.
+    /// Two bytes a sample, little end first, 115.2 MB an hour of both channels.
     Pcm16,
 }
 
@@ -31,12 +30,20 @@ impl Format {
         }
     }
 
-    /// Bytes of one frame, both channels.
-    pub const fn frame_bytes(self) -> usize {
+    /// Bytes of one sample.
+    pub const fn sample_bytes(self) -> usize {
         match self {
-            Self::Alaw => 2,
-            Self::Pcm16 => 4,
+            Self::Alaw => 1,
+            Self::Pcm16 => 2,
         }
+    }
+
+    pub const fn mono(self) -> Layout {
+        Layout { format: self, channels: 1 }
+    }
+
+    pub const fn stereo(self) -> Layout {
+        Layout { format: self, channels: 2 }
     }
 
     /// Bytes before the first sample.
@@ -54,10 +61,24 @@ impl Format {
             Self::Pcm16 => 0,
         }
     }
+}
+
+/// A format and how many channels lie side by side in it: 1 or 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub format: Format,
+    pub channels: u16,
+}
+
+impl Layout {
+    /// Bytes of one frame, all channels.
+    pub const fn frame_bytes(self) -> usize {
+        self.format.sample_bytes() * self.channels as usize
+    }
 
     /// Whole frames in a file of `file_len` bytes; a torn last frame does not count.
     pub const fn frames_in(self, file_len: u64) -> u64 {
-        file_len.saturating_sub(self.header_len() as u64) / self.frame_bytes() as u64
+        file_len.saturating_sub(self.format.header_len() as u64) / self.frame_bytes() as u64
     }
 
     /// Most frames that fit a file of at most `limit` bytes, at least one.
@@ -70,8 +91,8 @@ impl Format {
 
 /// The header of a file that holds `frames` frames. Sizes beyond 32 bits are written as the largest
 /// there is; files are rolled long before.
-pub fn header(format: Format, frames: u64) -> Vec<u8> {
-    let frame_bytes = format.frame_bytes();
+pub fn header(layout: Layout, frames: u64) -> Vec<u8> {
+    let (format, frame_bytes) = (layout.format, layout.frame_bytes());
     let data = frames.saturating_mul(frame_bytes as u64);
     let (tag, bits) = match format {
         Format::Alaw => (TAG_ALAW, 8u16),
@@ -83,7 +104,7 @@ pub fn header(format: Format, frames: u64) -> Vec<u8> {
     out.extend_from_slice(b"WAVEfmt ");
     out.extend_from_slice(&if tag == TAG_PCM { 16u32 } else { 18u32 }.to_le_bytes());
     out.extend_from_slice(&tag.to_le_bytes());
-    out.extend_from_slice(&CHANNELS.to_le_bytes());
+    out.extend_from_slice(&layout.channels.to_le_bytes());
     out.extend_from_slice(&RATE.to_le_bytes());
     out.extend_from_slice(&(RATE * frame_bytes as u32).to_le_bytes());
     out.extend_from_slice(&(frame_bytes as u16).to_le_bytes());
@@ -102,7 +123,7 @@ pub fn header(format: Format, frames: u64) -> Vec<u8> {
 /// What a file that was cut off needs: the right header, and how long it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repair {
-    pub format: Format,
+    pub layout: Layout,
     pub frames: u64,
     /// To be written over the file's first bytes.
     pub header: Vec<u8>,
@@ -110,19 +131,20 @@ pub struct Repair {
     pub file_len: u64,
 }
 
-/// The repair of a file from its first bytes and its length. `otherwise` is the format where the
+/// The repair of a file from its first bytes and its length. `otherwise` is the layout where the
 /// head does not tell (the machine lost power before the first block reached the disk).
-pub fn repair(head: &[u8], file_len: u64, otherwise: Format) -> Repair {
-    let format = format_of(head).unwrap_or(otherwise);
-    let frames = format.frames_in(file_len).min(format.frames_within(u64::MAX));
-    let file_len = format.header_len() as u64 + frames * format.frame_bytes() as u64;
-    Repair { format, frames, header: header(format, frames), file_len }
+pub fn repair(head: &[u8], file_len: u64, otherwise: Layout) -> Repair {
+    let layout = layout_of(head).unwrap_or(otherwise);
+    let frames = layout.frames_in(file_len).min(layout.frames_within(u64::MAX));
+    let file_len = layout.format.header_len() as u64 + frames * layout.frame_bytes() as u64;
+    Repair { layout, frames, header: header(layout, frames), file_len }
 }
 
-/// The format that one of our own headers tells, whatever sizes it holds.
-pub fn format_of(head: &[u8]) -> Option<Format> {
-    [Format::Alaw, Format::Pcm16].into_iter().find(|format| {
-        let ours = header(*format, 0);
+/// The layout that one of our own headers tells, whatever sizes it holds.
+pub fn layout_of(head: &[u8]) -> Option<Layout> {
+    let ours = [Format::Alaw, Format::Pcm16].into_iter().flat_map(|format| [format.stereo(), format.mono()]);
+    ours.into_iter().find(|layout| {
+        let ours = header(*layout, 0);
         let sizes =
             |at: usize| matches!(at, 4..8) || at + 4 >= ours.len() || (ours.len() == 58 && matches!(at, 46..50));
         head.len() >= ours.len() && ours.iter().zip(head).enumerate().all(|(at, (want, got))| want == got || sizes(at))
@@ -131,10 +153,10 @@ pub fn format_of(head: &[u8]) -> Option<Format> {
 
 /// Frames that the header claims (its `data` size), for a file of ours.
 pub fn claimed_frames(head: &[u8]) -> Option<u64> {
-    let format = format_of(head)?;
-    let at = format.header_len() - 4;
+    let layout = layout_of(head)?;
+    let at = layout.format.header_len() - 4;
     let size: [u8; 4] = head.get(at..at + 4)?.try_into().ok()?;
-    Some(u64::from(u32::from_le_bytes(size)) / format.frame_bytes() as u64)
+    Some(u64::from(u32::from_le_bytes(size)) / layout.frame_bytes() as u64)
 }
 
 fn size(value: u64) -> [u8; 4] {

@@ -51,7 +51,7 @@ pub enum Command {
         leg: LegId,
     },
     /// Who hears whom; a leg that is not named hears nobody. While `record`, what the citizen says is
-    /// tapped left, what those say whom it hears right.
+    /// recorded left, what those say whom it hears right, and what others say to each other apart.
     Mix {
         call: CallId,
         citizen: LegId,

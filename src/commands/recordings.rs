@@ -1,4 +1,5 @@
-//! `hotline recordings`: a list, the side-car of one, its audio as a file, or who has fetched it.
+//! `hotline recordings`: a list, the side-car of one, its audio as a file, or who has fetched it;
+//! `hotline recordings export`: one WAV of its voices.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -15,7 +16,10 @@ use super::table::{card, cell, duration, list, time};
 
 /// Shows recordings. With a call: that one; with --out its audio is written to a file, which needs a purpose.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    pub deed: Option<Deed>,
     /// Id of one call
     #[arg(id = "one", value_name = "CALL")]
     pub call: Option<String>,
@@ -43,11 +47,53 @@ pub struct Args {
     pub server: Server,
 }
 
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Deed {
+    Export(Export),
+}
+
+/// Renders the voices of one call into one WAV that any player opens, on the call's clock.
+#[derive(Clone, Debug, clap::Args)]
+#[group(id = "form", args = ["mix", "channels", "participant"], required = true, multiple = false)]
+pub struct Export {
+    /// Id of the call
+    pub call: String,
+    /// All voices in one channel
+    #[arg(long)]
+    pub mix: bool,
+    /// A channel for each participant
+    #[arg(long)]
+    pub channels: bool,
+    /// One participant alone, counted from 1 as the side-car lists them
+    #[arg(long, value_name = "N")]
+    pub participant: Option<usize>,
+    /// Also what the citizen did not hear: consultations, whispers, briefings
+    #[arg(long)]
+    pub private: bool,
+    /// Write the audio into this new file
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// What the audio is for; written down with your name
+    #[arg(long)]
+    pub purpose: String,
+    /// Also one that is no longer as it was sealed
+    #[arg(long)]
+    pub quarantined: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
 pub fn run(args: &Args) -> ExitCode {
+    if let Some(Deed::Export(wanted)) = &args.deed {
+        return finish(wanted.server.json, export(wanted), as_text);
+    }
     finish(args.server.json, answer(args), if args.accesses { accesses_as_text } else { as_text })
 }
 
 pub fn answer(args: &Args) -> Result<Value, ClientError> {
+    if let Some(Deed::Export(wanted)) = &args.deed {
+        return export(wanted);
+    }
     let client = Client::open(&args.server)?;
     let Some(call) = &args.call else {
         let quarantined = args.quarantined.then(|| "true".to_owned());
@@ -64,7 +110,7 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
     }
 }
 
-/// Into a file that did not exist and that its owner alone may read; compared with the seal (R68).
+/// Compared with the seal (R68).
 fn fetch(client: &Client, args: &Args, path: &str, out: &Path, side_car: &Value) -> Result<Value, ClientError> {
     let part = args.part.to_string();
     let mut answer = client.open_page(
@@ -75,15 +121,41 @@ fn fetch(client: &Client, args: &Args, path: &str, out: &Path, side_car: &Value)
             ("quarantined", args.quarantined.then_some("true")),
         ],
     )?;
-    let failed = |source| ClientError::File { path: out.to_path_buf(), source };
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(failed)?;
-    let copied = copy(answer.body_mut().as_reader(), file);
-    let (bytes, sha256) = copied.inspect_err(|_| drop(fs::remove_file(out))).map_err(failed)?;
+    let (bytes, sha256) = store(answer.body_mut().as_reader(), out)?;
     let sealed = side_car.pointer(&format!("/seal/parts/{}/sha256", args.part.saturating_sub(1)));
     if sealed.and_then(Value::as_str) != Some(&sha256) {
         return Err(ClientError::Wrong(format!("{} is not what was sealed", out.display())));
     }
     Ok(json!({ "file": out, "bytes": bytes, "sha256": sha256 }))
+}
+
+fn export(wanted: &Export) -> Result<Value, ClientError> {
+    let client = Client::open(&wanted.server)?;
+    let participant = wanted.participant.map(|number| number.to_string());
+    let form = match (&participant, wanted.channels) {
+        (Some(_), _) => "participant",
+        (None, true) => "channels",
+        (None, false) => "mix",
+    };
+    let mut answer = client.open_page(
+        &format!("/api/recordings/{}/export", segment(&wanted.call)),
+        &[
+            ("form", Some(form)),
+            ("participant", participant.as_deref()),
+            ("private", wanted.private.then_some("true")),
+            ("purpose", Some(&wanted.purpose)),
+            ("quarantined", wanted.quarantined.then_some("true")),
+        ],
+    )?;
+    let (bytes, sha256) = store(answer.body_mut().as_reader(), &wanted.out)?;
+    Ok(json!({ "file": wanted.out, "bytes": bytes, "sha256": sha256, "rendered": true }))
+}
+
+/// Into a file that did not exist and that its owner alone may read; its length and SHA-256.
+fn store(from: impl Read, out: &Path) -> Result<(u64, String), ClientError> {
+    let failed = |source| ClientError::File { path: out.to_path_buf(), source };
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out).map_err(failed)?;
+    copy(from, file).inspect_err(|_| drop(fs::remove_file(out))).map_err(failed)
 }
 
 fn copy(mut from: impl Read, mut to: File) -> io::Result<(u64, String)> {
@@ -100,6 +172,9 @@ fn copy(mut from: impl Read, mut to: File) -> io::Result<(u64, String)> {
 }
 
 pub fn as_text(answer: &Value) -> String {
+    if answer.get("rendered").is_some() {
+        return format!("wrote {}, {} bytes", cell(answer, "/file"), cell(answer, "/bytes"));
+    }
     if answer.get("file").is_some() {
         return format!("wrote {}, {} bytes, as it was sealed", cell(answer, "/file"), cell(answer, "/bytes"));
     }

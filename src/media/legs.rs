@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use crate::archive::{Order, Side};
+use crate::archive::{Order, Voice};
 use crate::call::{CallId, Hearing, LegId};
 use crate::media::LegMedia;
 use crate::media::leg::{Kind, Leg, Spoken};
@@ -58,14 +58,14 @@ impl Legs {
         if !port.leg.may_speak() {
             return;
         }
-        if let Some(side) = port.side
+        if let Some(voice) = port.voice
             && let Some(tap) = self.calls.get_mut(&port.leg.call).and_then(|bridge| bridge.tap.as_mut())
         {
             let law = match spoken.kind {
                 Kind::Audio(law) => Some(law),
                 Kind::Event | Kind::Noise => None,
             };
-            let lost = tap.hear(now, side, port.leg.id, &spoken.header, law, spoken.payload);
+            let lost = tap.hear(now, voice, &spoken.header, law, spoken.payload);
             port.leg.figures.unrecorded += u64::from(lost);
         }
         if let Some(room) = self.calls.get_mut(&port.leg.call).and_then(|bridge| bridge.room.as_mut()) {
@@ -88,17 +88,25 @@ impl Legs {
 
     pub fn sender_report(&mut self, now: Mono, slot: usize, sender: (u32, u64, u32)) {
         let Some(port) = self.port(slot) else { return };
-        let (call, side) = (port.leg.call, port.side);
-        if let (Some(side), Some(tap)) = (side, self.tap(call)) {
-            tap.sender_report(side, now, sender);
+        let (call, voice) = (port.leg.call, port.voice);
+        if let (Some(voice), Some(tap)) = (voice, self.tap(call)) {
+            tap.sender_report(voice, now, sender);
         }
     }
 
-    /// Hands over what was heard of the call whose citizen has this slot.
+    /// Hands over what was heard of the call whose first leg has this slot.
     pub fn flush_tap(&mut self, slot: usize) {
-        let Some(port) = self.port(slot).filter(|port| port.side == Some(Side::Left)) else { return };
+        let Some(port) = self.port(slot).filter(|port| port.voice.is_some()) else { return };
         let (leg, call) = (port.leg.id, port.leg.call);
-        let lost = self.tap(call).map_or(0, Tap::flush);
+        let Some(bridge) = self.calls.get_mut(&call) else { return };
+        let first = bridge.slots.iter().find(|slot| {
+            let port = self.ports.get(**slot).and_then(Option::as_ref);
+            port.is_some_and(|port| port.voice.is_some())
+        });
+        if first != Some(&slot) {
+            return;
+        }
+        let lost = bridge.tap.as_mut().map_or(0, Tap::flush);
         self.count_unrecorded(leg, lost);
     }
 
@@ -163,9 +171,9 @@ impl Legs {
     pub fn agree(&mut self, now: Mono, leg: LegId, media: LegMedia, report_every: Duration) {
         let Some((_, port)) = self.of(leg) else { return };
         let renewed = port.leg.agree(now, media, report_every);
-        let (call, side) = (port.leg.call, port.side);
-        if renewed && let Some(side) = side {
-            let lost = self.tap(call).map_or(0, |tap| tap.change(side, now, "new SDP"));
+        let (call, voice) = (port.leg.call, port.voice);
+        if renewed && let Some(voice) = voice {
+            let lost = self.tap(call).map_or(0, |tap| tap.change(voice, now, "new SDP"));
             self.count_unrecorded(leg, lost);
         }
     }
@@ -244,7 +252,7 @@ impl Legs {
         for slot in bridge.slots.iter().copied() {
             if let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) {
                 port.feeds.clear();
-                port.side = None;
+                port.voice = None;
             }
         }
         let slot_of = |leg: &LegId| self.slots.get(leg).copied().filter(|slot| bridge.slots.contains(slot));
@@ -253,14 +261,16 @@ impl Legs {
             for slot in hears.iter().filter_map(slot_of) {
                 let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) else { continue };
                 port.feeds.push(hearer);
-                if bridge.citizen == Some(*leg) && bridge.tap.is_some() {
-                    port.side = Some(Side::Right);
+                if bridge.tap.is_some() {
+                    let heard = bridge.citizen == Some(*leg);
+                    let voice = if heard { Voice::Heard(port.leg.id) } else { Voice::Private(port.leg.id) };
+                    port.voice = port.voice.filter(|_| !heard).or(Some(voice));
                 }
             }
         }
         let citizen = bridge.citizen.as_ref().and_then(slot_of);
         if let Some(port) = citizen.and_then(|slot| self.ports.get_mut(slot)).and_then(Option::as_mut) {
-            port.side = bridge.tap.is_some().then_some(Side::Left);
+            port.voice = bridge.tap.is_some().then_some(Voice::Citizen);
         }
     }
 
@@ -274,8 +284,8 @@ impl Legs {
             if let Some(room) = &mut bridge.room {
                 room.leave(leg);
             }
-            if let (Some(_), Some(tap), false) = (port.side, &mut bridge.tap, bridge.slots.is_empty()) {
-                port.leg.figures.unrecorded += u64::from(tap.flush());
+            if let (Some(voice), Some(tap), false) = (port.voice, &mut bridge.tap, bridge.slots.is_empty()) {
+                port.leg.figures.unrecorded += u64::from(tap.leave(voice));
             }
             if bridge.tap.is_some() {
                 self.last.push(figures(call, &port.leg));

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use crate::archive::Side;
+use crate::archive::Voice;
 use crate::media::leg::{Kind, Leg, Spoken};
 use crate::media::legs::LATE;
 use crate::media::poll::{self, Poll};
@@ -20,8 +20,8 @@ pub struct Port {
     pub leg: Leg,
     /// Slots of those who hear this leg.
     pub feeds: Vec<usize>,
-    /// Where this leg is recorded.
-    pub side: Option<Side>,
+    /// As what this leg is recorded.
+    pub voice: Option<Voice>,
 }
 
 impl Port {
@@ -29,7 +29,7 @@ impl Port {
         let next = local.port().checked_add(1).ok_or_else(|| io::Error::other("no port for RTCP"))?;
         let rtp = bind(local)?;
         let rtcp = bind(SocketAddr::new(local.ip(), next))?;
-        Ok(Self { rtp, rtcp, is_ipv6: local.is_ipv6(), leg, feeds: Vec::new(), side: None })
+        Ok(Self { rtp, rtcp, is_ipv6: local.is_ipv6(), leg, feeds: Vec::new(), voice: None })
     }
 
     /// Tells `token` when RTP has come, and the next one for RTCP.

@@ -1,5 +1,5 @@
 //! What callers hear from us: WAV files of the `prompts` folder (its README has the table of
-//! names), and the sound that `audio::tone` makes. Only this file names hound for prompts.
+//! names), and the sound that `audio::tone` makes. Only this file reads with hound.
 
 use std::collections::BTreeMap;
 use std::io::Read;

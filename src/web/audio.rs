@@ -1,11 +1,14 @@
-//! `GET /api/recordings/{call}/audio`: a recording, whole or in part. It wants a purpose, and the
-//! access row is on disk before the first byte goes out (R99).
+//! `GET /api/recordings/{call}/audio`: a recording as it was sealed, whole or in part; `/export`: one
+//! WAV of its voices. Both want a purpose, and the access row is on disk before the first byte goes
+//! out (R99).
 
 use std::fs::File;
-use std::io::{self, Read, Take};
+use std::io::{self, Read, Seek, Take};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Extension;
@@ -23,6 +26,8 @@ use super::on_disk;
 use super::range::{Wanted, wanted};
 use super::recordings::found;
 use crate::app::Office;
+use crate::archive::Sealed;
+use crate::archive::export::{self, ExportError, Form};
 use crate::archive::shelf::Condition;
 use crate::call::CallId;
 use crate::store::Store;
@@ -52,37 +57,122 @@ pub async fn download(
     Asked(ask): Asked<Ask>,
 ) -> Result<Response, ApiError> {
     let call = call(&id)?;
-    let recording = found(&office, call).await;
-    // A request may name any call; only one that was ever up has accesses.
-    let exists = recording.is_ok() || !matches!(office.store.ticket_of(call).await, Ok(None));
-    let given = ask.purpose.or_else(|| login::text(&headers, "x-purpose")).unwrap_or_default();
-    let purpose = given.trim();
-    if purpose.is_empty() || purpose.chars().count() > PURPOSE {
-        // Attempts count too.
-        if exists {
-            note(&office, &visitor, call, "refused: no purpose").await?;
-        }
-        let text = format!("a recording is given out for a purpose only: ?purpose= or X-Purpose, {PURPOSE} characters");
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "purpose", text));
-    }
-    if exists {
-        note(&office, &visitor, call, purpose).await?;
-    }
-
-    let recording = recording?;
-    if recording.is_quarantined() && !ask.quarantined {
-        let condition = recording.condition.map_or("", Condition::as_str);
-        let text =
-            format!("the recording is under quarantine ({condition}): it is given out with quarantined=true only");
-        return Err(ApiError::conflict("quarantined", text));
-    }
-    let sealed = recording.sealed;
+    let access = Wish { call, purpose: ask.purpose, how: String::new(), quarantined: ask.quarantined };
+    let sealed = granted(&office, &visitor, &headers, access).await?;
     let index = ask.part.unwrap_or(1).checked_sub(1);
     let part = index
         .and_then(|index| sealed.parts.get(index))
         .ok_or_else(|| ApiError::missing(format!("the recording has {} parts, counted from 1", sealed.parts.len())))?;
     let tag = format!("\"{}-{}\"", sealed.sha256, index.unwrap_or(0));
     send(&office, part.clone(), &tag, &headers).await
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportAsk {
+    purpose: Option<String>,
+    form: FormAsk,
+    /// From 1, as the side-car lists them.
+    participant: Option<usize>,
+    /// Also what the citizen did not hear.
+    #[serde(default)]
+    private: bool,
+    #[serde(default)]
+    quarantined: bool,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FormAsk {
+    Mix,
+    Channels,
+    Participant,
+}
+
+/// All voices in one channel, each in its own, or one of them.
+pub async fn export(
+    State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Asked(ask): Asked<ExportAsk>,
+) -> Result<Response, ApiError> {
+    let call = call(&id)?;
+    let (form, name) = match (ask.form, ask.participant) {
+        (FormAsk::Mix, None) => (Form::Mix, "mix".to_owned()),
+        (FormAsk::Channels, None) => (Form::Channels, "channels".to_owned()),
+        (FormAsk::Participant, Some(number)) => (Form::Participant(number), format!("participant-{number}")),
+        (FormAsk::Mix | FormAsk::Channels, Some(_)) | (FormAsk::Participant, None) => {
+            return Err(ApiError::bad("participant= goes with form=participant, and only with it"));
+        }
+    };
+    let private = if ask.private { ", with what the citizen did not hear" } else { "" };
+    let access = Wish { call, purpose: ask.purpose, how: format!(" ({name}{private})"), quarantined: ask.quarantined };
+    let sealed = granted(&office, &visitor, &headers, access).await?;
+    let (shelf, data) = (Arc::clone(&office.shelf), office.options.data.clone());
+    let file = on_disk(move || {
+        let mut file = nameless(&data)?;
+        export::render(&shelf, &sealed, form, ask.private, io::BufWriter::new(&mut file))?;
+        file.rewind()?;
+        Ok::<_, ExportError>(file)
+    })
+    .await??;
+    let length = file.metadata().map_err(ExportError::Io)?.len();
+    let name = format!("attachment; filename=\"{call}-{name}.wav\"");
+    let response = Response::builder()
+        .header(header::CONTENT_TYPE, "audio/wav")
+        .header(header::CONTENT_LENGTH, length)
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::CONTENT_DISPOSITION, name);
+    let body = Body::from_stream(Chunks { next: Some(read(file.take(length))) });
+    response.body(body).map_err(|error| ApiError::unavailable("audio", "it cannot be sent").because(error))
+}
+
+/// A file that is gone when it is closed, even by a crash.
+fn nameless(folder: &FilePath) -> io::Result<File> {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let path = folder.join(format!("export-{}-{}.wav", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));
+    let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
+
+/// What somebody wants to hear.
+struct Wish {
+    call: CallId,
+    purpose: Option<String>,
+    /// Goes behind the purpose in the access row.
+    how: String,
+    quarantined: bool,
+}
+
+/// The recording, for somebody who has told a purpose, which is written down first.
+async fn granted(office: &Office, visitor: &Visitor, headers: &HeaderMap, wish: Wish) -> Result<Sealed, ApiError> {
+    let recording = found(office, wish.call).await;
+    // A request may name any call; only one that was ever up has accesses.
+    let exists = recording.is_ok() || !matches!(office.store.ticket_of(wish.call).await, Ok(None));
+    let given = wish.purpose.or_else(|| login::text(headers, "x-purpose")).unwrap_or_default();
+    let purpose = given.trim();
+    if purpose.is_empty() || purpose.chars().count() > PURPOSE {
+        // Attempts count too.
+        if exists {
+            note(office, visitor, wish.call, "refused: no purpose").await?;
+        }
+        let text = format!("a recording is given out for a purpose only: ?purpose= or X-Purpose, {PURPOSE} characters");
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "purpose", text));
+    }
+    if exists {
+        note(office, visitor, wish.call, &format!("{purpose}{}", wish.how)).await?;
+    }
+
+    let recording = recording?;
+    if recording.is_quarantined() && !wish.quarantined {
+        let condition = recording.condition.map_or("", Condition::as_str);
+        let text =
+            format!("the recording is under quarantine ({condition}): it is given out with quarantined=true only");
+        return Err(ApiError::conflict("quarantined", text));
+    }
+    Ok(recording.sealed)
 }
 
 async fn note(office: &Office, visitor: &Visitor, call: CallId, purpose: &str) -> Result<(), ApiError> {

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use crate::archive::export::ExportError;
 use crate::archive::shelf::ShelfError;
 use crate::store::StoreError;
 use crate::store::journal::JournalError;
@@ -78,6 +79,19 @@ impl From<ShelfError> for ApiError {
                 Self::missing("the recording is not where it should be").because(error)
             }
             ShelfError::Io { .. } => Self::unavailable("recordings", "the recording cannot be read").because(error),
+        }
+    }
+}
+
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Shelf(error) => error.into(),
+            ExportError::NoParticipant(_) => Self::missing(error.to_string()),
+            ExportError::TooLong => Self::conflict("too_long", error.to_string()),
+            ExportError::Io(_) | ExportError::Wav(_) => {
+                Self::unavailable("recordings", "the recording cannot be rendered").because(error)
+            }
         }
     }
 }

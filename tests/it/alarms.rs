@@ -16,6 +16,7 @@ fn sealed(call: CallId, verdict: Verdict) -> Done {
         call,
         path: "2026/11/24/1/call.wav".into(),
         parts: Vec::new(),
+        tracks: Vec::new(),
         started: Wall(0),
         ended: Wall(1000),
         duration_ms: 1000,

@@ -237,6 +237,45 @@ async fn a_recording_is_given_out_for_a_purpose_and_written_down() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_rendered_for_a_purpose_and_written_down() {
+    let call = CallId(0x0193_5d2e_8a00_0003);
+    let house = House::with_recording("export", call).await;
+    let path = format!("/api/recordings/{call}/export");
+    // status, code or channels
+    for (query, status, told) in [
+        ("form=mix", 400, "purpose"),
+        ("purpose=x", 400, "bad_request"),
+        ("purpose=x&form=loud", 400, "bad_request"),
+        ("purpose=x&form=participant", 400, "bad_request"),
+        ("purpose=x&form=mix&participant=1", 400, "bad_request"),
+        ("purpose=x&form=participant&participant=9", 404, "not_found"),
+    ] {
+        let answer = house.get(&format!("{path}?{query}"));
+        assert_eq!((answer.status, answer.code()), (status, told), "{query}");
+    }
+    for (query, channels) in [("form=mix", 1), ("form=channels&private=true", 2)] {
+        let answer = house.get(&format!("{path}?{query}&purpose=complaint%207"));
+        assert_eq!((answer.status, answer.header("content-type")), (200, "audio/wav"));
+        let reader = hound::WavReader::new(&answer.bytes[..]).unwrap();
+        assert_eq!((reader.spec().channels, reader.spec().bits_per_sample, reader.duration()), (channels, 16, 8_160));
+    }
+    let left = std::fs::read_dir(house.data()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(left.into_iter().all(|name| !name.to_str().unwrap().starts_with("export")), "nothing stays behind");
+
+    house.applied().await;
+    let rows = house.server.office.store.accesses(call).await.unwrap();
+    let told: Vec<_> = rows.iter().map(|row| row.purpose.as_str()).collect();
+    let expected = [
+        "refused: no purpose",
+        "x (participant-9)",
+        "complaint 7 (mix)",
+        "complaint 7 (channels, with what the citizen did not hear)",
+    ];
+    assert_eq!(told, expected);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alarms_are_listed_now_and_by_day() {
     let house = House::start("alarms").await;
     let office = &house.server.office;

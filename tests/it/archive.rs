@@ -5,6 +5,7 @@ mod full_disk;
 mod heard;
 mod shelf;
 mod slow_disk;
+mod voices;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -18,7 +19,9 @@ use std::time::{Duration, Instant};
 use hotline::archive::lock::{FolderLock, LockError};
 use hotline::archive::shelf::{Condition, Shelf, ShelfError};
 use hotline::archive::sidecar::{SideCar, What};
-use hotline::archive::{Archive, Batch, Done, Heard, Order, RecordingMeta, Sealed, Settings, Side, Verdict, start};
+use hotline::archive::{
+    Archive, Batch, Done, Heard, Order, RecordingMeta, Sealed, Settings, Side, Verdict, Voice, start,
+};
 use hotline::audio::g711::Law;
 use hotline::audio::timeline::Missing;
 use hotline::audio::wav::{Format, claimed_frames};
@@ -26,6 +29,7 @@ use hotline::call::{CallId, LegId, Mark, Party, Role};
 use hotline::time::{Mono, Now, Wall};
 
 const CALL: CallId = CallId(0x0193_5d2e_8a00_0001);
+const SEAT: LegId = LegId(6);
 const OPENED: Mono = Mono::from_millis(60_000);
 /// 2026-11-24T16:30:00Z: in China it is already the 25th.
 const STARTED: Wall = Wall(1_795_537_800_000);
@@ -88,12 +92,17 @@ impl Running {
     }
 
     /// Packets of 20 ms from `from` to `to` ms; each sample is what `code` says for its packet's time.
+    /// On the right it is the seat's.
     fn speak(&self, call: CallId, side: Side, from: u64, to: u64, code: impl Fn(u64) -> u8) {
+        self.say(call, voice_of(side), from, to, code);
+    }
+
+    fn say(&self, call: CallId, voice: Voice, from: u64, to: u64, code: impl Fn(u64) -> u8) {
         let packets: Vec<u64> = (from..to).step_by(20).collect();
         for packets in packets.chunks(10) {
             let heard = packets.iter().map(|at| packet(*at)).collect();
             let bytes = packets.iter().flat_map(|at| [code(*at); 160]).collect();
-            self.order(Order::Audio { call, side, batch: Batch { heard, bytes } });
+            self.order(Order::Audio { call, voice, batch: Batch { heard, bytes } });
         }
     }
 
@@ -115,13 +124,19 @@ impl Running {
     }
 }
 
+fn voice_of(side: Side) -> Voice {
+    match side {
+        Side::Left => Voice::Citizen,
+        Side::Right => Voice::Heard(SEAT),
+    }
+}
+
 fn citizen() -> Party {
     Party { role: Role::Citizen, number: "138****5678".into(), name: String::new(), leg: Some(LegId(1)) }
 }
 
 fn seat(number: &str) -> Party {
-    let leg = Some(LegId(2 + number.len() as u64));
-    Party { role: Role::Seat, number: number.into(), name: format!("{number} 甲"), leg }
+    Party { role: Role::Seat, number: number.into(), name: format!("{number} 甲"), leg: Some(SEAT) }
 }
 
 /// As it is read from disk.
@@ -227,7 +242,7 @@ fn pcm_is_what_was_heard_in_either_law() {
     running.speak(CALL, Side::Left, 0, 1_000, numbered);
     let heard = (0..50).map(|at| Heard { law: Law::Mu, ..packet(at * 20) }).collect();
     let bytes = (0..50).flat_map(|at| [numbered(at * 20); 160]).collect();
-    running.order(Order::Audio { call: CALL, side: Side::Right, batch: Batch { heard, bytes } });
+    running.order(Order::Audio { call: CALL, voice: voice_of(Side::Right), batch: Batch { heard, bytes } });
     running.seal(CALL, 1_000);
     let samples = samples_of(&folder.0.join(running.sealed().path));
     for (frame, pair) in samples.chunks(2).enumerate().skip(160) {
@@ -244,7 +259,11 @@ fn mu_law_becomes_alaw_in_an_alaw_file() {
     running.open(CALL);
     let heard = (0..50).map(|at| Heard { law: Law::Mu, ..packet(at * 20) }).collect();
     let bytes: Vec<u8> = (0..50).flat_map(|at| [numbered(at * 20); 160]).collect();
-    running.order(Order::Audio { call: CALL, side: Side::Right, batch: Batch { heard, bytes: bytes.clone() } });
+    running.order(Order::Audio {
+        call: CALL,
+        voice: voice_of(Side::Right),
+        batch: Batch { heard, bytes: bytes.clone() },
+    });
     running.seal(CALL, 1_020);
     let right = channel_of(&folder.0.join(running.sealed().path), 1);
     let mut expected = bytes;
@@ -261,9 +280,9 @@ fn what_is_missing_degrades_the_recording_and_is_listed() {
     running.speak(CALL, Side::Left, 0, 1_000, numbered);
     running.speak(CALL, Side::Left, 1_200, 2_000, numbered);
     let at = OPENED + Duration::from_millis(2_020);
-    running.order(Order::Dropped { call: CALL, side: Side::Left, at, packets: 5 });
+    running.order(Order::Dropped { call: CALL, voice: Voice::Citizen, at, packets: 5 });
     running.speak(CALL, Side::Left, 2_100, 3_000, numbered);
-    running.order(Order::NewSource { call: CALL, side: Side::Left, at, why: "another seat" });
+    running.order(Order::NewSource { call: CALL, voice: Voice::Citizen, at, why: "another seat" });
     running.speak(CALL, Side::Left, 3_000, 4_000, numbered);
     running.seal(CALL, 4_000);
     let sealed = running.sealed();

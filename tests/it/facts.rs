@@ -190,6 +190,7 @@ pub fn sealed_recording(n: u64) -> Sealed {
         call: CallId(n),
         path: format!("2026/11/24/{}/call.wav", CallId(n)).into(),
         parts: Vec::new(),
+        tracks: Vec::new(),
         started,
         ended: Wall(started.0 + 60_000),
         duration_ms: 60_000,

@@ -2,17 +2,19 @@
 
 use std::io::Cursor;
 
-use hotline::audio::wav::{Format, claimed_frames, format_of, header, repair};
+use hotline::audio::wav::{Format, Layout, claimed_frames, header, layout_of, repair};
 
-fn file(format: Format, frames: u64) -> Vec<u8> {
-    let mut bytes = header(format, frames);
-    bytes.resize(format.header_len() + frames as usize * format.frame_bytes(), format.silence());
+const LAYOUTS: [Layout; 4] = [Format::Alaw.stereo(), Format::Pcm16.stereo(), Format::Alaw.mono(), Format::Pcm16.mono()];
+
+fn file(layout: Layout, frames: u64) -> Vec<u8> {
+    let (mut bytes, format) = (header(layout, frames), layout.format);
+    bytes.resize(format.header_len() + frames as usize * layout.frame_bytes(), format.silence());
     bytes
 }
 
 #[test]
 fn a_pcm_header_is_read_by_hound() {
-    let reader = hound::WavReader::new(Cursor::new(file(Format::Pcm16, 4000))).unwrap();
+    let reader = hound::WavReader::new(Cursor::new(file(Format::Pcm16.stereo(), 4000))).unwrap();
     let spec = reader.spec();
     assert_eq!((spec.channels, spec.sample_rate, spec.bits_per_sample), (2, 8000, 16));
     assert_eq!(reader.duration(), 4000);
@@ -20,7 +22,7 @@ fn a_pcm_header_is_read_by_hound() {
 
 #[test]
 fn an_alaw_header_has_the_fields_of_the_standard() {
-    let bytes = file(Format::Alaw, 4000);
+    let bytes = file(Format::Alaw.stereo(), 4000);
     let number =
         |at: usize, len: usize| bytes[at..at + len].iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
     // offset, length, value, field
@@ -49,47 +51,47 @@ fn an_alaw_header_has_the_fields_of_the_standard() {
 
 #[test]
 fn a_file_that_was_cut_off_gets_the_header_of_its_length() {
-    for format in [Format::Alaw, Format::Pcm16] {
-        let frame = format.frame_bytes() as u64;
-        let head_len = format.header_len() as u64;
+    for layout in LAYOUTS {
+        let frame = layout.frame_bytes() as u64;
+        let head_len = layout.format.header_len() as u64;
         // Header says, bytes after it, frames expected.
         for (claimed, tail, frames) in
-            [(0, 800 * frame, 800), (800, 900 * frame, 900), (900, 800 * frame + 1, 800), (5, 0, 0)]
+            [(0, 800 * frame, 800), (800, 900 * frame, 900), (900, 801 * frame - 1, 800), (5, 0, 0)]
         {
-            let repaired = repair(&header(format, claimed), head_len + tail, Format::Alaw);
-            assert_eq!((repaired.format, repaired.frames), (format, frames));
-            assert_eq!(repaired.header, header(format, frames));
+            let repaired = repair(&header(layout, claimed), head_len + tail, Format::Alaw.stereo());
+            assert_eq!((repaired.layout, repaired.frames), (layout, frames));
+            assert_eq!(repaired.header, header(layout, frames));
             assert_eq!(repaired.file_len, head_len + frames * frame);
         }
         // Shorter than a header, or nothing but zeros: the side-car says which format it was.
         for head in [&[][..], &[0; 58][..], b"RIFF\x00\x00"] {
-            let repaired = repair(head, head.len() as u64, format);
-            assert_eq!((repaired.format, repaired.header.len()), (format, format.header_len()));
+            let repaired = repair(head, head.len() as u64, layout);
+            assert_eq!((repaired.layout, repaired.header.len()), (layout, layout.format.header_len()));
         }
     }
 }
 
 #[test]
 fn a_header_tells_its_format_and_length() {
-    for format in [Format::Alaw, Format::Pcm16] {
+    for layout in LAYOUTS {
         for frames in [0, 1, 8000, 500_000_000] {
-            assert_eq!(format_of(&header(format, frames)), Some(format));
-            assert_eq!(claimed_frames(&header(format, frames)), Some(frames));
+            assert_eq!(layout_of(&header(layout, frames)), Some(layout));
+            assert_eq!(claimed_frames(&header(layout, frames)), Some(frames));
         }
     }
-    let mut mono = header(Format::Alaw, 1);
-    mono[22] = 1;
-    for other in [&b"OggS"[..], &[0xff; 58], &mono] {
-        assert_eq!(format_of(other), None);
+    let mut three = header(Format::Alaw.stereo(), 1);
+    three[22] = 3;
+    for other in [&b"OggS"[..], &[0xff; 58], &three] {
+        assert_eq!(layout_of(other), None);
     }
 }
 
 #[test]
 fn sizes_never_wrap() {
-    for format in [Format::Alaw, Format::Pcm16] {
-        let most = format.frames_within(u64::MAX);
-        assert_eq!(claimed_frames(&header(format, most)), Some(most));
-        assert!(header(format, u64::MAX).ends_with(&[0xff; 4]));
-        assert_eq!(format.frames_within(0), 1);
+    for layout in LAYOUTS {
+        let most = layout.frames_within(u64::MAX);
+        assert_eq!(claimed_frames(&header(layout, most)), Some(most));
+        assert!(header(layout, u64::MAX).ends_with(&[0xff; 4]));
+        assert_eq!(layout.frames_within(0), 1);
     }
 }

@@ -198,8 +198,8 @@ pub(super) fn samples(packet: &Heard) -> i64 {
     i64::from(packet.len.min(LONGEST_PACKET))
 }
 
-/// Samples from `opened` to `at`.
-pub(super) fn sample_at(opened: Mono, at: Mono) -> i64 {
+/// Samples from `opened` to `at`; negative before.
+pub fn sample_at(opened: Mono, at: Mono) -> i64 {
     let nanos = i128::from(at.0) - i128::from(opened.0);
     i64::try_from(nanos.div_euclid(NANOS_PER_SAMPLE)).unwrap_or(i64::MAX)
 }

@@ -96,6 +96,17 @@ async fn a_recording_becomes_a_file() {
     let nobody = recordings::answer(&typed(&house, &["00000000000000aa", "--accesses"])).unwrap();
     assert_eq!(recordings::accesses_as_text(&nobody), "nobody has asked for it");
     let data = house.data().display().to_string();
+    let mix = house.data().join("mix.wav").display().to_string();
+    let export = ["export", &id, "--mix", "-o", &mix, "--purpose", "质检", "--data", &data];
+    let parse = |words: &[&str]| Typed::<recordings::Args>::try_parse_from([&["hotline"], words].concat());
+    let wanted = parse(&export).expect("as the help says").args;
+    let shown = recordings::as_text(&recordings::answer(&wanted).unwrap());
+    assert!(shown.starts_with("wrote ") && shown.contains("mix.wav"), "{shown}");
+    assert_eq!(hound::WavReader::open(&mix).unwrap().spec().channels, 1);
+    for wrong in [&["--channels"][..], &["--participant", "2"]] {
+        assert!(parse(&[&export[..], wrong].concat()).is_err(), "one form at a time");
+    }
+    assert!(parse(&["export", &id, "-o", &mix, "--purpose", "x"]).is_err(), "a form is needed");
     let without = Typed::<recordings::Args>::try_parse_from(["hotline", &id, "--out", &path, "--data", &data]);
     assert!(without.err().expect("refused").to_string().contains("--purpose"));
     house.stop().await;

@@ -46,7 +46,7 @@ async fn a_call_ends_with_its_last_sign_of_life_and_not_with_the_restart() {
     // Of call 3 there are 200 s of sound, in two parts that no header has been put right in.
     let folder = files.options().data.join(format!("recordings/2026/11/24/{}", CallId(3)));
     std::fs::create_dir_all(&folder).unwrap();
-    let sound = |seconds: usize| [wav::header(Format::Alaw, 0), vec![0x55; seconds * 16_000 + 1]].concat();
+    let sound = |seconds: usize| [wav::header(Format::Alaw.stereo(), 0), vec![0x55; seconds * 16_000 + 1]].concat();
     std::fs::write(folder.join("call.wav"), sound(150)).unwrap();
     std::fs::write(folder.join("call-2.wav.part"), sound(50)).unwrap();
 

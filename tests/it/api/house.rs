@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use hotline::app::{Options, Server};
-use hotline::archive::{self, Batch, Done, Heard, Order, RecordingMeta, Sealed, Side};
+use hotline::archive::{self, Batch, Done, Heard, Order, RecordingMeta, Sealed, Voice};
 use hotline::audio::g711::Law;
-use hotline::call::CallId;
+use hotline::call::{CallId, LegId};
 use hotline::commands::init;
 use hotline::store::entry::Entry;
 use hotline::time::{Mono, Now};
@@ -237,7 +237,7 @@ fn record(folder: PathBuf, call: CallId) -> Sealed {
     let meta = RecordingMeta { hotline: "12345".into(), seat: "1001".into(), trunk: "carrier".into() };
     let now = Now { mono: opened, wall: facts::MORNING };
     order(Order::Open { call, now, folder_day: facts::MORNING, meta: meta.into() });
-    for side in [Side::Left, Side::Right] {
+    for voice in [Voice::Citizen, Voice::Heard(LegId(2))] {
         let heard = (0..50u16).map(|packet| Heard {
             arrival: opened + Duration::from_millis(u64::from(packet) * 20 + 20),
             ssrc: 7,
@@ -246,7 +246,7 @@ fn record(folder: PathBuf, call: CallId) -> Sealed {
             law: Law::A,
             len: 160,
         });
-        order(Order::Audio { call, side, batch: Batch { heard: heard.collect(), bytes: vec![0x55; 50 * 160] } });
+        order(Order::Audio { call, voice, batch: Batch { heard: heard.collect(), bytes: vec![0x55; 50 * 160] } });
     }
     let length = Duration::from_secs(1);
     order(Order::Seal { call, ended: facts::MORNING + length, at: opened + length });

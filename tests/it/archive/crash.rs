@@ -10,7 +10,7 @@ fn orphans_without_a_side_car_or_without_audio_are_sealed_as_well() {
         fs::create_dir_all(folder.call(call)).unwrap();
     }
     // A header of size 0 and 3 s behind it, with a torn last frame: what a crash leaves elsewhere.
-    let mut bytes = hotline::audio::wav::header(Format::Pcm16, 0);
+    let mut bytes = hotline::audio::wav::header(Format::Pcm16.stereo(), 0);
     bytes.resize(44 + 3 * 32_000 + 3, 0);
     fs::write(folder.call(bare).join("call.wav.part"), bytes).unwrap();
     fs::write(folder.call(empty).join("call.wav.part"), b"").unwrap();
@@ -44,6 +44,33 @@ fn a_crash_in_the_middle_of_sealing_is_made_good() {
     }
 }
 
+#[test]
+fn a_crash_in_the_middle_of_sealing_three_voices_is_made_good() {
+    let folder = Folder::new("half-three");
+    let running = Running::in_format(&folder, Format::Alaw);
+    running.open(CALL);
+    for voice in [Voice::Citizen, Voice::Heard(SEAT), Voice::Heard(LegId(9))] {
+        running.say(CALL, voice, 0, 1_000, numbered);
+    }
+    running.say(CALL, Voice::Private(LegId(9)), 1_000, 2_000, numbered);
+    running.seal(CALL, 2_020);
+    let sealed = running.sealed();
+    running.archive.stop();
+    assert_eq!(sealed.tracks.len(), 3);
+    let at = folder.call(CALL);
+    let side_car = SideCar::read(&at.join("call.json")).unwrap();
+    for undone in [&["call.json"][..], &["call.json", "p3-private.wav", "p3.wav"], &["call.json", "p2.wav", "call.wav"]]
+    {
+        for name in undone {
+            fs::rename(at.join(name), at.join(format!("{name}.part"))).unwrap();
+        }
+        let running = Running::in_format(&folder, Format::Alaw);
+        assert_eq!(running.sealed(), sealed);
+        running.archive.stop();
+        assert_eq!(SideCar::read(&at.join("call.json")).unwrap(), side_car);
+    }
+}
+
 /// Run by `a_killed_server_loses_less_than_a_second` as a process of its own: records in real time
 /// until it is killed, saying how far it has come.
 #[test]
@@ -61,6 +88,9 @@ fn records_until_killed() {
         std::thread::sleep((began + Duration::from_millis(heard)).saturating_duration_since(Instant::now()));
         running.speak(CALL, Side::Left, heard - 200, heard, numbered);
         running.speak(CALL, Side::Right, heard - 200, heard, numbered);
+        // A third whom the citizen hears, and a fourth whom it does not.
+        running.say(CALL, Voice::Heard(LegId(9)), heard - 200, heard, numbered);
+        running.say(CALL, Voice::Private(LegId(10)), heard - 200, heard, numbered);
         println!("heard {heard}");
     }
 }
@@ -98,14 +128,26 @@ fn a_killed_server_loses_less_than_a_second() {
             },
         }
 
+        for track in ["p2.wav", "p3.wav", "p4-private.wav"] {
+            let track = fs::read(folder.call(CALL).join(format!("{track}.part"))).unwrap();
+            let frames = claimed_frames(&track).unwrap();
+            assert!(frames >= (heard - 1_000) * 8, "{format:?}: {heard} ms heard, {} ms readable", frames / 8);
+        }
+
         let running = Running::in_format(&folder, format);
         let sealed = running.sealed();
         assert_eq!((sealed.call, sealed.started, sealed.recovered), (CALL, STARTED, true));
         assert_eq!(sealed.verdict, Verdict::Degraded);
         assert!(sealed.duration_ms * 8 >= frames);
         assert_eq!(Shelf::new(folder.0.clone()).verify(&sealed).unwrap(), Condition::Verified);
-        assert_eq!(SideCar::read(&folder.call(CALL).join("call.json")).unwrap().meta.trunk, "city");
+        let side_car = SideCar::read(&folder.call(CALL).join("call.json")).unwrap();
+        assert_eq!(side_car.meta.trunk, "city");
+        // Where each begins was on disk before it.
+        let tracks: Vec<_> = side_car.tracks.iter().map(|line| (line.file.as_str(), line.offset_ms)).collect();
+        assert_eq!(tracks, [("p2.wav", 20), ("p3.wav", 20), ("p4-private.wav", 20)]);
+        assert!(side_car.tracks.iter().all(|line| line.length_ms + 1_000 >= heard && line.parts.len() == 1));
         running.archive.stop();
-        assert!(!file.exists());
+        let left_over = fs::read_dir(folder.call(CALL)).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(left_over.into_iter().all(|name| !name.to_str().unwrap().ends_with(".part")));
     }
 }

@@ -202,7 +202,7 @@ fn a_side_car_with_the_end_of_a_longer_one_behind_it_is_read() {
     json["call"] = CALL.to_string().into();
     let text = format!("{json:#}\n");
     fs::write(folder.call(CALL).join("call.json.part"), format!("{text}{}", &text[text.len() / 2..])).unwrap();
-    let mut audio = hotline::audio::wav::header(Format::Alaw, 8_000);
+    let mut audio = hotline::audio::wav::header(Format::Alaw.stereo(), 8_000);
     audio.resize(58 + 16_000, 0xd5);
     fs::write(folder.call(CALL).join("call.wav.part"), audio).unwrap();
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use hotline::app::alarms::Alarms;
 use hotline::app::desk::Desk;
 use hotline::app::trace::TraceBook;
-use hotline::archive::{self, Archive, Done, Order, Sealed, Side, Verdict};
+use hotline::archive::{self, Archive, Done, Order, Sealed, Verdict, Voice};
 use hotline::audio::g711::Law;
 use hotline::call::{CallId, Hearing, LegId, Output as Wish, SeatNo};
 use hotline::exchange::Output;
@@ -207,8 +207,8 @@ fn a_seal_waits_for_room_behind_the_last_that_was_heard() {
     let (mut heard, mut told) = ([0, 0], 0);
     loop {
         match hotline.order() {
-            Order::Audio { side, batch, .. } => heard[usize::from(side == Side::Right)] += batch.heard.len(),
-            Order::Dropped { side, packets, .. } => heard[usize::from(side == Side::Right)] += packets as usize,
+            Order::Audio { voice, batch, .. } => heard[usize::from(voice != Voice::Citizen)] += batch.heard.len(),
+            Order::Dropped { voice, packets, .. } => heard[usize::from(voice != Voice::Citizen)] += packets as usize,
             Order::Figures { leg, figures, .. } => {
                 assert_eq!(figures.received, if leg == CITIZEN { 30 } else { 1 });
                 told += 1;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use hotline::archive::{Order, Side};
+use hotline::archive::{Order, Side, Voice};
 use hotline::audio::g711::Law;
+use hotline::call::Hearing;
 use hotline::media::rtcp::{self, Block, Ours, Sent};
 use hotline::media::{Limits, Report};
 
@@ -25,9 +26,10 @@ fn the_recorder_gets_each_side_as_it_was_said() {
     hotline.close(CITIZEN);
     hotline.close(SEAT);
     let mut sides = Vec::new();
-    while let Ok(Order::Audio { call, side, batch }) = hotline.orders.try_recv() {
+    while let Ok(Order::Audio { call, voice, batch }) = hotline.orders.try_recv() {
         assert_eq!(call, CALL);
-        sides.push((side, batch));
+        assert_eq!(voice, if voice.side() == Side::Left { Voice::Citizen } else { Voice::Heard(SEAT) });
+        sides.push((voice.side(), batch));
     }
     let left: Vec<_> = sides.iter().filter(|(side, _)| *side == Side::Left).flat_map(|(_, it)| &it.heard).collect();
     let right: Vec<_> = sides.iter().filter(|(side, _)| *side == Side::Right).flat_map(|(_, it)| &it.heard).collect();
@@ -43,7 +45,7 @@ fn the_recorder_gets_each_side_as_it_was_said() {
 }
 
 #[test]
-fn another_party_is_announced_before_its_first_word() {
+fn another_party_is_another_voice_and_one_whom_the_citizen_does_not_hear_is_private() {
     let mut hotline = Hotline::start();
     let (citizen, mut seat, mut second) = (Phone::new(V4, 1), Phone::new(V4, 2), Phone::new(V4, 3));
     hotline.open(CITIZEN, V4, citizen.media(Law::A, None));
@@ -55,15 +57,27 @@ fn another_party_is_announced_before_its_first_word() {
     hotline.mix(&[SECOND_SEAT], true);
     second.say(second_port, 8, &[2; 160]);
     citizen.hear();
+    // The two seats consult; the packet after the word is private already.
+    hotline.arrange(Hearing::all(&[SEAT, SECOND_SEAT]), true);
+    second.say(second_port, 8, &[3; 160]);
+    seat.hear();
+    hotline.arrange(Hearing::all(&[CITIZEN, SECOND_SEAT]), true);
+    second.say(second_port, 8, &[4; 160]);
+    citizen.hear();
+    for leg in [SECOND_SEAT, SEAT, CITIZEN] {
+        hotline.close(leg);
+    }
     let mut story = Vec::new();
-    while story.len() < 3 {
-        match hotline.order() {
-            Order::Audio { side: Side::Right, batch, .. } => story.push(format!("audio of {}", batch.heard[0].ssrc)),
-            Order::NewSource { side, why, .. } => story.push(format!("{side:?}: {why}")),
-            _ => {}
+    for order in std::iter::from_fn(|| hotline.orders.try_recv().ok()) {
+        if let Order::Audio { voice, batch, .. } = order {
+            story.push((voice, batch.heard[0].ssrc, batch.bytes[0]));
         }
     }
-    assert_eq!(story, ["audio of 2", "Right: another party", "audio of 3"]);
+    // Each voice in its own order; between voices there is none.
+    story.sort_by_key(|(_, _, code)| *code);
+    let second = Voice::Heard(SECOND_SEAT);
+    let expected = [(Voice::Heard(SEAT), 2, 1), (second, 3, 2), (Voice::Private(SECOND_SEAT), 3, 3), (second, 3, 4)];
+    assert_eq!(story, expected);
 }
 
 #[test]
@@ -82,7 +96,7 @@ fn a_full_recorder_is_not_waited_for_and_told_what_it_missed() {
     let (mut got, mut missed) = (0, 0);
     let mut count = |order: Order| match order {
         Order::Audio { batch, .. } => got += u64::try_from(batch.heard.len()).unwrap(),
-        Order::Dropped { packets, side: Side::Left, .. } => missed += u64::from(packets),
+        Order::Dropped { packets, voice: Voice::Citizen, .. } => missed += u64::from(packets),
         other => panic!("{other:?}"),
     };
     count(hotline.order());
@@ -156,7 +170,7 @@ fn our_reports_tell_what_we_sent_and_what_we_missed() {
     let reports = orders.filter(|order| {
         matches!(
             order,
-            Order::SenderReport { side: Side::Left, ssrc: 0xC1, ntp: 0x1234_5678_9ABC_DEF0, timestamp: 777, .. }
+            Order::SenderReport { voice: Voice::Citizen, ssrc: 0xC1, ntp: 0x1234_5678_9ABC_DEF0, timestamp: 777, .. }
         )
     });
     assert_eq!(reports.count(), 2);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use hotline::archive::{Order, Side};
+use hotline::archive::{Order, Voice};
 use hotline::audio::dtmf::Event;
 use hotline::audio::g711::Law;
 use hotline::audio::tone;
@@ -284,7 +284,7 @@ fn a_source_that_moves_without_telling_is_followed_once_the_old_one_is_silent() 
     hotline.close(SEAT);
     let orders: Vec<Order> = std::iter::from_fn(|| hotline.orders.try_recv().ok()).collect();
     let left = orders.iter().filter_map(|order| match order {
-        Order::Audio { side: Side::Left, batch, .. } => Some(&batch.heard),
+        Order::Audio { voice: Voice::Citizen, batch, .. } => Some(&batch.heard),
         _ => None,
     });
     let offsets: Vec<u64> = left.flatten().map(|heard| u64::from(heard.sequence.wrapping_sub(first))).collect();

@@ -1,0 +1,223 @@
+//! One playable WAV of a sealed recording, PCM 16 bit at 8 kHz, on the call's clock from its first
+//! sample to its last. What the citizen did not hear is left out unless it is asked for.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::Sealed;
+use super::names::Class;
+use super::shelf::{Shelf, ShelfError};
+use super::sidecar::{SideCar, TrackLine};
+use super::tape::linear;
+use super::{LEFT, RIGHT};
+use crate::audio::wav::{self, Layout, RATE};
+use crate::call::Role;
+
+/// Frames rendered at a time.
+const BLOCK: usize = 8_000;
+
+/// What is wanted of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// All voices in one channel.
+    Mix,
+    /// A channel for each participant, in their order.
+    Channels,
+    /// One participant, from 1, in one channel.
+    Participant(usize),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    #[error("the recording has {0} participants, counted from 1")]
+    NoParticipant(usize),
+    #[error("that is more than a WAV file holds")]
+    TooLong,
+    #[error("cannot render the recording: {0}")]
+    Io(#[from] io::Error),
+    #[error("cannot write WAV: {0}")]
+    Wav(#[from] hound::Error),
+}
+
+/// Renders the recording into `to`. Takes as long as reading all of it.
+pub fn render(
+    shelf: &Shelf,
+    sealed: &Sealed,
+    form: Form,
+    private: bool,
+    to: impl Write + Seek,
+) -> Result<(), ExportError> {
+    let folder = sealed.path.parent().unwrap_or(Path::new(""));
+    let side_car = shelf.side_car(folder)?;
+    let primary = Sound::open(shelf, sealed.parts.iter().map(AsRef::as_ref), 0)?;
+    let frames = primary.frames();
+    let wanted = channels(shelf, folder, &side_car, form, private, frames)?;
+    let channels = u16::try_from(wanted.len()).map_err(|_| ExportError::TooLong)?;
+    let bytes = frames.saturating_mul(u64::from(channels)).saturating_mul(2);
+    if bytes > u64::from(u32::MAX - 44) {
+        return Err(ExportError::TooLong);
+    }
+    let spec =
+        hound::WavSpec { channels, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::new(to, spec)?;
+    let mut at = 0;
+    while at < frames {
+        let block = at..frames.min(at + BLOCK as u64);
+        let mut sums = Vec::with_capacity(wanted.len());
+        for sources in &wanted {
+            let mut sum = vec![0; (block.end - block.start) as usize];
+            sources.add(&primary, &block, &mut sum)?;
+            sums.push(sum);
+        }
+        for frame in 0..(block.end - block.start) as usize {
+            for sum in &sums {
+                let sample = sum.get(frame).copied().unwrap_or(0);
+                writer.write_sample(sample.clamp(i16::MIN.into(), i16::MAX.into()) as i16)?;
+            }
+        }
+        at = block.end;
+    }
+    Ok(writer.finalize()?)
+}
+
+/// What one channel of the export is the sum of.
+#[derive(Default)]
+struct Sources {
+    /// Channels of the primary file, and which frames of them.
+    primary: Vec<(usize, Range<u64>)>,
+    tracks: Vec<Sound>,
+}
+
+impl Sources {
+    fn add(&self, primary: &Sound, block: &Range<u64>, sum: &mut [i32]) -> Result<(), ExportError> {
+        for (channel, frames) in &self.primary {
+            primary.add(*channel, block, frames, sum)?;
+        }
+        for track in &self.tracks {
+            track.add(0, block, &(0..u64::MAX), sum)?;
+        }
+        Ok(())
+    }
+}
+
+fn channels(
+    shelf: &Shelf,
+    folder: &Path,
+    side_car: &SideCar,
+    form: Form,
+    private: bool,
+    frames: u64,
+) -> Result<Vec<Sources>, ExportError> {
+    let people = side_car.participants.len();
+    match form {
+        Form::Mix => {
+            let mut all = Sources { primary: vec![(LEFT, 0..frames), (RIGHT, 0..frames)], tracks: Vec::new() };
+            for line in side_car.tracks.iter().filter(|line| private && line.class == Class::Private) {
+                all.tracks.push(Sound::of_track(shelf, folder, line)?);
+            }
+            Ok(vec![all])
+        }
+        // Nobody knows who it was: the two channels as they are.
+        Form::Channels if people == 0 => {
+            Ok([LEFT, RIGHT].map(|channel| Sources { primary: vec![(channel, 0..frames)], tracks: Vec::new() }).into())
+        }
+        Form::Channels => (1..=people).map(|one| participant(shelf, folder, side_car, one, private, frames)).collect(),
+        Form::Participant(one) => Ok(vec![participant(shelf, folder, side_car, one, private, frames)?]),
+    }
+}
+
+/// One participant: the citizen is the left channel. Of the others each has the right one from when it
+/// joined until the next one did, and has its own tracks once there are three parties.
+fn participant(
+    shelf: &Shelf,
+    folder: &Path,
+    side_car: &SideCar,
+    number: usize,
+    private: bool,
+    frames: u64,
+) -> Result<Sources, ExportError> {
+    let people = &side_car.participants;
+    let place = number.checked_sub(1).filter(|place| *place < people.len());
+    let place = place.ok_or(ExportError::NoParticipant(people.len()))?;
+    let is_citizen = people.get(place).is_some_and(|who| who.party.role == Role::Citizen);
+    if is_citizen {
+        return Ok(Sources { primary: vec![(LEFT, 0..frames)], tracks: Vec::new() });
+    }
+    let joined = |place: usize| {
+        let who = people.get(place).filter(|who| who.party.role != Role::Citizen)?;
+        u64::try_from(who.joined.0.saturating_sub(side_car.started.0)).ok().map(|ms| ms.saturating_mul(8))
+    };
+    let from = joined(place).unwrap_or(0);
+    let next = (place + 1..people.len()).find_map(joined);
+    let heard = side_car.tracks.iter().filter(|line| line.class == Class::Heard);
+    let crowded = heard.map(|line| line.offset_ms.saturating_mul(8)).min();
+    let to = [Some(frames), next, crowded].into_iter().flatten().min().unwrap_or(frames);
+    let mut sources = Sources { primary: vec![(RIGHT, from..to.max(from))], tracks: Vec::new() };
+    let own = side_car.tracks.iter().filter(|line| line.participant == number);
+    for line in own.filter(|line| private || line.class == Class::Heard) {
+        sources.tracks.push(Sound::of_track(shelf, folder, line)?);
+    }
+    Ok(sources)
+}
+
+/// The parts of one file or track.
+struct Sound {
+    /// With the frames of each.
+    parts: Vec<(File, Layout, u64)>,
+    /// Frame of the call at which it begins.
+    offset: u64,
+}
+
+impl Sound {
+    fn of_track(shelf: &Shelf, folder: &Path, line: &TrackLine) -> Result<Self, ExportError> {
+        let parts: Vec<_> = line.parts.iter().map(|part| folder.join(&part.file)).collect();
+        Self::open(shelf, parts.iter().map(AsRef::as_ref), line.offset_ms.saturating_mul(8))
+    }
+
+    fn open<'a>(shelf: &Shelf, paths: impl Iterator<Item = &'a Path>, offset: u64) -> Result<Self, ExportError> {
+        let mut parts = Vec::new();
+        for path in paths {
+            let range = shelf.open(path, 0, None)?;
+            let file = range.reader.into_inner();
+            let mut head = [0; 58];
+            let known = head.len().min(usize::try_from(range.whole).unwrap_or(usize::MAX));
+            let head = head.get_mut(..known).unwrap_or_default();
+            file.read_exact_at(head, 0)?;
+            let layout = wav::layout_of(head).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+            parts.push((file, layout, layout.frames_in(range.whole)));
+        }
+        Ok(Self { parts, offset })
+    }
+
+    fn frames(&self) -> u64 {
+        self.parts.iter().map(|(_, _, frames)| frames).sum()
+    }
+
+    /// Adds what of `within` lies in `block`, both in frames of the call.
+    fn add(&self, channel: usize, block: &Range<u64>, within: &Range<u64>, sum: &mut [i32]) -> io::Result<()> {
+        let mut begin = self.offset;
+        for (file, layout, frames) in &self.parts {
+            let end = begin.saturating_add(*frames);
+            let from = block.start.max(begin).max(within.start);
+            let to = block.end.min(end).min(within.end);
+            if from < to {
+                let frame_bytes = layout.frame_bytes();
+                let mut bytes = vec![0; (to - from) as usize * frame_bytes];
+                let at = layout.format.header_len() as u64 + (from - begin) * frame_bytes as u64;
+                file.read_exact_at(&mut bytes, at)?;
+                let places = sum.get_mut((from - block.start) as usize..).unwrap_or_default();
+                for (place, frame) in places.iter_mut().zip(bytes.chunks_exact(frame_bytes)) {
+                    let sample = frame.get(channel * layout.format.sample_bytes()..).unwrap_or_default();
+                    *place += i32::from(linear(layout.format, sample));
+                }
+            }
+            begin = end;
+        }
+        Ok(())
+    }
+}
