@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures what the project promises and prints the table: asked, measured, reached or not.
 #
-#   bench/run.sh              three runs of each scenario, about 25 minutes
+#   bench/run.sh              three runs of each scenario, about 30 minutes
 #   QUICK=1 bench/run.sh      one short run of each, to see that everything works
 #
 # RUNS=n      so many runs; the table has their medians
@@ -46,6 +46,9 @@ for run in $(seq "$runs"); do
     done
     measure baseline --calls 300 --seconds $calls --burn
     hotline media --calls 300 --seconds $calls --burn
+    for n in 10 100; do
+        hotline rooms --calls $n --seconds $calls
+    done
     hotline signal --rate 20 --seconds $rate
     hotline signal --rate 300 --seconds $rate
 done

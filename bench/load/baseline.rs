@@ -21,7 +21,7 @@ pub fn run(options: &Baseline) -> io::Result<()> {
     let before = outcome::look_around(&options.common, true);
     socket::raise_file_limit(calls as u64 * 4 + 200)?;
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let voice = Voice::start(here, options.common.rtp_port, calls, calls)?;
+    let voice = Voice::start(here, options.common.rtp_port, [calls, calls, 0])?;
     let relay = start(calls, options.common.rtp_port)?;
     let pid = relay.0.id();
     let resident = machine::resident(pid);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::figures::{add, round};
 use super::phones::{Call, Phones, State};
-use super::recordings::{self, Found};
+use super::recordings::{self, Found, Spoken};
 use super::server::Server;
 use super::two_party::pump;
 
@@ -16,8 +16,8 @@ const SEALED_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a run ended.
 pub struct Ending {
-    /// Parties were speaking.
-    pub spoke: bool,
+    /// What the parties said; None: nothing.
+    pub spoken: Option<Spoken>,
     pub keep: bool,
     /// The last call.
     pub ended: Instant,
@@ -25,7 +25,7 @@ pub struct Ending {
 
 /// Waits for the recordings, ends the server, and adds what is left on disk and in the database.
 pub fn finish(phones: &mut Phones, server: &mut Server, result: &mut Value, ending: Ending) {
-    let Ending { spoke, keep, ended } = ending;
+    let Ending { spoken, keep, ended } = ending;
     let complete: Vec<&Call> = phones.calls.iter().filter(|call| call.state == State::Complete).collect();
     let (wanted, talks): (usize, Vec<f64>) = (complete.len(), complete.iter().map(|call| talk(call)).collect());
     let failed = failures(&phones.calls);
@@ -53,7 +53,7 @@ pub fn finish(phones: &mut Phones, server: &mut Server, result: &mut Value, endi
             found = recordings::find(&folder);
         }
         result["sealed_after_s"] = round(ended.elapsed().as_secs_f64()).into();
-        add(result, &recordings_of(&found, talks, spoke, wanted));
+        add(result, &recordings_of(&found, talks, spoken, wanted));
     }
     let metrics = server.metrics(&["sync", "backlog", "journal", "sealing", "tap", "lost"]);
     if !metrics.is_empty() {
@@ -71,8 +71,8 @@ pub fn finish(phones: &mut Phones, server: &mut Server, result: &mut Value, endi
     server.remove(keep);
 }
 
-fn recordings_of(found: &Found, talks: Vec<f64>, spoke: bool, wanted: usize) -> Value {
-    let checked = recordings::check(&found.sealed, talks, spoke);
+fn recordings_of(found: &Found, talks: Vec<f64>, spoken: Option<Spoken>, wanted: usize) -> Value {
+    let checked = recordings::check(&found.sealed, talks, spoken);
     let mut value = json!({
         "recordings": checked.files,
         "recordings_missing": wanted.saturating_sub(checked.files),
@@ -82,10 +82,11 @@ fn recordings_of(found: &Found, talks: Vec<f64>, spoke: bool, wanted: usize) -> 
         "recordings_with_gaps": checked.with_gaps,
         "gaps": checked.gaps,
         "recordings_not_ok": checked.not_ok,
+        "recordings_without_tracks": checked.without_tracks,
         "shortest_s": round(checked.shortest),
         "longest_s": round(checked.longest),
     });
-    if spoke {
+    if spoken.is_some() {
         value["recorded_tones_right"] = checked.tones_right.into();
         value["recorded_tones_wrong"] = checked.tones_wrong.into();
     }

@@ -1,4 +1,4 @@
-//! The load generator: trunk callers and seats in one process, over SIP and RTP, against any PBX.
+//! The load generator: trunk callers, seats and third parties in one process, over SIP and RTP, against any PBX.
 //!
 //! `bench/run.sh` runs what the project promises and prints the table. One scenario alone:
 //! `cargo bench --bench load -- media --calls 50 --seconds 30`.
@@ -13,18 +13,22 @@ mod burn;
 mod closing;
 mod ear;
 mod figures;
+mod keys;
 mod machine;
 mod mark;
+mod mixed;
 mod options;
 mod outcome;
 mod phones;
 mod recordings;
 mod relay;
+mod rooms;
 mod seat;
 mod server;
 mod signal;
 mod socket;
 mod table;
+mod thirds;
 mod tone;
 mod two_party;
 mod voice;
@@ -39,6 +43,7 @@ use options::{Cli, Command};
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Media(options) => two_party::run(&options),
+        Command::Rooms(options) => rooms::run(&options),
         Command::Signal(options) => signal::run(&options),
         Command::Baseline(options) => baseline::run(&options),
         Command::Table(options) => table::print(&options.results),

@@ -19,6 +19,8 @@ pub struct Cli {
 pub enum Command {
     /// Two-party calls that stand at once and speak.
     Media(Media),
+    /// Three-way calls that stand at once: each seat has brought a third party in by its keys.
+    Rooms(Rooms),
     /// Calls per second, each one complete: dialled, answered, ended.
     Signal(Signal),
     /// The voices of so many calls through a bare relay: one thread, no parsing, nothing recorded.
@@ -41,6 +43,19 @@ pub struct Media {
     /// Two threads at nice +10 compute meanwhile, 15 ms of every 50, as an export would.
     #[arg(long)]
     pub burn: bool,
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub pbx: Pbx,
+}
+
+#[derive(Args, Clone)]
+pub struct Rooms {
+    #[arg(long, default_value_t = 10)]
+    pub calls: usize,
+    /// Length of the measured window.
+    #[arg(long, default_value_t = 30)]
+    pub seconds: u64,
     #[command(flatten)]
     pub common: Common,
     #[command(flatten)]

@@ -58,17 +58,9 @@ pub fn figures_of(heard: &Heard, watched: &Watched, calls: usize, before: &Value
         heard.legs.iter().filter(|leg| leg.ear.received == 0).count() + (2 * calls).saturating_sub(heard.legs.len());
     let wrong = heard.legs.iter().filter(|leg| leg.ear.tone_bad > 0 || leg.ear.tone_good == 0).count();
     let loudest = heard.legs.iter().map(|leg| leg.ear.loudest_other).fold(-200.0, f64::max);
-    let late = heard.late_ticks as f64 / heard.ticks.max(1) as f64;
     println!("  forwarding delay             {}", delay.text());
     println!("  jitter at an ear             {}", jitter.text());
-    let threads: Map<String, Value> = watched
-        .threads
-        .iter()
-        .map(|(name, cpu)| (name.clone(), round(cpu * 1000.0 / watched.seconds / calls as f64).into()))
-        .collect();
     let mut result = json!({
-        "ms_per_call_second": round(watched.cpu * 1000.0 / watched.seconds / calls as f64),
-        "by_thread": threads,
         "packets": expected,
         "lost": expected.saturating_sub(sum(|ear| ear.received)),
         "lossy_legs": lossy,
@@ -86,6 +78,22 @@ pub fn figures_of(heard: &Heard, watched: &Watched, calls: usize, before: &Value
         "delay_p999_ms": delay.at(0.999).map(round),
         "delay_max_ms": delay.at(1.0).map(round),
         "jitter_p99_ms": jitter.at(0.99).map(round),
+    });
+    add(&mut result, &costs(heard, watched, calls, before));
+    result
+}
+
+/// What the processor says of a window with so many calls, and whether the generator kept its times.
+pub fn costs(heard: &Heard, watched: &Watched, calls: usize, before: &Value) -> Value {
+    let late = heard.late_ticks as f64 / heard.ticks.max(1) as f64;
+    let threads: Map<String, Value> = watched
+        .threads
+        .iter()
+        .map(|(name, cpu)| (name.clone(), round(cpu * 1000.0 / watched.seconds / calls as f64).into()))
+        .collect();
+    let mut result = json!({
+        "ms_per_call_second": round(watched.cpu * 1000.0 / watched.seconds / calls as f64),
+        "by_thread": threads,
         "late_ticks": heard.late_ticks,
         "late_ticks_share": late,
         "latest_tick_ms": round(heard.latest_tick as f64 / 1e6),

@@ -1,4 +1,4 @@
-//! The SIP of a run: one trunk with its callers, and the seats, each on its own port.
+//! The SIP of a run: one trunk with its callers and third parties, and the seats, each on its own port.
 //!
 //! One thread turns `run_until`; what it must do between two events is next to nothing, so that the
 //! figures are the server's.
@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::seat::Seat;
 use super::socket::{self, Epoll, Udp};
+use super::thirds::{self, Change, Thirds};
 use super::voice::{self, Voice};
 use super::wire::{self, Message};
 
@@ -30,6 +31,8 @@ pub struct Setup {
     pub seats: usize,
     /// Legs of callers; the n-th seat has leg `lines` + n.
     pub lines: usize,
+    /// Third parties; the n-th has leg `lines` + `seats` + n.
+    pub thirds: usize,
     pub first_rtp_port: u16,
     /// A caller hangs up so long after its answer, in ns; None: when `hang_up` says so.
     pub talk: Option<u64>,
@@ -57,6 +60,7 @@ pub struct Call {
     pub answered: u64,
     pub bye: u64,
     line: usize,
+    seat: Option<usize>,
     provisional: bool,
     invite: String,
     to: String,
@@ -94,6 +98,7 @@ pub struct Phones {
     pub voice: Option<Voice>,
     trunk: Udp,
     seats: Vec<Seat>,
+    thirds: Thirds,
     epoll: Epoll,
     timers: BinaryHeap<Reverse<(u64, Timer)>>,
     free_lines: Vec<usize>,
@@ -122,6 +127,7 @@ impl Phones {
             counts: Counts::default(),
             trunk,
             seats,
+            thirds: Thirds::new(setup.thirds),
             epoll,
             timers: BinaryHeap::new(),
             free_lines: (0..setup.lines).rev().collect(),
@@ -130,11 +136,11 @@ impl Phones {
             idle_sockets: Vec::new(),
             setup,
         };
-        let (setup, legs) = (&phones.setup, phones.setup.lines + phones.setup.seats);
+        let (setup, parties) = (&phones.setup, [phones.setup.lines, phones.setup.seats, phones.setup.thirds]);
         if with_voice {
-            phones.voice = Some(Voice::start(setup.address, setup.first_rtp_port, setup.lines, setup.seats)?);
+            phones.voice = Some(Voice::start(setup.address, setup.first_rtp_port, parties)?);
         } else {
-            let ports = (0..2 * legs).map(|at| setup.first_rtp_port + at as u16);
+            let ports = (0..2 * parties.iter().sum::<usize>()).map(|at| setup.first_rtp_port + at as u16);
             let open = ports.map(|port| Udp::bind(SocketAddr::new(setup.address, port), 2048));
             phones.idle_sockets = open.collect::<io::Result<_>>()?;
         }
@@ -172,6 +178,7 @@ impl Phones {
             answered: 0,
             bye: 0,
             line,
+            seat: None,
             provisional: false,
             invite,
             to: String::new(),
@@ -208,6 +215,17 @@ impl Phones {
         }
         self.set(T1, Timer::Again(at, 2 * T1, true));
         self.set(GIVE_UP, Timer::GiveUp(at, true));
+    }
+
+    /// The seat of a call dials a third party on its keys.
+    pub fn bring_in(&self, at: usize) {
+        if let (Some(voice), Some(seat)) = (&self.voice, self.calls[at].seat) {
+            voice.press(self.setup.lines + seat, format!("*2{}#", thirds::number_of(at)));
+        }
+    }
+
+    pub fn thirds_talking(&self) -> usize {
+        self.thirds.talking()
     }
 
     pub fn live(&self) -> usize {
@@ -314,6 +332,9 @@ impl Phones {
 
     fn on_trunk_request(&mut self, message: &Message, from: SocketAddr) {
         let call = self.call_of(message);
+        if let (None, Some(third)) = (call, self.thirds.of(message)) {
+            return self.on_third_request(third, message, from);
+        }
         let own = SocketAddr::new(self.setup.address, self.setup.trunk_port);
         let contact = format!("Contact: <sip:{own}>\r\n");
         let (status, body) = match (message.method(), call) {
@@ -325,6 +346,22 @@ impl Phones {
         self.trunk.send(wire::reply(message, status, "t", &contact, &body).as_bytes(), from);
         if let (Some(at), "BYE") = (call, message.method()) {
             self.fail(at, "the server hung up".into());
+        }
+    }
+
+    fn on_third_request(&mut self, at: usize, message: &Message, from: SocketAddr) {
+        let own = SocketAddr::new(self.setup.address, self.setup.trunk_port);
+        let leg = self.setup.lines + self.setup.seats + at;
+        let body = wire::description(self.media(leg));
+        let (answer, change) = self.thirds.on_request(at, message, &format!("Contact: <sip:{own}>\r\n"), &body);
+        if let Some(answer) = answer {
+            self.trunk.send(answer.as_bytes(), from);
+        }
+        let Some(voice) = &self.voice else { return };
+        match (change, message.media()) {
+            (Change::Answers, Some(to)) => voice.talk(leg, to),
+            (Change::Ends, _) => voice.hush(leg),
+            (Change::Answers | Change::Nothing, _) => {}
         }
     }
 
@@ -341,6 +378,7 @@ impl Phones {
                 Some(call) => {
                     self.calls[call].seat_invited = arrived;
                     self.calls[call].seat_answered = answered;
+                    self.calls[call].seat = Some(at);
                 }
                 None => self.counts.unmatched += 1,
             }

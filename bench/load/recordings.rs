@@ -13,8 +13,19 @@ const WITHIN: f64 = 0.15;
 /// So many files are listened to.
 const SAMPLE: usize = 10;
 /// So many pieces in a row of so many samples.
-const PIECES: usize = 3;
+const PIECES: usize = 5;
 const LISTEN: usize = 1600;
+
+/// What is to be heard in a recording; on its left, the citizen.
+#[derive(Clone, Copy, Debug)]
+pub struct Spoken {
+    /// Tones on its right, in Hz.
+    pub right: &'static [u32],
+    /// So many pieces may have marks in them.
+    pub marked: usize,
+    /// So many people have tracks of their own.
+    pub tracks: usize,
+}
 
 /// Recordings that are complete, and those that are not.
 #[derive(Default)]
@@ -33,6 +44,7 @@ pub struct Checked {
     pub with_gaps: usize,
     pub gaps: u64,
     pub not_ok: usize,
+    pub without_tracks: usize,
     pub shortest: f64,
     pub longest: f64,
     /// Of those that were listened to.
@@ -50,23 +62,24 @@ pub fn find(folder: &Path) -> Found {
 
 /// `talks`: seconds from answer to BYE of all complete calls. Recordings do not say whose they are in
 /// words that every PBX shares, so the sorted lengths are held against the sorted talks.
-pub fn check(files: &BTreeSet<PathBuf>, mut talks: Vec<f64>, spoke: bool) -> Checked {
+pub fn check(files: &BTreeSet<PathBuf>, mut talks: Vec<f64>, spoken: Option<Spoken>) -> Checked {
     let mut checked = Checked { files: files.len(), ..Checked::default() };
     let mut lengths = Vec::new();
     for (at, path) in files.iter().enumerate() {
-        let listen = spoke && at % files.len().div_ceil(SAMPLE) == 0;
-        match Wav::read(path, listen) {
+        let listen = spoken.filter(|_| at % files.len().div_ceil(SAMPLE) == 0);
+        match Wav::read(path, listen.is_some()) {
             Some(wav) => {
                 lengths.push(wav.seconds);
-                if listen {
-                    let right = wav.tones_are_right();
+                if let Some(spoken) = listen {
+                    let right = wav.tones_are_right(spoken);
                     checked.tones_right += usize::from(right);
                     checked.tones_wrong += usize::from(!right);
                 }
             }
             None => checked.unreadable += 1,
         }
-        read_side_car(&path.with_extension("json"), &mut checked);
+        let tracks = spoken.map_or(0, |spoken| spoken.tracks);
+        read_side_car(&path.with_extension("json"), tracks, &mut checked);
     }
     lengths.sort_by(f64::total_cmp);
     talks.sort_by(f64::total_cmp);
@@ -84,13 +97,19 @@ fn walk(folder: &Path, found: &mut Found) {
             walk(&path, found);
         } else if path.to_string_lossy().ends_with(".wav.part") {
             found.open += 1;
-        } else if path.extension().is_some_and(|extension| extension == "wav") {
+        } else if path.extension().is_some_and(|extension| extension == "wav") && !is_track(&path) {
             found.sealed.insert(path);
         }
     }
 }
 
-fn read_side_car(path: &Path, checked: &mut Checked) {
+/// `p3.wav`: one person of a call, beside `call.wav`.
+fn is_track(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix('p').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
+}
+
+fn read_side_car(path: &Path, tracks: usize, checked: &mut Checked) {
     let Ok(text) = fs::read(path) else { return };
     let Ok(value) = serde_json::from_slice::<Value>(&text) else {
         checked.unreadable += 1;
@@ -100,6 +119,7 @@ fn read_side_car(path: &Path, checked: &mut Checked) {
     checked.gaps += gaps;
     checked.with_gaps += usize::from(gaps > 0);
     checked.not_ok += usize::from(value["seal"]["verdict"] != "ok");
+    checked.without_tracks += usize::from(value["tracks"].as_array().map_or(0, Vec::len) < tracks);
     if gaps > 0 && checked.example.is_none() {
         checked.example = Some(format!(
             "{} of {} s: {}",
@@ -157,14 +177,15 @@ impl Wav {
         }
     }
 
-    /// Each party on its own channel, left the citizen. A mark may lie in one of the pieces.
-    fn tones_are_right(&self) -> bool {
+    /// The citizen on the left, the others on the right.
+    fn tones_are_right(&self, spoken: Spoken) -> bool {
         let frame = self.frame();
         let pieces = self.samples.chunks_exact(LISTEN * frame);
-        self.channels == 2 && pieces.filter(|piece| self.piece_is_right(piece)).count() + 1 >= PIECES
+        self.channels == 2
+            && pieces.filter(|piece| self.piece_is_right(piece, spoken.right)).count() + spoken.marked >= PIECES
     }
 
-    fn piece_is_right(&self, piece: &[u8]) -> bool {
+    fn piece_is_right(&self, piece: &[u8], others: &[u32]) -> bool {
         let bytes = self.frame() / self.channels;
         let level = |channel: usize, hertz: u32| {
             let mut tone = Goertzel::new(hertz);
@@ -177,8 +198,11 @@ impl Wav {
             }
             tone.level()
         };
-        let right = |channel, own, other| level(channel, own).abs() < 1.0 && level(channel, other) < -40.0;
-        right(0, tone::CITIZEN, tone::SEAT) && right(1, tone::SEAT, tone::CITIZEN)
+        let heard = |channel, hertz| level(channel, hertz).abs() < 1.0;
+        let unheard = |channel, hertz| level(channel, hertz) < -40.0;
+        heard(0, tone::CITIZEN)
+            && unheard(1, tone::CITIZEN)
+            && others.iter().all(|other| heard(1, *other) && unheard(0, *other))
     }
 
     fn frame(&self) -> usize {

@@ -142,9 +142,10 @@ fn configure(pbx: &Pbx, folder: &Path, seats: usize) -> io::Result<()> {
         pbx.recording_format
     );
     let trunks = format!(
-        "[[trunk]]\nname = \"load\"\nlisten = \"carrier\"\nsources = [\"127.0.0.1:{}\"]\nchannels = {CHANNELS}\n\
-         default_code = \"12345\"\nqueue_answer = \"{}\"\n",
-        pbx.trunk_port, pbx.queue_answer
+        "[[trunk]]\nname = \"load\"\nlisten = \"carrier\"\nsources = [\"127.0.0.1:{port}\"]\n\
+         hosts = [\"127.0.0.1:{port}\"]\nchannels = {CHANNELS}\ndefault_code = \"12345\"\nqueue_answer = \"{}\"\n",
+        pbx.queue_answer,
+        port = pbx.trunk_port
     );
     let mut rows = String::new();
     for at in 0..seats {
@@ -165,6 +166,8 @@ fn configure(pbx: &Pbx, folder: &Path, seats: usize) -> io::Result<()> {
     for (name, text) in [("server", &server), ("trunks", &trunks), ("seats", &rows)] {
         fs::write(config.join(format!("sip-configs/{name}.toml")), text)?;
     }
+    // The example's units name seats of the example's hall.
+    fs::write(config.join("dialplan/units.toml"), "")?;
     run(&["check", "--config"])
 }
 

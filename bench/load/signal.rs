@@ -92,6 +92,6 @@ pub fn run(options: &Signal) -> io::Result<()> {
         println!("  NOT TO BE QUOTED: {:.2} % of the calls were dialled more than 5 ms late", share * 100.0);
     }
     add(&mut result, &before);
-    closing::finish(&mut phones, &mut server, &mut result, Ending { spoke: false, keep: options.pbx.keep, ended });
+    closing::finish(&mut phones, &mut server, &mut result, Ending { spoken: None, keep: options.pbx.keep, ended });
     outcome::conclude(&mut result, &options.common)
 }

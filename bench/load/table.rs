@@ -59,8 +59,39 @@ pub fn print(path: &Path) -> io::Result<()> {
     row("20 calls/s: caller's INVITE to seat's p99, ms", &Asked::AtMost(5.0), results.median(few, "ring_p99_ms"));
     row("  seat's 200 to caller's 200 p99, ms", &Asked::AtMost(20.0), results.median(few, "answer_p99_ms"));
     row("  calls failed", &Asked::Zero, results.worst(few, "failed"));
+    rooms(&results);
     results.warn();
     Ok(())
+}
+
+fn rooms(results: &Results) {
+    let cost = |calls: u32| results.median(&format!("rooms-{calls}"), "ms_per_call_second");
+    for calls in [10, 100] {
+        row(&format!("recorded room of three at {calls}, ms CPU per room-second"), &Asked::AtMost(1.5), cost(calls));
+    }
+    row(
+        "  100 rooms against 10, per room",
+        &Asked::AtMost(1.15),
+        cost(100).zip(cost(10)).map(|(many, few)| many / few),
+    );
+    let many = "rooms-100";
+    row("  KiB per room, 100 rooms", &Asked::AtMost(200.0), results.median(many, "kib_per_call"));
+    row("  delay in the mix p99, ms", &Asked::AtMost(30.0), results.median(many, "delay_p99_ms"));
+    row("  in the worst direction p99, ms", &Asked::AtMost(30.0), results.median(many, "worst_direction_p99_ms"));
+    let counted = [
+        ("  packets lost on the way", "lost"),
+        ("  marks not heard", "marks_not_heard"),
+        ("  parties that hear others than the two of their room", "legs_in_wrong_company"),
+        ("  parties that hear a wrong tone", "legs_with_wrong_tone"),
+        ("  recordings missing", "recordings_missing"),
+        ("  recordings with gaps", "recordings_with_gaps"),
+        ("  recordings in which a tone is wrong", "recorded_tones_wrong"),
+        ("  recordings without the tracks of seat and third", "recordings_without_tracks"),
+    ];
+    for (name, field) in counted {
+        row(name, &Asked::Zero, results.worst(many, field));
+    }
+    row("  tickets missing", &Asked::Zero, results.tickets_missing(many));
 }
 
 fn row(name: &str, asked: &Asked, measured: Option<f64>) {

@@ -9,10 +9,12 @@ pub const PACKET: usize = 160;
 pub const CITIZEN: u32 = 440;
 /// What the seat says.
 pub const SEAT: u32 = 1000;
+/// What a third party says.
+pub const THIRD: u32 = 1600;
 /// Peak of every tone, of 32767: −12 dBm0 or so, as speech.
 pub const PEAK: f64 = 8000.0;
 
-/// One second of a tone. Both tones have whole periods in it, so that it can be repeated.
+/// One second of a tone. All tones have whole periods in it, so that it can be repeated.
 pub fn second(hertz: u32) -> Vec<u8> {
     (0..8000).map(|at| encode((PEAK * (TAU * f64::from(hertz * at) / 8000.0).sin()) as i16)).collect()
 }

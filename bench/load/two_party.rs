@@ -8,10 +8,11 @@ use super::closing::{self, Ending};
 use super::figures::round;
 use super::options::{Media, Pbx};
 use super::phones::{Phones, Setup, State};
+use super::recordings::Spoken;
 use super::server::Server;
 use super::socket::{self, steady};
 use super::window::Window;
-use super::{machine, outcome};
+use super::{machine, outcome, tone};
 
 /// Until the first marks have come and everything runs evenly.
 pub const SETTLE: Duration = Duration::from_secs(3);
@@ -34,17 +35,7 @@ pub fn run(options: &Media) -> io::Result<()> {
     pump(&mut phones, Duration::from_secs(2));
     let idle = idle.close();
     let resident = pid.map(machine::resident);
-    let start = steady();
-    for at in 0..calls as u64 {
-        phones.run_until(start + at * SECOND / RAMP);
-        phones.dial();
-    }
-    let dialled = Instant::now();
-    let up = |phones: &Phones| phones.calls.iter().filter(|call| call.state == State::Up).count();
-    while up(&phones) < calls && dialled.elapsed() < Duration::from_secs(15) {
-        pump(&mut phones, Duration::from_millis(20));
-    }
-    let standing = up(&phones);
+    let standing = bring_up(&mut phones, calls);
     let export = options.burn.then(Export::start).transpose()?;
     pump(&mut phones, SETTLE);
 
@@ -57,16 +48,7 @@ pub fn run(options: &Media) -> io::Result<()> {
     pump(&mut phones, DRAIN);
     drop(export);
 
-    let start = steady();
-    for at in 0..phones.calls.len() {
-        phones.run_until(start + at as u64 * SECOND / (2 * RAMP));
-        phones.hang_up(at);
-    }
-    let ending = Instant::now();
-    while phones.live() > 0 && ending.elapsed() < Duration::from_secs(35) {
-        pump(&mut phones, Duration::from_millis(20));
-    }
-    let ended = Instant::now();
+    let ended = end(&mut phones);
     let heard = phones.voice.take().expect("opened with a voice").stop();
     let mut result = outcome::figures_of(&heard, &watched, calls, &before);
     let name = if options.burn { "media-burn" } else { "media" };
@@ -75,8 +57,43 @@ pub fn run(options: &Media) -> io::Result<()> {
     result["calls_up"] = standing.into();
     result["idle_cores"] = round(idle.cpu / idle.seconds).into();
     result["kib_per_call"] = grown.map(|grown| round(grown / calls as f64)).into();
-    closing::finish(&mut phones, &mut server, &mut result, Ending { spoke: true, keep: options.pbx.keep, ended });
+    let spoken = Spoken { right: &[tone::SEAT], marked: 1, tracks: 0 };
+    closing::finish(
+        &mut phones,
+        &mut server,
+        &mut result,
+        Ending { spoken: Some(spoken), keep: options.pbx.keep, ended },
+    );
     outcome::conclude(&mut result, &options.common)
+}
+
+/// Dials so many calls; how many stand.
+pub fn bring_up(phones: &mut Phones, calls: usize) -> usize {
+    let start = steady();
+    for at in 0..calls as u64 {
+        phones.run_until(start + at * SECOND / RAMP);
+        phones.dial();
+    }
+    let dialled = Instant::now();
+    let up = |phones: &Phones| phones.calls.iter().filter(|call| call.state == State::Up).count();
+    while up(phones) < calls && dialled.elapsed() < Duration::from_secs(15) {
+        pump(phones, Duration::from_millis(20));
+    }
+    up(phones)
+}
+
+/// Every caller hangs up; when the last call had ended.
+pub fn end(phones: &mut Phones) -> Instant {
+    let start = steady();
+    for at in 0..phones.calls.len() {
+        phones.run_until(start + at as u64 * SECOND / (2 * RAMP));
+        phones.hang_up(at);
+    }
+    let ending = Instant::now();
+    while phones.live() > 0 && ending.elapsed() < Duration::from_secs(35) {
+        pump(phones, Duration::from_millis(20));
+    }
+    Instant::now()
 }
 
 pub fn setup(pbx: &Pbx, first_rtp_port: u16, lines: usize, seats: usize) -> Setup {
@@ -88,6 +105,7 @@ pub fn setup(pbx: &Pbx, first_rtp_port: u16, lines: usize, seats: usize) -> Setu
         seat_port: pbx.seat_port,
         seats: pbx.seats.unwrap_or(seats),
         lines,
+        thirds: 0,
         first_rtp_port,
         talk: None,
     }
@@ -96,7 +114,7 @@ pub fn setup(pbx: &Pbx, first_rtp_port: u16, lines: usize, seats: usize) -> Setu
 /// Phones first, so that the server finds the seats when it looks for them.
 pub fn open(setup: Setup, pbx: &Pbx, with_voice: bool) -> io::Result<(Phones, Server)> {
     let seats = setup.seats;
-    socket::raise_file_limit((setup.lines + seats) as u64 * 2 + seats as u64 + 200)?;
+    socket::raise_file_limit((setup.lines + seats + setup.thirds) as u64 * 2 + seats as u64 + 200)?;
     let mut phones = Phones::open(setup, with_voice)?;
     let mut server = Server::start(pbx, seats)?;
     phones.setup.server = server.target;

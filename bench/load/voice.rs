@@ -6,7 +6,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 use super::ear::Ear;
+use super::keys::Keys;
 use super::mark::{self, Mark};
+use super::mixed::{self, MixedEar};
 use super::socket::{self, Epoll, Udp};
 use super::tone::{self, PACKET};
 
@@ -26,15 +28,20 @@ const REPORT_EVERY: u32 = 250;
 enum Order {
     Talk { leg: usize, to: SocketAddr },
     Hush { leg: usize },
+    Press { leg: usize, keys: String },
     Measure(bool),
     Stop,
 }
 
 /// What was heard in the measured window.
+#[derive(Default)]
 pub struct Heard {
     /// Nanoseconds from a packet's sending to its arrival, all legs.
     pub delays: Vec<u64>,
     pub legs: Vec<LegHeard>,
+    /// The same in rooms, the delays of marks by the places of speaker and hearer.
+    pub directions: [[Vec<u64>; 3]; 3],
+    pub parties: Vec<PartyHeard>,
     pub ticks: u64,
     pub late_ticks: u64,
     /// Nanoseconds.
@@ -47,30 +54,44 @@ pub struct LegHeard {
     pub ear: Ear,
 }
 
+/// One party of a room.
+pub struct PartyHeard {
+    pub leg: u16,
+    /// Packets that it has sent, and marks among them.
+    pub spoken: u64,
+    pub marks: u64,
+    pub ear: MixedEar,
+}
+
 pub struct Voice {
     orders: Sender<Order>,
     thread: JoinHandle<Heard>,
 }
 
 impl Voice {
-    /// Legs 0 to `citizens` speak as citizens, the others as seats. Leg n has port `first_port` + 2n.
-    pub fn start(address: IpAddr, first_port: u16, citizens: usize, seats: usize) -> io::Result<Self> {
+    /// So many citizens, then seats, then third parties, with whom calls are rooms. Leg n has port
+    /// `first_port` + 2n.
+    pub fn start(address: IpAddr, first_port: u16, parties: [usize; 3]) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         let mut legs = Vec::new();
-        for at in 0..citizens + seats {
+        let places = parties.iter().enumerate().flat_map(|(place, count)| std::iter::repeat_n(place, *count));
+        for (at, place) in places.enumerate() {
             let port = port(first_port, at);
             let rtp = Udp::bind(SocketAddr::new(address, port), 64 * 1024)?;
             let rtcp = Udp::bind(SocketAddr::new(address, port + 1), 4 * 1024)?;
             epoll.add(&rtp, at as u64)?;
-            let (own, other) = if at < citizens { (tone::CITIZEN, tone::SEAT) } else { (tone::SEAT, tone::CITIZEN) };
+            let (own, other) = if place == 0 { (tone::CITIZEN, tone::SEAT) } else { (tone::SEAT, tone::CITIZEN) };
             legs.push(Leg {
                 rtp,
                 rtcp,
                 voice: None,
                 spoken: 0,
                 window: None,
-                is_citizen: at < citizens,
+                keys: Keys::default(),
+                place,
                 ear: Ear::new(other, own),
+                mixed: MixedEar::new(place),
+                marks: 0,
             });
         }
         let (orders, inbox) = mpsc::channel();
@@ -78,9 +99,11 @@ impl Voice {
             legs,
             epoll,
             slots: vec![Vec::new(); SLOTS],
-            tones: [tone::second(tone::CITIZEN), tone::second(tone::SEAT)],
+            tones: [tone::CITIZEN, tone::SEAT, tone::THIRD].map(tone::second),
+            mixing: parties[2] > 0,
+            round: 0,
             measuring: false,
-            heard: Heard { delays: Vec::new(), legs: Vec::new(), ticks: 0, late_ticks: 0, latest_tick: 0 },
+            heard: Heard::default(),
         };
         let thread = std::thread::Builder::new().name("voice".into()).spawn(move || speakers.run(&inbox))?;
         Ok(Self { orders, thread })
@@ -92,6 +115,11 @@ impl Voice {
 
     pub fn hush(&self, leg: usize) {
         self.tell(Order::Hush { leg });
+    }
+
+    /// Keys on its phone, while it talks.
+    pub fn press(&self, leg: usize, keys: String) {
+        self.tell(Order::Press { leg, keys });
     }
 
     /// Opens or closes the window; packets under way when it closes still count.
@@ -121,8 +149,25 @@ struct Leg {
     spoken: u32,
     /// First and last packet of the window; the last is open while it lasts.
     window: Option<(u32, u32)>,
-    is_citizen: bool,
+    keys: Keys,
+    /// 0 a citizen, 1 a seat, 2 a third party.
+    place: usize,
     ear: Ear,
+    /// In rooms.
+    mixed: MixedEar,
+    /// Marks sent in the window.
+    marks: u64,
+}
+
+impl Leg {
+    /// Nanoseconds from a packet's sending to `heard`; None: the packet is not of the window.
+    fn delay(&self, packet: u32, heard: u64) -> Option<u64> {
+        self.window.filter(|(first, last)| *first <= packet && packet < *last)?;
+        let kept = packet < self.spoken && self.spoken - packet <= KEPT as u32;
+        let sent = self.voice.as_ref().filter(|_| kept).map(|speech| speech.sent_at[packet as usize % KEPT]);
+        // Later than the times that are kept, or before it was sent: shown as 2 s, which nobody overlooks.
+        Some(sent.and_then(|sent| heard.checked_sub(sent)).unwrap_or(2_000_000_000))
+    }
 }
 
 struct Speech {
@@ -135,7 +180,11 @@ struct Speakers {
     legs: Vec<Leg>,
     epoll: Epoll,
     slots: Vec<Vec<usize>>,
-    tones: [Vec<u8>; 2],
+    tones: [Vec<u8>; 3],
+    /// The calls are rooms.
+    mixing: bool,
+    /// Of 20 ms, the same for all legs.
+    round: u64,
     measuring: bool,
     heard: Heard,
 }
@@ -158,10 +207,12 @@ impl Speakers {
                 match order {
                     Order::Talk { leg, to } => self.talk(leg, to),
                     Order::Hush { leg } => self.hush(leg),
+                    Order::Press { leg, keys } => self.legs[leg].keys.press(&keys),
                     Order::Measure(on) => self.measure(on),
                     Order::Stop => return self.finish(),
                 }
             }
+            self.round = tick / SLOTS as u64;
             let slot = (tick % SLOTS as u64) as usize;
             for at in 0..self.slots[slot].len() {
                 self.speak(self.slots[slot][at]);
@@ -201,23 +252,33 @@ impl Speakers {
         let leg = &mut self.legs[at];
         let Some(speech) = &mut leg.voice else { return };
         let number = leg.spoken;
+        let key = leg.keys.next(number);
+        let began = key.as_ref().map_or(number, |key| key.began);
+        let is_marked =
+            if self.mixing { mixed::marks(self.round, leg.place) } else { number % mark::EVERY == mark::AT };
         let mut packet = [0; 12 + PACKET];
         packet[0] = 0x80;
         packet[1] = if number == 0 { 0x88 } else { 8 };
         packet[2..4].copy_from_slice(&(number as u16).wrapping_add(1000).to_be_bytes());
-        packet[4..8].copy_from_slice(&number.wrapping_mul(PACKET as u32).wrapping_add(50_000).to_be_bytes());
+        packet[4..8].copy_from_slice(&began.wrapping_mul(PACKET as u32).wrapping_add(50_000).to_be_bytes());
         packet[8..12].copy_from_slice(&ssrc(at).to_be_bytes());
-        if number % mark::EVERY == mark::AT {
+        let mut length = packet.len();
+        if let Some(key) = key {
+            packet[1] = if key.is_first { 0x80 | 101 } else { 101 };
+            packet[12..16].copy_from_slice(&key.payload);
+            length = 16;
+        } else if is_marked {
             let mut payload = [0; PACKET];
             mark::write(Mark { leg: at as u16, packet: number }, &mut payload);
             packet[12..].copy_from_slice(&payload);
+            leg.marks += u64::from(self.measuring && leg.window.is_some());
         } else {
-            let tone = &self.tones[usize::from(!leg.is_citizen)];
+            let tone = &self.tones[leg.place];
             let start = (number as usize % 50) * PACKET;
             packet[12..].copy_from_slice(&tone[start..start + PACKET]);
         }
         speech.sent_at[number as usize % KEPT] = socket::wall();
-        leg.rtp.send(&packet, speech.to);
+        leg.rtp.send(&packet[..length], speech.to);
         leg.spoken += 1;
         if number.is_multiple_of(REPORT_EVERY) {
             let to = SocketAddr::new(speech.to.ip(), speech.to.port() + 1);
@@ -242,19 +303,27 @@ impl Speakers {
     }
 
     fn hear(&mut self, at: usize, datagram: &[u8], arrived: u64) {
-        let Some(Mark { leg: speaker, packet }) = self.legs[at].ear.place(datagram, self.measuring) else { return };
-        let Some(other) = self.legs.get(usize::from(speaker)) else { return };
-        let in_window = other.window.is_some_and(|(first, last)| first <= packet && packet < last);
-        if !in_window {
-            return;
+        if self.mixing {
+            return self.hear_mixed(at, datagram, arrived);
         }
-        let kept = packet < other.spoken && other.spoken - packet <= KEPT as u32;
-        let sent = other.voice.as_ref().filter(|_| kept).map(|speech| speech.sent_at[packet as usize % KEPT]);
-        // Later than the times that are kept, or before it was sent: shown as 2 s, which nobody overlooks.
-        self.heard.delays.push(sent.and_then(|sent| arrived.checked_sub(sent)).unwrap_or(2_000_000_000));
+        let Some(Mark { leg: speaker, packet }) = self.legs[at].ear.place(datagram, self.measuring) else { return };
+        let Some(delay) = self.legs.get(usize::from(speaker)).and_then(|other| other.delay(packet, arrived)) else {
+            return;
+        };
+        self.heard.delays.push(delay);
         let ear = &mut self.legs[at].ear;
         ear.count(packet, arrived);
         ear.listen(packet, &datagram[12..]);
+    }
+
+    fn hear_mixed(&mut self, at: usize, datagram: &[u8], arrived: u64) {
+        let leg = &mut self.legs[at];
+        let place = leg.place;
+        let Some((mark, begun)) = leg.mixed.hear(datagram, arrived, self.round, self.measuring) else { return };
+        let Some(other) = self.legs.get(usize::from(mark.leg)) else { return };
+        let Some(delay) = other.delay(mark.packet, begun) else { return };
+        self.heard.directions[other.place][place].push(delay);
+        *self.legs[at].mixed.marks.entry(mark.leg).or_default() += 1;
     }
 
     /// Legs are paired by what was heard; one that heard nobody is missing all of it.
@@ -269,6 +338,11 @@ impl Speakers {
             heard.push(LegHeard { expected: spoke(speaker).unwrap_or(0), ear: leg.ear.clone() });
         }
         self.heard.legs = heard;
+        for (at, leg) in self.legs.into_iter().enumerate() {
+            let Some((first, last)) = leg.window.filter(|_| self.mixing) else { continue };
+            let spoken = u64::from(last.min(leg.spoken) - first);
+            self.heard.parties.push(PartyHeard { leg: at as u16, spoken, marks: leg.marks, ear: leg.mixed });
+        }
         self.heard
     }
 }
