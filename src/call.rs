@@ -390,6 +390,8 @@ pub enum Prompt {
     Returning,
     /// "工号 1001 为您服务".
     SeatNumber(String),
+    /// "This is the hotline; to take the call press 1": to a third party whose voicemail may answer.
+    Press1,
     /// A feature code was carried out / refused.
     Done,
     Refused,

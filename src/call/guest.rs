@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::directory::{AfterSeat, Line, LineTo};
+use super::directory::{AfterSeat, AnswerPolicy, Line, LineTo};
 use super::ending::Cause;
 use super::leg::{LegEvent, Role};
 use super::live::{Call, Stage, With};
@@ -21,6 +21,8 @@ use crate::time::Now;
 
 /// T_third: how long a third party's phone rings (rules.md §6.2).
 const RINGS: Duration = Duration::from_secs(30);
+/// Whoever picks up a telephone whose voicemail may answer must press 1 within this time.
+const PRESSES: Duration = Duration::from_secs(15);
 /// A telephone number that is in no directory has so many digits at least.
 const SHORTEST: usize = 7;
 /// Parties of one call at most (R25).
@@ -36,16 +38,30 @@ pub(super) struct Guest {
     pub untried: VecDeque<Target>,
     /// What becomes of the call when the seat hangs up (R22).
     pub after_seat: AfterSeat,
+    pub answer: AnswerPolicy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GuestStage {
     /// Being called.
     Ringing(How),
+    /// Its phone has answered; that a person is there is shown by a key. Until then it hears nobody, and
+    /// nobody hears it.
+    Asked(How),
     /// Answered; speaks with the seat alone, or hears music while the seat is with the citizen.
     Apart,
     /// In the conversation with the citizen.
     Joined,
+}
+
+impl GuestStage {
+    /// What shall become of it, while it has not answered.
+    fn wanted(self) -> Option<How> {
+        match self {
+            Self::Ringing(how) | Self::Asked(how) => Some(how),
+            Self::Apart | Self::Joined => None,
+        }
+    }
 }
 
 /// What becomes of a third party when it answers.
@@ -64,12 +80,18 @@ struct Invitation {
     party: Party,
     untried: VecDeque<Target>,
     after_seat: AfterSeat,
+    answer: AnswerPolicy,
 }
 
 impl Invitation {
     fn of_number(number: &str, target: Target) -> Self {
         let party = Party { role: PartyRole::Unit, number: mask(number), name: String::new(), leg: None };
-        Self { party, untried: VecDeque::from([target]), after_seat: AfterSeat::EndAll }
+        Self {
+            party,
+            untried: VecDeque::from([target]),
+            after_seat: AfterSeat::EndAll,
+            answer: AnswerPolicy::Announced,
+        }
     }
 }
 
@@ -111,7 +133,7 @@ impl Call {
             Stage::Talking(talk) => self.with == With::Citizen && !talk.holds,
             Stage::Waiting | Stage::Offered(_) | Stage::Left => false,
         };
-        let seat = seat && !self.guests.iter().any(|guest| guest.stage == GuestStage::Ringing(How::Transfer));
+        let seat = seat && !self.guests.iter().any(|guest| guest.stage.wanted() == Some(How::Transfer));
         !seat && self.joined().next().is_none()
     }
 }
@@ -173,15 +195,15 @@ impl Switchboard {
             return Err(AskRefused::UnknownParty);
         }
         let party = Party { role: entry.kind.role(), number: entry.code.clone(), name: entry.name.clone(), leg: None };
-        Ok(Invitation { party, untried, after_seat: entry.after_seat_leaves })
+        Ok(Invitation { party, untried, after_seat: entry.after_seat_leaves, answer: entry.answer })
     }
 
     pub(super) fn bring_in(&mut self, now: Now, id: CallId, whom: &str, how: How) {
-        let Ok(Invitation { party, untried, after_seat }) = self.invite_by(now, whom) else { return };
+        let Ok(Invitation { party, untried, after_seat, answer }) = self.invite_by(now, whom) else { return };
         // Not dialled under this one: `ring_next` gives each number a leg of its own.
         let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.guests.push(Guest { leg, party, stage: GuestStage::Ringing(how), untried, after_seat });
+        call.guests.push(Guest { leg, party, stage: GuestStage::Ringing(how), untried, after_seat, answer });
         if how == How::Consult {
             self.turn_to(now, id, With::Guest(leg));
         }
@@ -198,6 +220,7 @@ impl Switchboard {
         let Some(target) = guest.untried.pop_front() else { return self.not_reached(now, id, last, why) };
         guest.leg = leg;
         guest.party.leg = Some(leg);
+        guest.stage = guest.stage.wanted().map_or(guest.stage, GuestStage::Ringing);
         if call.with == With::Guest(last) {
             call.with = With::Guest(leg);
         }
@@ -217,12 +240,14 @@ impl Switchboard {
             return;
         };
         match (stage, event) {
-            (GuestStage::Ringing(how), LegEvent::Answered) => self.guest_answers(now, id, leg, how),
-            (GuestStage::Ringing(_), LegEvent::Failed(why)) => self.guest_not_reached(now, id, leg, why),
-            (GuestStage::Ringing(_), LegEvent::HungUp) => {
+            (GuestStage::Ringing(how), LegEvent::Answered) => self.guest_picks_up(now, id, leg, how),
+            (GuestStage::Ringing(_) | GuestStage::Asked(_), LegEvent::Failed(why)) => {
+                self.guest_not_reached(now, id, leg, why);
+            }
+            (GuestStage::Ringing(_) | GuestStage::Asked(_), LegEvent::HungUp) => {
                 self.guest_not_reached(now, id, leg, Failure::Declined);
             }
-            (GuestStage::Ringing(_), LegEvent::Lost(_)) => {
+            (GuestStage::Ringing(_) | GuestStage::Asked(_), LegEvent::Lost(_)) => {
                 self.out.push(Output::HangUp { leg });
                 self.guest_not_reached(now, id, leg, Failure::Unreachable);
             }
@@ -234,15 +259,38 @@ impl Switchboard {
             }
             // Its own hold stops its sound by itself; the others go on talking.
             (_, LegEvent::Ringing | LegEvent::Held | LegEvent::Resumed) => {}
-            (GuestStage::Apart | GuestStage::Joined, LegEvent::Answered) => {}
+            (GuestStage::Asked(_) | GuestStage::Apart | GuestStage::Joined, LegEvent::Answered) => {}
         }
     }
 
-    /// T_third is over.
+    /// T_third is over, or nobody has pressed 1.
     pub(super) fn guest_rang_out(&mut self, now: Now, leg: LegId) {
         if let Some(Role::Guest(id)) = self.legs.get(&leg).copied() {
             self.out.push(Output::HangUp { leg });
             self.guest_not_reached(now, id, leg, Failure::NoAnswer);
+        }
+    }
+
+    /// A phone answers; a voicemail may do so too.
+    fn guest_picks_up(&mut self, now: Now, id: CallId, leg: LegId, how: How) {
+        let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(leg)) else { return };
+        match guest.answer {
+            AnswerPolicy::Announced => self.guest_answers(now, id, leg, how),
+            AnswerPolicy::Press1 => {
+                guest.stage = GuestStage::Asked(how);
+                self.timers.set(Timer::Guest(leg), now.mono + PRESSES);
+                self.note(id, "the third party's phone answered; it is asked to press 1".into());
+                let token = self.new_token();
+                self.out.push(Output::Play { leg, prompts: vec![Prompt::Press1], repeat: true, token });
+            }
+        }
+    }
+
+    pub(super) fn guest_digit(&mut self, now: Now, id: CallId, leg: LegId, digit: char) {
+        let stage = self.calls.get_mut(&id).and_then(|call| call.guest(leg)).map(|guest| guest.stage);
+        if let (Some(GuestStage::Asked(how)), '1') = (stage, digit) {
+            self.out.push(Output::StopPlay { leg });
+            self.guest_answers(now, id, leg, how);
         }
     }
 
@@ -277,7 +325,7 @@ impl Switchboard {
     /// seat has hung up meanwhile (R14, R22).
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let transfer = call.guest(leg).is_some_and(|guest| guest.stage == GuestStage::Ringing(How::Transfer));
+        let transfer = call.guest(leg).is_some_and(|guest| guest.stage.wanted() == Some(How::Transfer));
         self.take_out(now, id, leg, "not_reached");
         let Some(call) = self.calls.get_mut(&id) else { return };
         let (seat, has_left) = (call.seat_leg(), matches!(call.stage, Stage::Left) && call.guests.is_empty());
@@ -336,7 +384,7 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(at) = call.guests.iter().position(|guest| guest.leg == leg) else { return };
         let guest = call.guests.remove(at);
-        if !matches!(guest.stage, GuestStage::Ringing(_)) {
+        if guest.stands() {
             let mark = call.mark(now.mono, Mark::Left { party: guest.party, why: why.to_owned() });
             self.out.push(mark);
         }
@@ -420,7 +468,7 @@ impl Switchboard {
             silent.push(guest.leg);
         }
         call.transferred_by = Some(no.clone());
-        let given_up = |guest: &&Guest| matches!(guest.stage, GuestStage::Ringing(How::Consult | How::Direct));
+        let given_up = |guest: &&Guest| matches!(guest.stage.wanted(), Some(How::Consult | How::Direct));
         let rung: Vec<LegId> = call.guests.iter().filter(given_up).map(|guest| guest.leg).collect();
         let left = seat.map(|party| call.mark(now.mono, Mark::Left { party, why: why.to_owned() }));
         self.out.extend(left);
@@ -490,7 +538,7 @@ impl Switchboard {
     /// always where it was transferred, or whom the seat consulted takes it over.
     pub(super) fn goes_on_without_seat(&self, id: CallId) -> bool {
         let stays = |guest: &Guest| match guest.stage {
-            GuestStage::Ringing(how) => how == How::Transfer,
+            GuestStage::Ringing(how) | GuestStage::Asked(how) => how == How::Transfer,
             GuestStage::Apart => true,
             GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
         };
@@ -524,10 +572,7 @@ impl Switchboard {
 impl Guest {
     /// It has answered.
     fn stands(&self) -> bool {
-        match self.stage {
-            GuestStage::Ringing(_) => false,
-            GuestStage::Apart | GuestStage::Joined => true,
-        }
+        self.stage.wanted().is_none()
     }
 }
 

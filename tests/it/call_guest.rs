@@ -41,6 +41,10 @@ pub fn directory() -> Directory {
         [
             entry("601", Kind::Unit, &["13800000601", "13800000602"], AfterSeat::EndAll),
             entry("110", Kind::Emergency(Service::Police), &["110"], AfterSeat::KeepTalking),
+            Entry {
+                answer: AnswerPolicy::Press1,
+                ..entry("602", Kind::Unit, &["13800000603", "13800000604"], AfterSeat::EndAll)
+            },
         ],
         Vec::new(),
     )
@@ -194,6 +198,54 @@ fn seats_may_not_do_what_cannot_be_done() {
         }
     }
     assert_eq!(may(&hall, Verb::Direct("110".into())), Err(AskRefused::TooMany), "eight are on the line (R25)");
+}
+
+/// A voicemail picks up too: whoever must press 1 is nobody until it has.
+#[test]
+fn an_answer_is_one_only_when_1_is_pressed() {
+    let asked = |how: fn(String) -> Verb| {
+        let mut hall = talking();
+        hall.verb(how("602".into()));
+        assert_eq!(hall.answers(THIRD), ["Play d3 Press1 …"], "it hears nobody, and nobody hears it");
+        hall
+    };
+    let third = |digit| Input::Digit { leg: THIRD, digit };
+    let mut hall = asked(Verb::Consult);
+    assert_eq!(hall.board.may(hall.now, &no("1001"), &SeatAsk::Talk(Verb::Join)), Err(AskRefused::NoThird));
+    for other in ['2', '*', '#', '0'] {
+        assert_eq!(hall.tell(third(other)), [""; 0], "{other}");
+    }
+    let pressed = ["StopPlay d3", "Mark joined 602", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"].map(str::to_owned);
+    assert_eq!(hall.tell(third('1')), pressed);
+    assert_eq!(hall.tell(third('1')), [""; 0], "once");
+    assert_eq!(hall.wait(60 * SECOND), [""; 0], "and the time for it is over");
+    let mut hall = asked(Verb::Direct);
+    assert_eq!(hall.tell(third('1')), ["StopPlay d3", "Mark joined 602", "Mix 1 + [d1 d3]", "1001 ThreeWay"]);
+
+    // Whatever else becomes of it, the next number is called: it was not reached.
+    let next = "Dial d4 13800000604".to_owned();
+    assert!(!asked(Verb::Consult).wait(seconds(14)).contains(&next));
+    let silent = asked(Verb::Consult).wait(seconds(15));
+    assert_eq!((&silent[0], &silent[1]), (&"HangUp d3".to_owned(), &next));
+    for gone in [Input::HungUp { leg: THIRD }, Input::Lost { leg: THIRD, why: Loss::Media }] {
+        let mut hall = asked(Verb::Consult);
+        let out = hall.tell(gone.clone());
+        assert!(out.contains(&next), "{gone:?}: {out:?}");
+        assert!(!out.iter().any(|line| line.starts_with("Mark left")), "{gone:?}: it has never been there");
+        assert_eq!(hall.answers(NEXT), ["Play d4 Press1 …"], "the next one is asked too");
+        let back = hall.wait(seconds(15));
+        assert_eq!(back, ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay 1", "1001 Talking"]);
+    }
+    // A transfer stands when somebody is there, and not before.
+    let transfer = Input::Transfer { leg: SEAT, to: ReferTarget::Number(Private::new("602".into())) };
+    let mut hall = talking();
+    hall.tell(transfer);
+    assert_eq!(hall.answers(THIRD), ["Play d3 Press1 …"]);
+    assert!(hall.tell(third('1')).contains(&"Referred d1 Done".to_owned()));
+    // The seat gives up while it is asked.
+    let mut hall = asked(Verb::Direct);
+    assert!(hall.verb(Verb::Drop).contains(&"HangUp d3".to_owned()));
+    assert_eq!(hall.wait(60 * SECOND), [""; 0]);
 }
 
 /// Who ends, in which state, and who is connected to whom afterwards.
