@@ -152,7 +152,7 @@ impl Switchboard {
         let seat = call.seat_leg().and_then(|leg| call.course.party(leg)).cloned();
         let mark = seat.map(|party| Mark::Left { party, why: why.to_owned() });
         let mark = mark.map(|mark| call.mark(now.mono, mark));
-        self.release_guests(id);
+        self.release_guests(now, id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         self.out.push(Output::Mix { call: id, citizen: call.leg(), hearings: Vec::new() });
         self.out.extend(mark);
