@@ -22,6 +22,7 @@ mod queue;
 mod record;
 mod seat;
 pub mod settings;
+mod supervise;
 mod switchboard;
 mod talking;
 mod terms;
@@ -35,6 +36,7 @@ pub use ask::{AskRefused, feature_codes};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
 pub use keys::keys_in_call;
 pub use settings::{SeatKind, Settings};
+pub use supervise::{SuperviseRefused, Supervision};
 pub use switchboard::Switchboard;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use view::{CallView, SeatView};
@@ -288,6 +290,12 @@ pub enum Input {
     Ask {
         seat: SeatNo,
         ask: SeatAsk,
+    },
+    /// A shift leader listens to a call, whispers to its seat, barges in or takes over.
+    Supervise {
+        call: CallId,
+        by: SeatNo,
+        how: Supervision,
     },
     /// Callback tasks for one seat, in the order of their turn: the answer to `WantCallback`. The seat
     /// gets the first one whose citizen nobody else is calling or talking to.

@@ -185,6 +185,9 @@ impl Switchboard {
             (true, SeatState::Busy) if phone_back => self.desk.turn(now, no, SeatState::Idle, None, &mut self.out),
             (false, SeatState::Reserved | SeatState::Ringing) => {
                 let Some(call) = call else { return };
+                if self.calls.get(&call).and_then(|call| call.supervisor.as_ref()).is_some_and(|who| who.seat == *no) {
+                    return self.supervisor_withdrawn(now, call, Failure::Unreachable);
+                }
                 match self.rung_as_colleague(call, no) {
                     Some(leg) => {
                         self.out.push(Output::HangUp { leg });

@@ -115,7 +115,7 @@ impl Switchboard {
             }
             Verb::Join | Verb::Swap if outside == Some(GuestStage::Apart) => Ok(()),
             Verb::Drop if !call.guests.is_empty() => Ok(()),
-            Verb::Leave if call.joined().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
+            Verb::Leave if call.others().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
             Verb::Join | Verb::Swap | Verb::Drop | Verb::Leave => Err(AskRefused::NoThird),
         }
     }
@@ -256,9 +256,16 @@ impl Switchboard {
 
     /// T_third is over, or nobody has pressed 1.
     pub(super) fn guest_rang_out(&mut self, now: Now, leg: LegId) {
-        if let Some(Role::Guest(id)) = self.legs.get(&leg).copied() {
-            self.out.push(Output::HangUp { leg });
-            self.guest_not_reached(now, id, leg, Failure::NoAnswer);
+        match self.legs.get(&leg).copied() {
+            Some(Role::Guest(id)) => {
+                self.out.push(Output::HangUp { leg });
+                self.guest_not_reached(now, id, leg, Failure::NoAnswer);
+            }
+            Some(Role::Supervisor(id)) => self.supervisor_withdrawn(now, id, Failure::NoAnswer),
+            Some(
+                Role::Citizen(_) | Role::Seat(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature,
+            )
+            | None => {}
         }
     }
 
@@ -482,7 +489,9 @@ impl Switchboard {
             self.out.push(Output::HangUp { leg });
             self.take_out(now, id, leg, "not_reached");
         }
-        self.seat_succeeds(id);
+        if !self.supervisor_succeeds(id) {
+            self.seat_succeeds(id);
+        }
         self.arrange(now, id);
         Some(no)
     }
@@ -537,7 +546,7 @@ impl Switchboard {
 
     /// Whether others than the citizen are on the line, so that the seat's failure leaves nobody alone.
     pub(super) fn has_guests(&self, id: CallId) -> bool {
-        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(Guest::stands))
+        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(Guest::stands) || call.barging().is_some())
     }
 
     /// Whether the call goes on when its seat hangs up: by the policy of whoever has answered (R22), and
@@ -548,7 +557,7 @@ impl Switchboard {
             GuestStage::Apart => true,
             GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
         };
-        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays))
+        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays) || call.barging().is_some())
     }
 
     /// The seat's phone wants the call transferred (REFER).
@@ -556,7 +565,12 @@ impl Switchboard {
         let call = match self.legs.get(&leg) {
             Some(Role::Seat(call)) => Some(*call),
             Some(
-                Role::Citizen(_) | Role::Guest(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature,
+                Role::Citizen(_)
+                | Role::Guest(_)
+                | Role::Supervisor(_)
+                | Role::CallbackSeat(_)
+                | Role::CallbackCitizen(_)
+                | Role::Feature,
             )
             | None => None,
         };

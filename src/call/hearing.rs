@@ -14,13 +14,19 @@ impl Call {
         };
         let mut conversation = vec![self.leg()];
         conversation.extend(seat.filter(|_| self.with == With::Citizen));
-        conversation.extend(self.joined());
+        conversation.extend(self.others());
         let mut hearings = Hearing::all(&conversation);
         if let (Some(seat), Some(guest)) = (seat, apart) {
             let stands = guest.stage == GuestStage::Apart;
             hearings.extend(if stands { Hearing::all(&[seat, guest.leg]) } else { Hearing::all(&[seat]) });
         }
+        self.supervised(&mut hearings);
         hearings
+    }
+
+    /// Who speaks with the citizen beside the seat.
+    pub(super) fn others(&self) -> impl Iterator<Item = LegId> {
+        self.joined().chain(self.barging())
     }
 
     pub(super) fn joined(&self) -> impl Iterator<Item = LegId> {
@@ -34,11 +40,11 @@ impl Call {
             Stage::Waiting | Stage::Offered(_) | Stage::Left => false,
         };
         let seat = seat && !self.guests.iter().any(|guest| guest.stage.wanted() == Some(How::Transfer));
-        !seat && self.joined().next().is_none()
+        !seat && self.others().next().is_none()
     }
 
     pub(super) fn seat_state(&self, holds: bool) -> SeatState {
-        match (self.with, self.joined().next()) {
+        match (self.with, self.others().next()) {
             (With::Guest(_), _) => SeatState::Consulting,
             (With::Citizen, Some(_)) => SeatState::ThreeWay,
             (With::Citizen, None) if holds => SeatState::Held,

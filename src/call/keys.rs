@@ -35,7 +35,14 @@ impl Switchboard {
         let id = match self.legs.get(&leg).copied() {
             Some(Role::Seat(id)) => id,
             Some(Role::Guest(id)) => return self.guest_digit(now, id, leg, digit),
-            Some(Role::Citizen(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature) | None => return,
+            Some(
+                Role::Citizen(_)
+                | Role::Supervisor(_)
+                | Role::CallbackSeat(_)
+                | Role::CallbackCitizen(_)
+                | Role::Feature,
+            )
+            | None => return,
         };
         let Some(call) = self.calls.get(&id) else { return };
         let Stage::Talking(talk) = &call.stage else { return };

@@ -52,7 +52,11 @@ pub fn directory() -> Directory {
 }
 
 fn talking() -> Hall {
-    let mut hall = Hall::open_with(Settings { directory: directory(), ..settings() });
+    talking_with(settings())
+}
+
+pub fn talking_with(settings: Settings) -> Hall {
+    let mut hall = Hall::open_with(Settings { directory: directory(), ..settings });
     hall.invite(1, "12345");
     hall.pass(3 * SECOND);
     hall.seat_answers();
