@@ -7,10 +7,12 @@ mod alarms;
 mod arriving;
 mod ask;
 mod callback;
+mod colleague;
 mod course;
 pub mod directory;
 mod ending;
 mod guest;
+mod hearing;
 mod keys;
 mod leg;
 mod live;
@@ -20,6 +22,7 @@ mod queue;
 mod record;
 mod seat;
 pub mod settings;
+mod supervise;
 mod switchboard;
 mod talking;
 mod terms;
@@ -33,6 +36,7 @@ pub use ask::{AskRefused, feature_codes};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
 pub use keys::keys_in_call;
 pub use settings::{SeatKind, Settings};
+pub use supervise::{SuperviseRefused, Supervision};
 pub use switchboard::Switchboard;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use view::{CallView, SeatView};
@@ -287,6 +291,12 @@ pub enum Input {
         seat: SeatNo,
         ask: SeatAsk,
     },
+    /// A shift leader listens to a call, whispers to its seat, barges in or takes over.
+    Supervise {
+        call: CallId,
+        by: SeatNo,
+        how: Supervision,
+    },
     /// Callback tasks for one seat, in the order of their turn: the answer to `WantCallback`. The seat
     /// gets the first one whose citizen nobody else is calling or talking to.
     CallBack(Vec<CallBack>),
@@ -390,6 +400,8 @@ pub enum Prompt {
     Returning,
     /// "工号 1001 为您服务".
     SeatNumber(String),
+    /// "This is the hotline; to take the call press 1": to a third party whose voicemail may answer.
+    Press1,
     /// A feature code was carried out / refused.
     Done,
     Refused,

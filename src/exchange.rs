@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::call::mix_plan as media;
-use crate::call::{self, CallId, LegId, SeatAsk, SeatNo, Switchboard};
+use crate::call::{self, CallId, LegId, SeatAsk, SeatNo, Supervision, Switchboard};
 use crate::sip::flow::Flow;
 use crate::sip::message::Message;
 use crate::sip::registrar::Registrar;
@@ -71,6 +71,12 @@ pub enum Input {
     Ask {
         seat: SeatNo,
         ask: SeatAsk,
+    },
+    /// A command of the API for a shift leader's seat, on a call of another.
+    Supervise {
+        call: CallId,
+        by: SeatNo,
+        how: Supervision,
     },
     /// Missed callers, one of whom is to be called back by this seat.
     CallBack(Vec<call::CallBack>),
@@ -269,6 +275,7 @@ impl Exchange {
             Input::Media(report) => self.on_media(now, report),
             Input::TicketOpened { call, number } => self.tell(now, call::Input::TicketOpened { call, number }),
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
+            Input::Supervise { call, by, how } => self.tell(now, call::Input::Supervise { call, by, how }),
             Input::CallBack(due) => self.tell(now, call::Input::CallBack(due)),
             Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),

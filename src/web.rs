@@ -99,6 +99,7 @@ impl Web {
 fn router(office: Office) -> Router {
     let api = Router::new()
         .route("/calls", get(calls::list))
+        .route("/calls/{call}/supervise", post(calls::supervise))
         .route("/seats", get(seats::list))
         .route("/seats/{no}/ask", post(seats::ask))
         .route("/seats/{no}/history", get(seats::history))

@@ -173,6 +173,7 @@ fn seat(row: &config::SeatSettings) -> SeatSettings {
         centre: row.centre.clone(),
         skills: row.skills.iter().cloned().collect::<BTreeSet<_>>(),
         wrap_up: row.wrap_up,
+        supervisor: row.supervisor,
     }
 }
 

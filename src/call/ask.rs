@@ -60,6 +60,8 @@ pub enum AskRefused {
     UnknownParty,
     #[error("closed at this hour")]
     Closed,
+    #[error("that seat is not free")]
+    NotFree,
 }
 
 enum Deed {
@@ -82,7 +84,7 @@ impl Switchboard {
     fn deed(&self, now: Now, no: &SeatNo, ask: &SeatAsk) -> Result<Deed, AskRefused> {
         let deed = judge(self.desk.get(no).ok_or(AskRefused::UnknownSeat)?, ask)?;
         if let (Deed::Talk(call), SeatAsk::Talk(verb)) = (&deed, ask) {
-            self.may_talk(now, *call, verb)?;
+            self.may_talk(now, *call, no, verb)?;
         }
         Ok(deed)
     }
@@ -182,8 +184,16 @@ impl Switchboard {
             (true, SeatState::SignedOut) if signs_in => self.desk.turn(now, no, SeatState::Idle, None, &mut self.out),
             (true, SeatState::Busy) if phone_back => self.desk.turn(now, no, SeatState::Idle, None, &mut self.out),
             (false, SeatState::Reserved | SeatState::Ringing) => {
-                if let Some(call) = call {
-                    self.withdraw(now, call, Failure::Unreachable);
+                let Some(call) = call else { return };
+                if self.calls.get(&call).and_then(|call| call.supervisor.as_ref()).is_some_and(|who| who.seat == *no) {
+                    return self.supervisor_withdrawn(now, call, Failure::Unreachable);
+                }
+                match self.rung_as_colleague(call, no) {
+                    Some(leg) => {
+                        self.out.push(Output::HangUp { leg });
+                        self.guest_not_reached(now, call, leg, Failure::Unreachable);
+                    }
+                    None => self.withdraw(now, call, Failure::Unreachable),
                 }
             }
             (

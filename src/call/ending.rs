@@ -67,7 +67,8 @@ impl Switchboard {
             return;
         };
         let position = if call.answer.is_none() { Some(self.position(call)) } else { None };
-        self.release_guests(id);
+        self.release_guests(now, id);
+        self.release_supervisor(now, id);
         let Some(call) = self.calls.remove(&id) else {
             return;
         };

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::directory::{AfterSeat, Line, LineTo};
+use super::directory::{AfterSeat, AnswerPolicy, Line, LineTo};
 use super::ending::Cause;
 use super::leg::{LegEvent, Role};
 use super::live::{Call, Stage, With};
@@ -13,7 +13,7 @@ use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    AskRefused, CallId, Caller, Failure, Hearing, LegId, Mark, Output, Party, Prompt, ReferOutcome, ReferTarget,
+    AskRefused, CallId, Caller, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, ReferTarget,
     Role as PartyRole, SeatFault, SeatNo, SeatState, Target, Verb,
 };
 use crate::privacy::{Private, mask};
@@ -21,6 +21,8 @@ use crate::time::Now;
 
 /// T_third: how long a third party's phone rings (rules.md §6.2).
 const RINGS: Duration = Duration::from_secs(30);
+/// Whoever picks up a telephone whose voicemail may answer must press 1 within this time.
+const PRESSES: Duration = Duration::from_secs(15);
 /// A telephone number that is in no directory has so many digits at least.
 const SHORTEST: usize = 7;
 /// Parties of one call at most (R25).
@@ -36,16 +38,32 @@ pub(super) struct Guest {
     pub untried: VecDeque<Target>,
     /// What becomes of the call when the seat hangs up (R22).
     pub after_seat: AfterSeat,
+    pub answer: AnswerPolicy,
+    /// Whose phone is rung, or speaks, where it is a seat's.
+    pub seat: Option<SeatNo>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GuestStage {
     /// Being called.
     Ringing(How),
+    /// Its phone has answered; that a person is there is shown by a key. Until then it hears nobody, and
+    /// nobody hears it.
+    Asked(How),
     /// Answered; speaks with the seat alone, or hears music while the seat is with the citizen.
     Apart,
     /// In the conversation with the citizen.
     Joined,
+}
+
+impl GuestStage {
+    /// What shall become of it, while it has not answered.
+    pub fn wanted(self) -> Option<How> {
+        match self {
+            Self::Ringing(how) | Self::Asked(how) => Some(how),
+            Self::Apart | Self::Joined => None,
+        }
+    }
 }
 
 /// What becomes of a third party when it answers.
@@ -60,67 +78,30 @@ pub(super) enum How {
 }
 
 /// Who is to be brought in.
-struct Invitation {
-    party: Party,
-    untried: VecDeque<Target>,
-    after_seat: AfterSeat,
+pub(super) struct Invitation {
+    pub party: Party,
+    pub untried: VecDeque<Target>,
+    pub after_seat: AfterSeat,
+    pub answer: AnswerPolicy,
 }
 
 impl Invitation {
     fn of_number(number: &str, target: Target) -> Self {
         let party = Party { role: PartyRole::Unit, number: mask(number), name: String::new(), leg: None };
-        Self { party, untried: VecDeque::from([target]), after_seat: AfterSeat::EndAll }
-    }
-}
-
-impl Call {
-    /// Who hears whom: the conversation with the citizen, and beside it the seat with whom it consults.
-    pub(super) fn hearings(&self) -> Vec<Hearing> {
-        let seat = self.seat_leg();
-        let apart = match self.with {
-            With::Citizen => None,
-            With::Guest(leg) => self.guests.iter().find(|guest| guest.leg == leg),
-        };
-        let mut conversation = vec![self.leg()];
-        conversation.extend(seat.filter(|_| self.with == With::Citizen));
-        conversation.extend(self.joined());
-        let mut hearings = Hearing::all(&conversation);
-        if let (Some(seat), Some(guest)) = (seat, apart) {
-            let stands = guest.stage == GuestStage::Apart;
-            hearings.extend(if stands { Hearing::all(&[seat, guest.leg]) } else { Hearing::all(&[seat]) });
+        Self {
+            party,
+            untried: VecDeque::from([target]),
+            after_seat: AfterSeat::EndAll,
+            answer: AnswerPolicy::Announced,
         }
-        hearings
-    }
-
-    pub(super) fn joined(&self) -> impl Iterator<Item = LegId> {
-        self.guests.iter().filter(|guest| guest.stage == GuestStage::Joined).map(|guest| guest.leg)
-    }
-
-    fn guest(&mut self, leg: LegId) -> Option<&mut Guest> {
-        self.guests.iter_mut().find(|guest| guest.leg == leg)
-    }
-
-    /// The one that has not joined: rung, or consulted.
-    fn outside(&self) -> Option<&Guest> {
-        self.guests.iter().find(|guest| guest.stage != GuestStage::Joined)
-    }
-
-    /// Nobody speaks with the citizen.
-    fn citizen_is_alone(&self) -> bool {
-        let seat = match &self.stage {
-            Stage::Talking(talk) => self.with == With::Citizen && !talk.holds,
-            Stage::Waiting | Stage::Offered(_) | Stage::Left => false,
-        };
-        let seat = seat && !self.guests.iter().any(|guest| guest.stage == GuestStage::Ringing(How::Transfer));
-        !seat && self.joined().next().is_none()
     }
 }
 
 impl Switchboard {
     /// Whether the call of this seat allows it now.
-    pub(super) fn may_talk(&self, now: Now, id: CallId, verb: &Verb) -> Result<(), AskRefused> {
-        let talks = |call: &&Call| call.connected && matches!(call.stage, Stage::Talking(_));
-        let call = self.calls.get(&id).filter(talks).ok_or(AskRefused::NotTalking)?;
+    pub(super) fn may_talk(&self, now: Now, id: CallId, no: &SeatNo, verb: &Verb) -> Result<(), AskRefused> {
+        let its_own = |call: &&Call| call.connected && matches!(&call.stage, Stage::Talking(talk) if talk.seat == *no);
+        let call = self.calls.get(&id).filter(its_own).ok_or(AskRefused::NotTalking)?;
         let outside = call.outside().map(|guest| guest.stage);
         match verb {
             Verb::Consult(whom) | Verb::Direct(whom) => {
@@ -134,7 +115,7 @@ impl Switchboard {
             }
             Verb::Join | Verb::Swap if outside == Some(GuestStage::Apart) => Ok(()),
             Verb::Drop if !call.guests.is_empty() => Ok(()),
-            Verb::Leave if call.joined().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
+            Verb::Leave if call.others().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
             Verb::Join | Verb::Swap | Verb::Drop | Verb::Leave => Err(AskRefused::NoThird),
         }
     }
@@ -153,6 +134,9 @@ impl Switchboard {
     /// Who is behind what the seat dialled: an entry of the directory, else a telephone number.
     fn invite_by(&self, now: Now, whom: &str) -> Result<Invitation, AskRefused> {
         let Some(entry) = self.settings.directory.entry(whom) else {
+            if let Some(colleague) = self.colleague(whom) {
+                return self.is_free(&colleague).map(|()| self.invite_colleague(colleague));
+            }
             let is_phone = whom.len() >= SHORTEST && whom.chars().all(|digit| digit.is_ascii_digit());
             let number = Private::new(whom.to_owned());
             let target = Target::Number { number, code: String::new(), reserved: false };
@@ -165,23 +149,35 @@ impl Switchboard {
             LineTo::Number { number, .. } => {
                 Some(Target::Number { number: number.clone(), code: String::new(), reserved: entry.is_reserved() })
             }
-            // A seat's phone and a device of a unit's own cannot be rung as a third party yet.
-            LineTo::Seat(_) | LineTo::Device(_) => None,
+            LineTo::Seat(seat) => Some(Target::Seat(seat.clone())),
+            // A device of a unit's own cannot be rung yet.
+            LineTo::Device(_) => None,
         };
-        let untried: VecDeque<Target> = lines.iter().filter_map(target).collect();
+        let mut untried: VecDeque<Target> = lines.iter().filter_map(target).collect();
         if untried.is_empty() {
             return Err(AskRefused::UnknownParty);
         }
+        if let [Target::Seat(only)] = untried.make_contiguous() {
+            self.is_free(only)?;
+        }
         let party = Party { role: entry.kind.role(), number: entry.code.clone(), name: entry.name.clone(), leg: None };
-        Ok(Invitation { party, untried, after_seat: entry.after_seat_leaves })
+        Ok(Invitation { party, untried, after_seat: entry.after_seat_leaves, answer: entry.answer })
     }
 
     pub(super) fn bring_in(&mut self, now: Now, id: CallId, whom: &str, how: How) {
-        let Ok(Invitation { party, untried, after_seat }) = self.invite_by(now, whom) else { return };
+        let Ok(Invitation { party, untried, after_seat, answer }) = self.invite_by(now, whom) else { return };
         // Not dialled under this one: `ring_next` gives each number a leg of its own.
         let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.guests.push(Guest { leg, party, stage: GuestStage::Ringing(how), untried, after_seat });
+        call.guests.push(Guest {
+            leg,
+            party,
+            stage: GuestStage::Ringing(how),
+            untried,
+            after_seat,
+            answer,
+            seat: None,
+        });
         if how == How::Consult {
             self.turn_to(now, id, With::Guest(leg));
         }
@@ -193,22 +189,37 @@ impl Switchboard {
         let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
         let code = call.invited_code();
-        let label = call.route.label.clone();
+        let (label, citizen) = (call.route.label.clone(), call.invited.caller.clone());
         let Some(guest) = call.guest(last) else { return };
         let Some(target) = guest.untried.pop_front() else { return self.not_reached(now, id, last, why) };
+        if let Target::Seat(no) = &target
+            && let Err(why) = self.is_free(no)
+        {
+            self.note(id, format!("seat {}: {why}", no.0));
+            return self.ring_next(now, id, last, Failure::Busy);
+        }
+        let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(last)) else { return };
         guest.leg = leg;
         guest.party.leg = Some(leg);
-        if call.with == With::Guest(last) {
+        guest.stage = guest.stage.wanted().map_or(guest.stage, GuestStage::Ringing);
+        // Our own number is shown to others: the citizen's is nobody's but ours.
+        let (target, caller) = match target {
+            Target::Number { number, reserved, .. } => (Target::Number { number, code, reserved }, Caller::default()),
+            Target::Seat(seat) => {
+                guest.seat = Some(seat.clone());
+                (Target::Seat(seat), citizen)
+            }
+        };
+        let rung = guest.seat.clone();
+        if let Some(call) = self.calls.get_mut(&id).filter(|call| call.with == With::Guest(last)) {
             call.with = With::Guest(leg);
         }
-        let target = match target {
-            Target::Number { number, reserved, .. } => Target::Number { number, code, reserved },
-            Target::Seat(seat) => Target::Seat(seat),
-        };
         self.legs.insert(leg, Role::Guest(id));
         self.timers.set(Timer::Guest(leg), now.mono + RINGS);
-        // Our own number is shown: the citizen's is nobody's but ours.
-        self.out.push(Output::Dial { call: id, leg, target, caller: Caller::default(), label });
+        self.out.push(Output::Dial { call: id, leg, target, caller, label });
+        if let Some(no) = rung {
+            self.reserve(now, id, &no);
+        }
         self.arrange(now, id);
     }
 
@@ -217,32 +228,67 @@ impl Switchboard {
             return;
         };
         match (stage, event) {
-            (GuestStage::Ringing(how), LegEvent::Answered) => self.guest_answers(now, id, leg, how),
-            (GuestStage::Ringing(_), LegEvent::Failed(why)) => self.guest_not_reached(now, id, leg, why),
-            (GuestStage::Ringing(_), LegEvent::HungUp) => {
+            (GuestStage::Ringing(how), LegEvent::Answered) => self.guest_picks_up(now, id, leg, how),
+            (GuestStage::Ringing(_) | GuestStage::Asked(_), LegEvent::Failed(why)) => {
+                self.guest_not_reached(now, id, leg, why);
+            }
+            (GuestStage::Ringing(_) | GuestStage::Asked(_), LegEvent::HungUp) => {
                 self.guest_not_reached(now, id, leg, Failure::Declined);
             }
-            (GuestStage::Ringing(_), LegEvent::Lost(_)) => {
+            (GuestStage::Ringing(_) | GuestStage::Asked(_), LegEvent::Lost(_)) => {
                 self.out.push(Output::HangUp { leg });
                 self.guest_not_reached(now, id, leg, Failure::Unreachable);
             }
             (GuestStage::Apart | GuestStage::Joined, LegEvent::HungUp) => self.guest_gone(now, id, leg, "hung_up"),
-            (GuestStage::Apart | GuestStage::Joined, LegEvent::Failed(_)) => self.guest_lost(now, id, leg, "failed"),
+            (GuestStage::Apart | GuestStage::Joined, LegEvent::Failed(_)) => {
+                self.guest_lost(now, id, leg, Loss::Session);
+            }
             (GuestStage::Apart | GuestStage::Joined, LegEvent::Lost(why)) => {
                 self.out.push(Output::HangUp { leg });
-                self.guest_lost(now, id, leg, SeatFault::from(why).as_str());
+                self.guest_lost(now, id, leg, why);
             }
+            (GuestStage::Ringing(_), LegEvent::Ringing) => self.colleague_turns(now, id, leg, SeatState::Ringing),
             // Its own hold stops its sound by itself; the others go on talking.
             (_, LegEvent::Ringing | LegEvent::Held | LegEvent::Resumed) => {}
-            (GuestStage::Apart | GuestStage::Joined, LegEvent::Answered) => {}
+            (GuestStage::Asked(_) | GuestStage::Apart | GuestStage::Joined, LegEvent::Answered) => {}
         }
     }
 
-    /// T_third is over.
+    /// T_third is over, or nobody has pressed 1.
     pub(super) fn guest_rang_out(&mut self, now: Now, leg: LegId) {
-        if let Some(Role::Guest(id)) = self.legs.get(&leg).copied() {
-            self.out.push(Output::HangUp { leg });
-            self.guest_not_reached(now, id, leg, Failure::NoAnswer);
+        match self.legs.get(&leg).copied() {
+            Some(Role::Guest(id)) => {
+                self.out.push(Output::HangUp { leg });
+                self.guest_not_reached(now, id, leg, Failure::NoAnswer);
+            }
+            Some(Role::Supervisor(id)) => self.supervisor_withdrawn(now, id, Failure::NoAnswer),
+            Some(
+                Role::Citizen(_) | Role::Seat(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature,
+            )
+            | None => {}
+        }
+    }
+
+    /// A phone answers; a voicemail may do so too.
+    fn guest_picks_up(&mut self, now: Now, id: CallId, leg: LegId, how: How) {
+        let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(leg)) else { return };
+        match guest.answer {
+            AnswerPolicy::Announced => self.guest_answers(now, id, leg, how),
+            AnswerPolicy::Press1 => {
+                guest.stage = GuestStage::Asked(how);
+                self.timers.set(Timer::Guest(leg), now.mono + PRESSES);
+                self.note(id, "the third party's phone answered; it is asked to press 1".into());
+                let token = self.new_token();
+                self.out.push(Output::Play { leg, prompts: vec![Prompt::Press1], repeat: true, token });
+            }
+        }
+    }
+
+    pub(super) fn guest_digit(&mut self, now: Now, id: CallId, leg: LegId, digit: char) {
+        let stage = self.calls.get_mut(&id).and_then(|call| call.guest(leg)).map(|guest| guest.stage);
+        if let (Some(GuestStage::Asked(how)), '1') = (stage, digit) {
+            self.out.push(Output::StopPlay { leg });
+            self.guest_answers(now, id, leg, how);
         }
     }
 
@@ -256,6 +302,7 @@ impl Switchboard {
         let mark = call.mark(now.mono, joined);
         self.out.push(mark);
         self.note(id, "the third party answered".into());
+        self.colleague_turns(now, id, leg, SeatState::Talking);
         let seat = self.calls.get(&id).and_then(Call::seat_leg);
         match seat.filter(|_| how == How::Transfer) {
             Some(leg) => {
@@ -266,10 +313,14 @@ impl Switchboard {
         }
     }
 
-    fn guest_not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
+    pub(super) fn guest_not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
         self.timers.clear(Timer::Guest(leg));
         self.legs.remove(&leg);
         self.note(id, format!("the third party was not reached: {why:?}"));
+        let rung = self.calls.get_mut(&id).and_then(|call| call.guest(leg)).and_then(|guest| guest.seat.take());
+        if let Some(no) = rung {
+            self.seat_unanswered(now, &no, why);
+        }
         self.ring_next(now, id, leg, why);
     }
 
@@ -277,7 +328,7 @@ impl Switchboard {
     /// seat has hung up meanwhile (R14, R22).
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let transfer = call.guest(leg).is_some_and(|guest| guest.stage == GuestStage::Ringing(How::Transfer));
+        let transfer = call.guest(leg).is_some_and(|guest| guest.stage.wanted() == Some(How::Transfer));
         self.take_out(now, id, leg, "not_reached");
         let Some(call) = self.calls.get_mut(&id) else { return };
         let (seat, has_left) = (call.seat_leg(), matches!(call.stage, Stage::Left) && call.guests.is_empty());
@@ -305,8 +356,14 @@ impl Switchboard {
 
     /// A guest that fails. Where the seat has left before, the citizen waits for another, first in the
     /// queue: nobody is dropped by somebody else's failure (I3).
-    fn guest_lost(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
-        self.take_out(now, id, leg, why);
+    fn guest_lost(&mut self, now: Now, id: CallId, leg: LegId, why: Loss) {
+        let why = SeatFault::from(why);
+        let colleague = self.calls.get_mut(&id).and_then(|call| call.guest(leg)).and_then(|guest| guest.seat.take());
+        self.take_out(now, id, leg, why.as_str());
+        if let Some(no) = colleague {
+            self.desk.update(&no, |seat| seat.last_call = Some(id));
+            self.free_seat(now, &no, SeatState::Busy, Some(why.into()));
+        }
         let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
         if alone {
             let citizen = self.calls.get(&id).map(Call::leg);
@@ -336,10 +393,11 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(at) = call.guests.iter().position(|guest| guest.leg == leg) else { return };
         let guest = call.guests.remove(at);
-        if !matches!(guest.stage, GuestStage::Ringing(_)) {
-            let mark = call.mark(now.mono, Mark::Left { party: guest.party, why: why.to_owned() });
+        if guest.stands() {
+            let mark = call.mark(now.mono, Mark::Left { party: guest.party.clone(), why: why.to_owned() });
             self.out.push(mark);
         }
+        self.release_colleague(now, id, &guest);
     }
 
     /// Whom the seat consulted is gone: it is back with the citizen.
@@ -420,7 +478,7 @@ impl Switchboard {
             silent.push(guest.leg);
         }
         call.transferred_by = Some(no.clone());
-        let given_up = |guest: &&Guest| matches!(guest.stage, GuestStage::Ringing(How::Consult | How::Direct));
+        let given_up = |guest: &&Guest| matches!(guest.stage.wanted(), Some(How::Consult | How::Direct));
         let rung: Vec<LegId> = call.guests.iter().filter(given_up).map(|guest| guest.leg).collect();
         let left = seat.map(|party| call.mark(now.mono, Mark::Left { party, why: why.to_owned() }));
         self.out.extend(left);
@@ -430,6 +488,9 @@ impl Switchboard {
         for leg in rung {
             self.out.push(Output::HangUp { leg });
             self.take_out(now, id, leg, "not_reached");
+        }
+        if !self.supervisor_succeeds(id) {
+            self.seat_succeeds(id);
         }
         self.arrange(now, id);
         Some(no)
@@ -472,29 +533,31 @@ impl Switchboard {
     }
 
     /// The call ends, or nobody is left who called them: all are released.
-    pub(super) fn release_guests(&mut self, id: CallId) {
+    pub(super) fn release_guests(&mut self, now: Now, id: CallId) {
         let guests = self.calls.get_mut(&id).map(|call| std::mem::take(&mut call.guests)).unwrap_or_default();
-        for Guest { leg, .. } in guests {
+        for guest in guests {
+            let leg = guest.leg;
             self.legs.remove(&leg);
             self.timers.clear(Timer::Guest(leg));
             self.out.push(Output::HangUp { leg });
+            self.release_colleague(now, id, &guest);
         }
     }
 
     /// Whether others than the citizen are on the line, so that the seat's failure leaves nobody alone.
     pub(super) fn has_guests(&self, id: CallId) -> bool {
-        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(Guest::stands))
+        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(Guest::stands) || call.barging().is_some())
     }
 
     /// Whether the call goes on when its seat hangs up: by the policy of whoever has answered (R22), and
     /// always where it was transferred, or whom the seat consulted takes it over.
     pub(super) fn goes_on_without_seat(&self, id: CallId) -> bool {
         let stays = |guest: &Guest| match guest.stage {
-            GuestStage::Ringing(how) => how == How::Transfer,
+            GuestStage::Ringing(how) | GuestStage::Asked(how) => how == How::Transfer,
             GuestStage::Apart => true,
             GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
         };
-        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays))
+        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays) || call.barging().is_some())
     }
 
     /// The seat's phone wants the call transferred (REFER).
@@ -502,14 +565,20 @@ impl Switchboard {
         let call = match self.legs.get(&leg) {
             Some(Role::Seat(call)) => Some(*call),
             Some(
-                Role::Citizen(_) | Role::Guest(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature,
+                Role::Citizen(_)
+                | Role::Guest(_)
+                | Role::Supervisor(_)
+                | Role::CallbackSeat(_)
+                | Role::CallbackCitizen(_)
+                | Role::Feature,
             )
             | None => None,
         };
         let wish = match (call, to) {
             (Some(id), ReferTarget::Number(number)) => {
                 let verb = Verb::Direct(number.reveal().clone());
-                self.may_talk(now, id, &verb).ok().map(|()| (id, number.reveal().clone()))
+                let no = self.calls.get(&id).and_then(Call::seat).cloned();
+                no.and_then(|no| self.may_talk(now, id, &no, &verb).ok()).map(|()| (id, number.reveal().clone()))
             }
             (_, ReferTarget::Leg(_)) | (None, ReferTarget::Number(_)) => None,
         };
@@ -523,22 +592,19 @@ impl Switchboard {
 
 impl Guest {
     /// It has answered.
-    fn stands(&self) -> bool {
-        match self.stage {
-            GuestStage::Ringing(_) => false,
-            GuestStage::Apart | GuestStage::Joined => true,
-        }
+    pub(super) fn stands(&self) -> bool {
+        self.stage.wanted().is_none()
     }
 }
 
 impl Call {
-    pub(super) fn seat_state(&self, holds: bool) -> SeatState {
-        match (self.with, self.joined().next()) {
-            (With::Guest(_), _) => SeatState::Consulting,
-            (With::Citizen, Some(_)) => SeatState::ThreeWay,
-            (With::Citizen, None) if holds => SeatState::Held,
-            (With::Citizen, None) => SeatState::Talking,
-        }
+    pub(super) fn guest(&mut self, leg: LegId) -> Option<&mut Guest> {
+        self.guests.iter_mut().find(|guest| guest.leg == leg)
+    }
+
+    /// The one that has not joined: rung, or consulted.
+    fn outside(&self) -> Option<&Guest> {
+        self.guests.iter().find(|guest| guest.stage != GuestStage::Joined)
     }
 
     /// The hotline number on whose behalf others are called.

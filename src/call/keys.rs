@@ -32,7 +32,18 @@ enum Read {
 impl Switchboard {
     /// What cannot be done is told to the seat by a prompt.
     pub(super) fn digit(&mut self, now: Now, leg: LegId, digit: char) {
-        let Some(Role::Seat(id)) = self.legs.get(&leg).copied() else { return };
+        let id = match self.legs.get(&leg).copied() {
+            Some(Role::Seat(id)) => id,
+            Some(Role::Guest(id)) => return self.guest_digit(now, id, leg, digit),
+            Some(
+                Role::Citizen(_)
+                | Role::Supervisor(_)
+                | Role::CallbackSeat(_)
+                | Role::CallbackCitizen(_)
+                | Role::Feature,
+            )
+            | None => return,
+        };
         let Some(call) = self.calls.get(&id) else { return };
         let Stage::Talking(talk) = &call.stage else { return };
         let no = talk.seat.clone();

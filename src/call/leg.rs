@@ -14,6 +14,8 @@ pub(super) enum Role {
     Seat(CallId),
     /// A third party of a call.
     Guest(CallId),
+    /// A shift leader.
+    Supervisor(CallId),
     /// The seat that calls a missed caller back, and that caller, until they talk.
     CallbackSeat(CallId),
     CallbackCitizen(CallId),
@@ -38,6 +40,7 @@ impl Switchboard {
             Some(Role::Citizen(call)) => self.citizen_event(now, call, event),
             Some(Role::Seat(call)) => self.seat_event(now, call, event),
             Some(Role::Guest(call)) => self.guest_event(now, call, leg, event),
+            Some(Role::Supervisor(call)) => self.supervisor_event(now, call, event),
             Some(Role::CallbackSeat(call)) => self.callback_seat_event(now, call, event),
             Some(Role::CallbackCitizen(call)) => self.callback_citizen_event(now, call, event),
             Some(Role::Feature) => match event {
@@ -59,7 +62,7 @@ impl Switchboard {
                     offer.sip_call_id = Some(dialog.sip_call_id);
                 }
             }
-            Some(Role::Guest(id)) => {
+            Some(Role::Guest(id) | Role::Supervisor(id)) => {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.sip_call_ids.push(dialog.sip_call_id);
                 }
@@ -73,7 +76,10 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.heard(call, token),
             Some(Role::Feature) => self.feature_told(now, leg, token),
-            Some(Role::Seat(_) | Role::Guest(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_)) | None => {}
+            Some(
+                Role::Seat(_) | Role::Guest(_) | Role::Supervisor(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_),
+            )
+            | None => {}
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::guest::Guest;
 use super::settings::Settings;
+use super::supervise::Supervisor;
 use super::waiting::Ear;
 use super::{CallId, Course, Invited, LegId, Mark, OpenTicket, Output, Party, Role, SeatNo};
 use crate::rules::numbers::Route;
@@ -43,6 +44,7 @@ pub(super) struct Call {
     pub bad: Option<String>,
     /// Third parties, in the order in which they were brought in.
     pub guests: Vec<Guest>,
+    pub supervisor: Option<Supervisor>,
     /// With whom the seat speaks.
     pub with: With,
     /// The seat that left the others alone last.
@@ -119,6 +121,7 @@ impl Call {
             course: Course::default(),
             bad: None,
             guests: Vec::new(),
+            supervisor: None,
             with: With::Citizen,
             transferred_by: None,
             has_music: false,
@@ -184,7 +187,7 @@ impl Call {
             Stage::Waiting | Stage::Offered(_) => Doing::Apart,
             Stage::Talking(_) if !self.connected => Doing::Apart,
             Stage::Talking(_) | Stage::Left if self.citizen_holds => Doing::OnHold,
-            Stage::Talking(talk) if self.joined().next().is_none() && (talk.holds || self.with != With::Citizen) => {
+            Stage::Talking(talk) if self.others().next().is_none() && (talk.holds || self.with != With::Citizen) => {
                 Doing::OnHold
             }
             Stage::Talking(_) | Stage::Left => Doing::Talking,

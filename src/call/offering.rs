@@ -90,10 +90,15 @@ impl Switchboard {
         let reason = SeatFault::from(why);
         self.note(id, format!("seat {}: {reason}; the caller is first again", no.0));
         self.enqueue(now, id);
+        self.seat_unanswered(now, &no, why);
+    }
+
+    /// A seat's phone was rung in vain: it is busy (示忙), until its phone is back where that was the reason.
+    pub(super) fn seat_unanswered(&mut self, now: Now, no: &SeatNo, why: Failure) {
         if matches!(why, Failure::Unreachable | Failure::Refused) {
             self.timers.set(Timer::PhoneTrouble(no.clone()), now.mono + TRY_AGAIN);
         }
-        self.free_seat(now, &no, SeatState::Busy, Some(reason.into()));
+        self.free_seat(now, no, SeatState::Busy, Some(SeatFault::from(why).into()));
     }
 
     /// The seat answers. Recorder, ticket and mix come in this order, and before the caller's 200 where

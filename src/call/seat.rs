@@ -53,7 +53,7 @@ impl Wish {
 
 impl Seat {
     /// Signed in, at rest, and its phone can be rung.
-    fn ready(&self) -> bool {
+    pub fn ready(&self) -> bool {
         self.state == SeatState::Idle
             && self.reachable
             && self.feature_legs == 0

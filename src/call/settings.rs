@@ -83,6 +83,8 @@ pub struct SeatSettings {
     pub skills: BTreeSet<String>,
     /// Its own T_wrap.
     pub wrap_up: Option<Duration>,
+    /// A shift leader's: it may listen to the calls of others.
+    pub supervisor: bool,
 }
 
 impl SeatSettings {

@@ -91,6 +91,7 @@ impl Switchboard {
                 // The API asks `may` first; a seat that has changed in between is left as it is.
                 let _ = self.ask(now, &seat, &ask);
             }
+            Input::Supervise { call, by, how } => self.supervise(now, call, &by, how),
             Input::CallBack(due) => self.call_back(now, due),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
             Input::Carried { leg, sip_call_id, trunk } => self.carried(leg, Carried { sip_call_id, trunk }),

@@ -68,9 +68,10 @@ impl Switchboard {
         let seat = call.course.party(seat).cloned();
         let mark = seat.map(if holds { Mark::Held } else { Mark::Resumed });
         self.out.extend(mark.map(|mark| call.mark(now.mono, mark)));
-        if !call.guests.is_empty() {
+        if !call.guests.is_empty() || call.supervisor.is_some() {
             return self.arrange(now, id);
         }
+        call.has_music = holds;
         if holds {
             self.play_music(id);
         } else {
@@ -152,7 +153,7 @@ impl Switchboard {
         let seat = call.seat_leg().and_then(|leg| call.course.party(leg)).cloned();
         let mark = seat.map(|party| Mark::Left { party, why: why.to_owned() });
         let mark = mark.map(|mark| call.mark(now.mono, mark));
-        self.release_guests(id);
+        self.release_guests(now, id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         self.out.push(Output::Mix { call: id, citizen: call.leg(), hearings: Vec::new() });
         self.out.extend(mark);
@@ -162,6 +163,7 @@ impl Switchboard {
 
     /// Nobody is with the citizen any more: it goes to the head of the queue, in the same call.
     pub(super) fn wait_for_another(&mut self, now: Now, id: CallId) {
+        self.release_supervisor(now, id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.returned = true;
         call.has_music = false;

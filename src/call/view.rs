@@ -115,6 +115,7 @@ impl Switchboard {
             Role::Citizen(call)
             | Role::Seat(call)
             | Role::Guest(call)
+            | Role::Supervisor(call)
             | Role::CallbackSeat(call)
             | Role::CallbackCitizen(call) => Some(*call),
             Role::Feature => None,

@@ -40,6 +40,9 @@ pub struct SeatSettings {
     /// Its own T_wrap.
     #[serde(default, rename = "wrap_up_s", deserialize_with = "values::seconds_given::<0, 3600, _>")]
     pub wrap_up: Option<Duration>,
+    /// A shift leader's (值班长): it may listen to the calls of others, whisper, barge in and take over.
+    #[serde(default)]
+    pub supervisor: bool,
 }
 
 impl SeatSettings {

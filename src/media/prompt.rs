@@ -12,13 +12,14 @@ use crate::call::Prompt;
 use crate::time::Mono;
 
 /// The files of a whole set; `greeting-<code>.wav` may be added.
-pub const FILES: [&str; 22] = [
+pub const FILES: [&str; 23] = [
     "greeting",
     "notice",
     "position-prefix",
     "position-suffix",
     "comfort",
     "returning",
+    "press-1",
     "seat-prefix",
     "seat-suffix",
     "digit-0",
@@ -130,6 +131,7 @@ impl PromptShelf {
             Prompt::Comfort => vec![self.named("comfort")],
             Prompt::Music => vec![self.music.clone()],
             Prompt::Returning => vec![self.named("returning")],
+            Prompt::Press1 => vec![self.named("press-1")],
             Prompt::SeatNumber(seat) => {
                 let digits = seat.chars().filter_map(|digit| digit.to_digit(10)).map(spelt);
                 let names = ["seat-prefix"].into_iter().chain(digits).chain(["seat-suffix"]);

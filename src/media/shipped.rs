@@ -36,6 +36,7 @@ pub const PROMPTS: &[(&str, &[u8])] = prompts!(
     "notice.wav"
     "position-prefix.wav"
     "position-suffix.wav"
+    "press-1.wav"
     "returning.wav"
     "seat-prefix.wav"
     "seat-suffix.wav"

@@ -119,6 +119,7 @@ fn refused(why: AskRefused) -> ApiError {
         | AskRefused::Consulting
         | AskRefused::TooMany
         | AskRefused::UnknownParty
-        | AskRefused::Closed => ApiError::conflict("seat", why.to_string()),
+        | AskRefused::Closed
+        | AskRefused::NotFree => ApiError::conflict("seat", why.to_string()),
     }
 }

@@ -128,6 +128,7 @@ pub fn settings() -> Settings {
         centre: "city".into(),
         skills: skills.iter().map(|skill| (*skill).to_owned()).collect(),
         wrap_up: None,
+        supervisor: false,
     };
     let overflow = || vec![Overflow { to: "general".into(), after: Overflow::DEFAULT_AFTER }];
     Settings {

@@ -214,7 +214,7 @@ impl World {
 
     /// By API, by keys, or by its phone's transfer button; also where it cannot be.
     fn a_seat_brings_somebody_in(&mut self) {
-        let whom = self.chance.pick(&["13800000009", "110", "999", "1002"]).unwrap().to_owned();
+        let whom = self.chance.pick(&["13800000009", "110", "999", "9999"]).unwrap().to_owned();
         let legs: Vec<LegId> = self.hall.board.calls().iter().filter_map(|call| call.seat_leg).collect();
         match (self.chance.below(10), self.chance.pick(&legs)) {
             (0..=1, Some(leg)) => {

@@ -22,16 +22,19 @@ const fn dialled(number: u64) -> LegId {
 
 /// 601: a unit with two numbers, whose calls end with the seat. 110: reserved channels, and it stays.
 pub fn directory() -> Directory {
-    let line = |number: &str| Line {
-        to: LineTo::Number { number: Private::new(number.into()), trunks: Vec::new(), shown: None },
-        duty: true,
-    };
+    let numbers_only = with_seats().entries().filter(|entry| entry.code != "651").cloned().collect::<Vec<_>>();
+    Directory::new(numbers_only, Vec::new())
+}
+
+/// And 651, whose first line is a seat.
+fn with_seats() -> Directory {
+    let number = |number: &str| LineTo::Number { number: Private::new(number.into()), trunks: Vec::new(), shown: None };
     let entry = |code: &str, kind: Kind, numbers: &[&str], after_seat_leaves| Entry {
         code: code.into(),
         name: format!("单位 {code}"),
         pinyin: None,
         kind,
-        lines: numbers.iter().map(|number| line(number)).collect(),
+        lines: numbers.iter().map(|text| Line { to: number(text), duty: true }).collect(),
         hours: None,
         answer: AnswerPolicy::Announced,
         after_seat_leaves,
@@ -41,13 +44,25 @@ pub fn directory() -> Directory {
         [
             entry("601", Kind::Unit, &["13800000601", "13800000602"], AfterSeat::EndAll),
             entry("110", Kind::Emergency(Service::Police), &["110"], AfterSeat::KeepTalking),
+            Entry {
+                lines: [LineTo::Seat(no("1002")), number("13800000605")].map(|to| Line { to, duty: true }).into(),
+                ..entry("651", Kind::Expert, &[], AfterSeat::KeepTalking)
+            },
+            Entry {
+                answer: AnswerPolicy::Press1,
+                ..entry("602", Kind::Unit, &["13800000603", "13800000604"], AfterSeat::EndAll)
+            },
         ],
         Vec::new(),
     )
 }
 
 fn talking() -> Hall {
-    let mut hall = Hall::open_with(Settings { directory: directory(), ..settings() });
+    talking_with(settings())
+}
+
+pub fn talking_with(settings: Settings) -> Hall {
+    let mut hall = Hall::open_with(Settings { directory: with_seats(), ..settings });
     hall.invite(1, "12345");
     hall.pass(3 * SECOND);
     hall.seat_answers();
@@ -56,9 +71,13 @@ fn talking() -> Hall {
     hall
 }
 
+fn ask(verb: Verb) -> Input {
+    Input::Ask { seat: no("1001"), ask: SeatAsk::Talk(verb) }
+}
+
 impl Hall {
     fn verb(&mut self, verb: Verb) -> Vec<String> {
-        self.tell(Input::Ask { seat: no("1001"), ask: SeatAsk::Talk(verb) })
+        self.tell(ask(verb))
     }
 
     fn keys(&mut self, keys: &str) -> Vec<String> {
@@ -194,6 +213,150 @@ fn seats_may_not_do_what_cannot_be_done() {
         }
     }
     assert_eq!(may(&hall, Verb::Direct("110".into())), Err(AskRefused::TooMany), "eight are on the line (R25)");
+}
+
+/// A voicemail picks up too: whoever must press 1 is nobody until it has.
+#[test]
+fn an_answer_is_one_only_when_1_is_pressed() {
+    let asked = |how: fn(String) -> Verb| {
+        let mut hall = talking();
+        hall.verb(how("602".into()));
+        assert_eq!(hall.answers(THIRD), ["Play d3 Press1 …"], "it hears nobody, and nobody hears it");
+        hall
+    };
+    let third = |digit| Input::Digit { leg: THIRD, digit };
+    let mut hall = asked(Verb::Consult);
+    assert_eq!(hall.board.may(hall.now, &no("1001"), &SeatAsk::Talk(Verb::Join)), Err(AskRefused::NoThird));
+    for other in ['2', '*', '#', '0'] {
+        assert_eq!(hall.tell(third(other)), [""; 0], "{other}");
+    }
+    let pressed = ["StopPlay d3", "Mark joined 602", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"].map(str::to_owned);
+    assert_eq!(hall.tell(third('1')), pressed);
+    assert_eq!(hall.tell(third('1')), [""; 0], "once");
+    assert_eq!(hall.wait(60 * SECOND), [""; 0], "and the time for it is over");
+    let mut hall = asked(Verb::Direct);
+    assert_eq!(hall.tell(third('1')), ["StopPlay d3", "Mark joined 602", "Mix 1 + [d1 d3]", "1001 ThreeWay"]);
+
+    // Whatever else becomes of it, the next number is called: it was not reached.
+    let next = "Dial d4 13800000604".to_owned();
+    assert!(!asked(Verb::Consult).wait(seconds(14)).contains(&next));
+    let silent = asked(Verb::Consult).wait(seconds(15));
+    assert_eq!((&silent[0], &silent[1]), (&"HangUp d3".to_owned(), &next));
+    for gone in [Input::HungUp { leg: THIRD }, Input::Lost { leg: THIRD, why: Loss::Media }] {
+        let mut hall = asked(Verb::Consult);
+        let out = hall.tell(gone.clone());
+        assert!(out.contains(&next), "{gone:?}: {out:?}");
+        assert!(!out.iter().any(|line| line.starts_with("Mark left")), "{gone:?}: it has never been there");
+        assert_eq!(hall.answers(NEXT), ["Play d4 Press1 …"], "the next one is asked too");
+        let back = hall.wait(seconds(15));
+        assert_eq!(back, ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay 1", "1001 Talking"]);
+    }
+    // A transfer stands when somebody is there, and not before.
+    let transfer = Input::Transfer { leg: SEAT, to: ReferTarget::Number(Private::new("602".into())) };
+    let mut hall = talking();
+    hall.tell(transfer);
+    assert_eq!(hall.answers(THIRD), ["Play d3 Press1 …"]);
+    assert!(hall.tell(third('1')).contains(&"Referred d1 Done".to_owned()));
+    // The seat gives up while it is asked.
+    let mut hall = asked(Verb::Direct);
+    assert!(hall.verb(Verb::Drop).contains(&"HangUp d3".to_owned()));
+    assert_eq!(hall.wait(60 * SECOND), [""; 0]);
+}
+
+/// Seat 1002 as third party, answered and in the state that `verb` leads to.
+fn colleague(verb: Verb) -> Hall {
+    let mut hall = talking();
+    hall.verb(verb);
+    hall.answers(THIRD);
+    hall
+}
+
+#[test]
+fn another_seat_is_rung_as_for_a_caller_and_wraps_up() {
+    let mut hall = talking();
+    let consult = hall.verb(Verb::Consult("1002".into()));
+    assert_eq!((consult[1].as_str(), consult[2].as_str()), ("Dial d3 1002", "1002 Reserved"));
+    assert_eq!(hall.tell(Input::Ringing { leg: THIRD }), ["1002 Ringing"]);
+    hall.invite(9, "12345");
+    assert_eq!(hall.board.queued(), 1, "it is in one call at most (I5)");
+    hall.tell(Input::HungUp { leg: LegId(9) });
+    let answer = hall.answers(THIRD);
+    assert_eq!(answer, ["Mark seat_joined 1002", "1002 Talking", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"]);
+    let alien = hall.board.may(hall.now, &no("1002"), &SeatAsk::Talk(Verb::Drop));
+    assert_eq!(alien, Err(AskRefused::NotTalking), "the call is another seat's");
+    hall.verb(Verb::Join);
+    let dropped = hall.verb(Verb::Drop);
+    assert!(dropped.contains(&"1002 WrapUp".to_owned()), "{dropped:?}");
+    hall.pass(60 * SECOND);
+    assert_eq!((hall.state("1001"), hall.state("1002")), (SeatState::Talking, SeatState::Idle));
+}
+
+#[test]
+fn what_becomes_of_a_seat_that_is_rung_as_third_party() {
+    type Event = fn(&mut Hall) -> Vec<Output>;
+    let table: [(&str, Event, SeatState); 7] = [
+        ("busy", |hall| hall.send(Input::Failed { leg: THIRD, why: Failure::Busy }), SeatState::Busy),
+        ("declines", |hall| hall.send(Input::HungUp { leg: THIRD }), SeatState::Busy),
+        ("rings out", |hall| hall.pass(T_THIRD), SeatState::Busy),
+        ("its phone goes", |hall| hall.send(Input::Reachable { seat: no("1002"), reachable: false }), SeatState::Busy),
+        ("is given up", |hall| hall.send(ask(Verb::Drop)), SeatState::Idle),
+        ("the seat hangs up", |hall| hall.send(Input::HungUp { leg: SEAT }), SeatState::Idle),
+        ("the citizen hangs up", |hall| hall.send(Input::HungUp { leg: CITIZEN }), SeatState::Idle),
+    ];
+    for (case, event, expected) in table {
+        let mut hall = talking();
+        hall.verb(Verb::Consult("1002".into()));
+        let out = brief(&event(&mut hall));
+        assert_eq!(hall.state("1002"), expected, "{case}: {out:?}");
+        assert_eq!(hall.seat("1002").call, None, "{case}");
+        if !case.ends_with("hangs up") {
+            assert_eq!(hall.call().stage, "talking", "{case}: {out:?}");
+        }
+    }
+    // Joined, then lost: the conversation goes on without it.
+    let mut hall = colleague(Verb::Direct("1002".into()));
+    let lost = hall.tell(Input::Lost { leg: THIRD, why: Loss::Media });
+    assert!(lost.contains(&"Mix 1 + [d1]".to_owned()), "{lost:?}");
+    assert_eq!(hall.state("1002"), SeatState::Busy);
+    // The citizen hangs up: both seats wrap up.
+    let mut hall = colleague(Verb::Direct("1002".into()));
+    hall.tell(Input::HungUp { leg: CITIZEN });
+    assert_eq!((hall.state("1001"), hall.state("1002")), (SeatState::WrapUp, SeatState::WrapUp));
+    assert_eq!(hall.board.legs(), 0);
+}
+
+#[test]
+fn a_seat_that_is_not_free_is_not_rung() {
+    let busy = || {
+        let mut hall = talking();
+        hall.tell(Input::Ask { seat: no("1002"), ask: SeatAsk::Busy });
+        hall
+    };
+    for own in ["1001", "1002"] {
+        let hall = busy();
+        let may = hall.board.may(hall.now, &no("1001"), &SeatAsk::Talk(Verb::Consult(own.into())));
+        assert_eq!(may, Err(AskRefused::NotFree), "{own}");
+    }
+    let next = busy().verb(Verb::Consult("651".into()));
+    assert!(next.contains(&"Dial d4 13800000605".to_owned()), "the next line of the entry: {next:?}");
+    let free = talking().verb(Verb::Consult("651".into()));
+    assert!(free.contains(&"Dial d3 1002".to_owned()), "{free:?}");
+}
+
+#[test]
+fn a_call_that_a_seat_hands_to_another_is_that_ones_call() {
+    for verb in [Verb::Consult("1002".into()), Verb::Direct("1002".into())] {
+        let mut hall = colleague(verb);
+        let left = hall.verb(Verb::Leave);
+        assert!(left.contains(&"Mix 1 + [d3]".to_owned()), "{left:?}");
+        assert_eq!((hall.state("1001"), hall.state("1002")), (SeatState::WrapUp, SeatState::Talking));
+        assert_eq!(hall.call().seat, Some(no("1002")));
+        let may = hall.board.may(hall.now, &no("1002"), &SeatAsk::Talk(Verb::Consult("601".into())));
+        assert_eq!(may, Ok(()));
+        let record = closed(&hall.send(Input::HungUp { leg: THIRD }));
+        assert_eq!(record.released_by, By::Seat);
+        assert_eq!(hall.state("1002"), SeatState::WrapUp);
+    }
 }
 
 /// Who ends, in which state, and who is connected to whom afterwards.

@@ -328,6 +328,7 @@ fn every_key_of_the_files_reaches_the_settings() {
         centre: "leping".into(),
         skills: ["quiet".to_owned()].into(),
         wrap_up: Some(Duration::from_secs(11)),
+        supervisor: false,
     };
     assert_eq!(seat, expected);
     let told = board.directory.entry("651").map(|expert| expert.name.as_str());
