@@ -115,6 +115,11 @@ impl Legs {
         (phase..self.ports.len()).step_by(parts)
     }
 
+    /// Legs that are open.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
