@@ -27,8 +27,10 @@ mod switchboard;
 mod talking;
 mod terms;
 mod timers;
+mod transfer;
 mod view;
 mod waiting;
+mod written;
 
 use std::time::Duration;
 
@@ -40,10 +42,11 @@ pub use supervise::{SuperviseRefused, Supervision};
 pub use switchboard::Switchboard;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use view::{CallView, SeatView};
+pub use written::{CallRecord, MissedCall, NoticePlayed, OpenTicket, SeatChange};
 
 use crate::privacy::Private;
 use crate::rules::dialling::e164;
-use crate::rules::numbers::{AreaCode, Dialled, Mode};
+use crate::rules::numbers::{AreaCode, Dialled};
 use crate::time::{Mono, Wall};
 
 /// One anchored conversation with 1..n legs: the milliseconds of its arrival above, a counter
@@ -540,115 +543,4 @@ pub enum Output {
         call: CallId,
         text: String,
     },
-}
-
-/// What a seat became (坐席状态), and when.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SeatChange {
-    pub seat: SeatNo,
-    pub state: SeatState,
-    pub reason: Option<SeatReason>,
-    pub at: Wall,
-}
-
-/// How much of the recording notice the caller heard before a seat cut it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NoticePlayed {
-    Full,
-    Partial,
-    None,
-}
-
-/// What the engine knows when a seat answers: the first half of rules.md §8.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct OpenTicket {
-    pub call: CallId,
-    /// Ticket prefix of the centre (R34): `JDZ`.
-    pub prefix: String,
-    pub centre: String,
-    pub sip_call_id: String,
-    pub kind: CallKind,
-    pub source: Option<String>,
-    pub caller: Caller,
-    /// The Request-URI and To exactly as they came.
-    pub dialed_raw: String,
-    pub original_code: String,
-    pub hotline_primary: String,
-    pub mode: Mode,
-    pub skill: String,
-    pub trunk: String,
-    pub t_arrive: Wall,
-    pub t_queue: Wall,
-    pub t_ring: Wall,
-    pub t_answer: Wall,
-    pub wait_ms: u64,
-    pub within_15s: bool,
-    pub seat: SeatNo,
-    pub seat_name: String,
-    pub seat_kind: String,
-    pub notice_played: NoticePlayed,
-}
-
-/// The second half of rules.md §8, known when the call has ended.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct CallRecord {
-    pub opened: OpenTicket,
-    pub t_end: Wall,
-    pub talk_ms: u64,
-    pub hold_ms: u64,
-    pub end_reason: EndReason,
-    pub released_by: By,
-    pub participants: Vec<Participant>,
-    /// `Call-ID` of every dialog that stood: the citizen's, then those of the seats that answered.
-    #[serde(default)]
-    pub sip_call_ids: Vec<String>,
-    /// From the arrival to the end, without a hole.
-    #[serde(default)]
-    pub segments: Vec<Segment>,
-    /// R35: the seat marked the call as a bad one, or the engine knows it (0 s); closes the ticket as `invalid`.
-    pub invalid: Option<String>,
-    pub notice_played: NoticePlayed,
-}
-
-/// A call that no seat answered (R17), or that was refused (R7).
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct MissedCall {
-    pub call: CallId,
-    pub sip_call_id: String,
-    pub caller: Caller,
-    pub dialed_raw: String,
-    #[serde(default)]
-    pub kind: CallKind,
-    /// None for an unknown number, like the next three.
-    pub original_code: Option<String>,
-    #[serde(default)]
-    pub hotline_primary: Option<String>,
-    #[serde(default)]
-    pub mode: Option<Mode>,
-    #[serde(default)]
-    pub centre: Option<String>,
-    pub trunk: String,
-    pub t_arrive: Wall,
-    /// None where it was refused at once.
-    #[serde(default)]
-    pub t_queue: Option<Wall>,
-    /// When a seat was rung last.
-    #[serde(default)]
-    pub t_ring: Option<Wall>,
-    pub t_end: Wall,
-    pub wait_ms: u64,
-    pub stage: MissedStage,
-    pub position_in_queue: Option<u32>,
-    pub reason: String,
-    /// The first missed call of the task that this one has left or joined; the store knows (R18).
-    #[serde(default)]
-    pub callback_task: Option<CallId>,
-}
-
-impl MissedCall {
-    /// Turned away at once, rather than given up by the caller.
-    pub fn was_refused(&self) -> bool {
-        self.stage == MissedStage::Refused
-    }
 }

@@ -13,8 +13,8 @@ use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    AskRefused, CallId, Caller, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, ReferTarget,
-    Role as PartyRole, SeatFault, SeatNo, SeatState, Target, Verb,
+    AskRefused, CallId, Caller, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, Role as PartyRole,
+    SeatFault, SeatNo, SeatState, Target, Verb,
 };
 use crate::privacy::{Private, mask};
 use crate::time::Now;
@@ -558,35 +558,6 @@ impl Switchboard {
             GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
         };
         self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays) || call.barging().is_some())
-    }
-
-    /// The seat's phone wants the call transferred (REFER).
-    pub(super) fn transfer(&mut self, now: Now, leg: LegId, to: &ReferTarget) {
-        let call = match self.legs.get(&leg) {
-            Some(Role::Seat(call)) => Some(*call),
-            Some(
-                Role::Citizen(_)
-                | Role::Guest(_)
-                | Role::Supervisor(_)
-                | Role::CallbackSeat(_)
-                | Role::CallbackCitizen(_)
-                | Role::Feature,
-            )
-            | None => None,
-        };
-        let wish = match (call, to) {
-            (Some(id), ReferTarget::Number(number)) => {
-                let verb = Verb::Direct(number.reveal().clone());
-                let no = self.calls.get(&id).and_then(Call::seat).cloned();
-                no.and_then(|no| self.may_talk(now, id, &no, &verb).ok()).map(|()| (id, number.reveal().clone()))
-            }
-            (_, ReferTarget::Leg(_)) | (None, ReferTarget::Number(_)) => None,
-        };
-        let outcome = if wish.is_some() { ReferOutcome::Accepted } else { ReferOutcome::Refused };
-        self.out.push(Output::Referred { leg, outcome });
-        if let Some((id, whom)) = wish {
-            self.bring_in(now, id, &whom, How::Transfer);
-        }
     }
 }
 
