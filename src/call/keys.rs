@@ -44,21 +44,24 @@ impl Switchboard {
             )
             | None => return,
         };
-        let Some(call) = self.calls.get(&id) else { return };
-        let Stage::Talking(talk) = &call.stage else { return };
-        let no = talk.seat.clone();
-        if digit == '*' {
-            self.keys.insert(leg, String::new());
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Stage::Talking(talk) = &mut call.stage else { return };
+        match digit {
+            '*' => talk.keys = "*".to_owned(),
+            // Keys before the first star are not for us.
+            _ if talk.keys.is_empty() => return,
+            _ => talk.keys.push(digit),
         }
-        // Keys before the first star are not for us.
-        let Some(keys) = self.keys.get_mut(&leg) else { return };
-        keys.push(digit);
-        let done = match read(keys) {
-            Read::Unfinished => return,
+        let read = read(&talk.keys);
+        if let Read::Unfinished = read {
+            return;
+        }
+        talk.keys.clear();
+        let no = talk.seat.clone();
+        let done = match read {
             Read::Verb(verb) => self.ask(now, &no, &SeatAsk::Talk(verb)).is_ok(),
-            Read::Unknown => false,
+            Read::Unfinished | Read::Unknown => false,
         };
-        self.keys.remove(&leg);
         if !done {
             let token = self.new_token();
             self.out.push(Output::Play { leg, prompts: vec![Prompt::Refused], repeat: false, token });

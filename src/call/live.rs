@@ -86,6 +86,14 @@ pub(super) struct Talk {
     pub seat: SeatNo,
     pub leg: LegId,
     pub holds: bool,
+    /// The keys that it has pressed since the last `*`; empty where they mean nothing.
+    pub keys: String,
+}
+
+impl Talk {
+    pub fn new(seat: SeatNo, leg: LegId) -> Self {
+        Self { seat, leg, holds: false, keys: String::new() }
+    }
 }
 
 #[derive(Debug)]

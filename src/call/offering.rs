@@ -113,7 +113,7 @@ impl Switchboard {
         };
         let offer = offer.clone();
         call.sip_call_ids.extend(offer.sip_call_id.clone());
-        call.stage = Stage::Talking(Talk { seat: offer.seat.clone(), leg: offer.leg, holds: false });
+        call.stage = Stage::Talking(Talk::new(offer.seat.clone(), offer.leg));
         self.timers.clear(Timer::RingOut(id));
         self.timers.clear(Timer::Connect(id));
         self.alarms.clear(alarms::UNANSWERED, &id.to_string(), &mut self.out);

@@ -34,8 +34,6 @@ pub struct Switchboard {
     pub(super) alarms: Alarms,
     /// Calls to unknown numbers, by trunk (R7).
     pub(super) unknown_numbers: BTreeMap<String, u64>,
-    /// Keys that a seat has pressed in its call, since the last `*`.
-    pub(super) keys: BTreeMap<LegId, String>,
     pub(super) draining: bool,
     pub(super) out: Vec<Output>,
     last_call: CallId,
@@ -63,7 +61,6 @@ impl Switchboard {
             timers: Timers::default(),
             alarms: Alarms::default(),
             unknown_numbers: BTreeMap::new(),
-            keys: BTreeMap::new(),
             draining: false,
             out: Vec::new(),
             last_call,
