@@ -85,26 +85,14 @@ impl Switchboard {
     /// A seat that is in a call, or not signed in, is left alone.
     fn take_callback(&mut self, now: Now, wish: CallBack) {
         let Some(seat) = self.desk.get(&wish.seat) else { return };
-        let at_rest = matches!(seat.state, SeatState::Idle | SeatState::WrapUp | SeatState::Busy | SeatState::Break);
-        if !at_rest || seat.call.is_some() || self.draining {
+        if !seat.at_rest() || self.draining {
             return;
         }
         if seat.feature_legs > 0 {
             self.callbacks_held.insert(wish.seat.clone(), wish);
             return;
         }
-        let before = match seat.state {
-            SeatState::Busy | SeatState::Break => (seat.state, seat.reason.clone()),
-            SeatState::SignedOut
-            | SeatState::Idle
-            | SeatState::Reserved
-            | SeatState::Ringing
-            | SeatState::Talking
-            | SeatState::Held
-            | SeatState::Consulting
-            | SeatState::ThreeWay
-            | SeatState::WrapUp => (SeatState::Idle, None),
-        };
+        let before = seat.otherwise();
         let dialled = Dialled { request_uri: format!("sip:{}@hotline", wish.code), ..Dialled::default() };
         let Ok(route) = self.plan.route(&dialled, &TrunkNumbers::default(), local(now.wall).date()) else { return };
         let (id, leg) = (self.new_call_id(now), self.new_dialled_leg());

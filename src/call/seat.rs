@@ -61,6 +61,28 @@ impl Seat {
             && !self.retired
     }
 
+    /// Signed in and in no call: it can be asked to do something else.
+    pub fn at_rest(&self) -> bool {
+        let at_rest = matches!(self.state, SeatState::Idle | SeatState::WrapUp | SeatState::Busy | SeatState::Break);
+        at_rest && self.call.is_none()
+    }
+
+    /// What it is again after it was asked in vain: busy or on its break, else idle.
+    pub fn otherwise(&self) -> (SeatState, Option<SeatReason>) {
+        match self.state {
+            SeatState::Busy | SeatState::Break => (self.state, self.reason.clone()),
+            SeatState::SignedOut
+            | SeatState::Idle
+            | SeatState::Reserved
+            | SeatState::Ringing
+            | SeatState::Talking
+            | SeatState::Held
+            | SeatState::Consulting
+            | SeatState::ThreeWay
+            | SeatState::WrapUp => (SeatState::Idle, None),
+        }
+    }
+
     pub fn fault(&self) -> Option<SeatFault> {
         self.reason.as_ref().and_then(SeatReason::fault)
     }

@@ -4,7 +4,7 @@
 
 use super::leg::{LegEvent, Role};
 use super::live::{Call, Stage, With};
-use super::seat::Wish;
+use super::seat::{Seat, Wish};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{CallId, Failure, Hearing, LegId, Mark, Output, SeatFault, SeatNo, SeatReason, SeatState, Target};
@@ -106,8 +106,7 @@ impl Switchboard {
             Some(_) => return Err(SuperviseRefused::Taken),
             None => {}
         }
-        let at_rest = matches!(seat.state, SeatState::Idle | SeatState::WrapUp | SeatState::Busy | SeatState::Break);
-        let free = at_rest && seat.reachable && seat.call.is_none() && seat.feature_legs == 0 && !seat.retired;
+        let free = seat.at_rest() && seat.reachable && seat.feature_legs == 0 && !seat.retired;
         if free { Ok(()) } else { Err(SuperviseRefused::NotFree) }
     }
 
@@ -126,10 +125,7 @@ impl Switchboard {
             }
             return;
         }
-        let before = match self.desk.get(by) {
-            Some(seat) if matches!(seat.state, SeatState::Busy | SeatState::Break) => (seat.state, seat.reason.clone()),
-            Some(_) | None => (SeatState::Idle, None),
-        };
+        let before = self.desk.get(by).map_or((SeatState::Idle, None), Seat::otherwise);
         let (caller, label) = (call.invited.caller.clone(), call.route.label.clone());
         call.supervisor = Some(Supervisor { seat: by.clone(), leg, how, answered: false, before });
         self.legs.insert(leg, Role::Supervisor(id));
