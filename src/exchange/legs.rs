@@ -263,8 +263,8 @@ impl Exchange {
                     self.journal_leg(id);
                 }
             }
-            Event::Held => self.tell(now, call::Input::Held { leg: id }),
-            Event::Resumed => self.tell(now, call::Input::Resumed { leg: id }),
+            Event::Held => self.on_hold(now, id, true),
+            Event::Resumed => self.on_hold(now, id, false),
             Event::HungUp => {
                 self.end_leg(now, id);
                 self.tell(now, call::Input::HungUp { leg: id });

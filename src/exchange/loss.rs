@@ -23,6 +23,8 @@ pub(super) struct Presence {
     cut_off: bool,
     /// Neither RTP nor RTCP comes from it.
     silent: bool,
+    /// It has put us on hold, and need not speak.
+    pub(super) holds: bool,
     ask_at: Option<Mono>,
     /// Until when an OPTIONS that is out may be answered.
     answer_until: Option<Mono>,
@@ -76,7 +78,9 @@ impl Exchange {
     }
 
     /// Media heard nothing of this leg for a while, or hears it again. Silence may be a phone's
-    /// silence suppression or a hold: only a peer that no longer answers is lost.
+    /// silence suppression or a hold: only a peer that no longer answers is lost. A carrier that holds is
+    /// not even asked: there are some that leave such a question unanswered, and a citizen hangs on it. A
+    /// seat's phone is, for a seat that died while it held would leave the citizen with the music.
     pub(super) fn on_silence(&mut self, now: Now, id: LegId, silent: bool) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.presence.silent = silent;
@@ -84,10 +88,20 @@ impl Exchange {
         if !leg.presence.cut_off {
             leg.presence.answer_until = None;
         }
-        if silent {
+        let need_not_speak = leg.presence.holds && !leg.is_a_seats();
+        if silent && !need_not_speak {
             self.probe(now, id);
         }
         self.arm(id);
+    }
+
+    pub(super) fn on_hold(&mut self, now: Now, id: LegId, holds: bool) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.presence.holds = holds;
+        if leg.presence.silent && !holds {
+            self.probe(now, id);
+        }
+        self.tell(now, if holds { call::Input::Held { leg: id } } else { call::Input::Resumed { leg: id } });
     }
 
     pub(super) fn on_presence_time(&mut self, now: Now, id: LegId) {
@@ -115,7 +129,7 @@ impl Exchange {
         let presence = &mut leg.presence;
         if alive {
             let ask_at = presence.silent.then(|| now.mono + ASK_AGAIN);
-            *presence = Presence { silent: presence.silent, ask_at, ..Presence::default() };
+            *presence = Presence { silent: presence.silent, holds: presence.holds, ask_at, ..Presence::default() };
         } else if presence.silent || presence.cut_off {
             self.lose_unanswered(now, id);
         }

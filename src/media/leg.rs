@@ -236,10 +236,10 @@ impl Leg {
         self.rtcp_source.or(behind_nat).or(media.remote_rtcp)
     }
 
-    /// Since when the peer is silent, where that just became longer than `limit`. A held peer need
-    /// not speak.
+    /// Since when the peer is silent, where that just became longer than `limit`. Also of one that is
+    /// held and need not speak: whether that means anything is not for media to say.
     pub fn fell_silent(&mut self, now: Mono, limit: Duration) -> Option<Mono> {
-        if self.silent || !self.may_speak() || now.since(self.alive) < limit {
+        if self.silent || now.since(self.alive) < limit {
             return None;
         }
         self.silent = true;

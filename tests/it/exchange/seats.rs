@@ -9,7 +9,7 @@ use hotline::sip::flow::Transport;
 use hotline::sip::message::{Method, NameAddr};
 
 use super::city::{City, flow, settings};
-use super::peers::{Caller, Phone, Rung, reply, talking};
+use super::peers::{Caller, Phone, Rung, reply, sdp, talking};
 use crate::call::{SECOND, seconds};
 
 /// One seat, so that every call goes to it.
@@ -373,6 +373,37 @@ fn a_seat_that_is_silent_in_every_way_is_lost_within_eight_seconds() {
     assert_eq!(city.state("1001"), SeatState::Talking);
     city.pass(seconds(1));
     assert_eq!(city.seat("1001").reason.as_deref(), Some("media_lost"));
+}
+
+#[test]
+fn a_seat_that_dies_while_it_holds_does_not_leave_the_citizen_with_the_music() {
+    let mut city = City::open();
+    let (_, _, mut rung) = talking(&mut city);
+    rung.ask(&mut city, "INVITE", &sdp("10.0.0.11", 6000, "inactive"));
+    assert_eq!(city.state("1001"), SeatState::Held);
+    let leg = LegId(1 << 63 | 1);
+    city.input(Input::Media(Report::Silent { leg, since: city.now.mono }));
+    city.pass(seconds(8));
+    assert_eq!(city.seat("1001").reason.as_deref(), Some("media_lost"));
+    assert!(city.story().contains(&"Play c1 Returning".to_string()));
+}
+
+#[test]
+fn a_citizen_who_holds_is_asked_when_it_comes_back_and_stays_silent() {
+    let mut city = City::open();
+    let (mut caller, _, _) = talking(&mut city);
+    caller.invite_with(&mut city, &sdp("198.51.100.20", 4000, "inactive"));
+    caller.hears(&mut city);
+    caller.ack(&mut city);
+    let silent = Input::Media(Report::Silent { leg: LegId(1), since: city.now.mono });
+    city.input(silent);
+    city.pass(seconds(60));
+    assert_eq!(city.state("1001"), SeatState::Talking, "a carrier need not answer while it holds");
+    caller.invite_with(&mut city, &sdp("198.51.100.20", 4000, "sendrecv"));
+    caller.hears(&mut city);
+    caller.ack(&mut city);
+    city.pass(seconds(33));
+    assert!(city.story().contains(&"CloseCall media_lost".to_string()));
 }
 
 #[test]
