@@ -33,10 +33,14 @@ pub struct Setup {
 
 pub struct Phone {
     pub user: String,
+    /// Hz that it says.
+    pub tone: u32,
     server: SocketAddr,
     transport: &'static str,
     /// Where it listens for SIP.
     pub address: SocketAddr,
+    /// First and last of the ports from which it sends RTP.
+    pub rtp: (u16, u16),
     folder: Folder,
     program: Program,
     control: TcpStream,
@@ -131,9 +135,11 @@ impl Phone {
         std::thread::spawn(move || read_netstrings(reads, &tell));
         let mut phone = Self {
             user: setup.user.clone(),
+            tone: setup.tone,
             server: setup.server,
             transport: setup.transport,
             address,
+            rtp,
             folder,
             program,
             control,

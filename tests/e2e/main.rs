@@ -4,6 +4,7 @@
 //! Each test has a server, a data folder and ports of its own. A program that is missing fails the
 //! test and names its Debian package.
 
+mod bad_line;
 mod baresip;
 mod capture;
 mod kamailio;
@@ -20,5 +21,6 @@ mod anywhere;
 mod bad_days;
 mod calls;
 mod carriers;
+mod edges;
 mod full_disk;
 mod phones;

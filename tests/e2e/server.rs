@@ -31,6 +31,8 @@ pub struct Setup {
     pub behind_sbc: bool,
     /// The recordings lie on a disk of so many KiB.
     pub recordings_kib: Option<u32>,
+    /// Where phones on IPv4 send RTP, and where it is received.
+    pub media: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
 pub struct Server {
@@ -323,9 +325,12 @@ fn configure(folder: &Folder, setup: &Setup, addresses: &Addresses) {
         server += &format!("{key} = {value}\n");
     }
     server += &format!("http = \"{http}\"\nrtp_ports = \"{}-{}\"\n", rtp.0, rtp.1);
+    let media = setup.media.map_or_else(String::new, |(address, bind)| {
+        format!("media_address = \"{address}\"\nmedia_bind = \"{bind}\"\n")
+    });
     for (name, bind, transport, serves, more) in [
-        ("udp", sip, "udp", "both", String::new()),
-        ("tcp", sip, "tcp", "both", String::new()),
+        ("udp", sip, "udp", "both", media.clone()),
+        ("tcp", sip, "tcp", "both", media),
         ("udp6", sip6, "udp", "seats", format!("rtp_ports = \"{}-{}\"\n", rtp6.0, rtp6.1)),
     ] {
         server += &format!(

@@ -98,7 +98,7 @@ pub fn loudest(samples: &[f64], hz: u32) -> f64 {
 }
 
 /// The level that one frequency has for the loudest tenth of the time.
-fn loudest_tenth(samples: &[f64], hz: u32) -> f64 {
+pub fn loudest_tenth(samples: &[f64], hz: u32) -> f64 {
     let mut levels = envelope(samples, hz);
     levels.sort_by(f64::total_cmp);
     levels.get(levels.len() * 9 / 10).copied().unwrap_or(0.0)

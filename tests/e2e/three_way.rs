@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::bad_line::{self, BadLine};
 use crate::baresip::{Phone, Setup};
-use crate::server::Server;
+use crate::server::{self, Server};
 use crate::sound::{self, CITIZEN, SEAT};
 
 /// A unit's telephone behind the trunk; invented.
@@ -97,4 +100,47 @@ fn a_seat_that_leaves_lets_the_others_talk_on() {
     assert!(heard(&citizen, THIRD) > HEARD);
     assert!(heard(&citizen, CITIZEN) < UNHEARD, "nobody hears himself");
     assert!(heard(&unit, CITIZEN) > HEARD);
+}
+
+#[test]
+fn a_bad_line_of_the_third_spoils_neither_the_call_nor_its_record() {
+    let mut server =
+        Server::with(server::Setup { media: Some((bad_line::HERE, bad_line::THERE)), ..server::Setup::default() });
+    let mut unit = unit(&mut server);
+    let line = BadLine::between(server.rtp, unit.rtp);
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    citizen.dial("12345");
+    citizen.wait("CALL_ESTABLISHED");
+    seat.wait("CALL_ESTABLISHED");
+    server.ask(&["seats", "1001", "direct", "--to", UNIT]);
+    unit.wait("CALL_ESTABLISHED");
+    server.record_more(Duration::from_secs(8));
+    citizen.hang_up();
+    seat.wait_closed();
+    unit.wait_closed();
+    drop(line);
+
+    for (who, phone, others) in
+        [("citizen", &citizen, [SEAT, THIRD]), ("seat", &seat, [CITIZEN, THIRD]), ("unit", &unit, [CITIZEN, SEAT])]
+    {
+        for hz in others {
+            let level = heard(phone, hz);
+            assert!(level > HEARD, "the {who} hears {hz} Hz at {level:.3}");
+        }
+    }
+    let call = server.closed(1).remove(0);
+    let side_car = server.recording(&call).with_file_name("call.json");
+    let side_car: Value = serde_json::from_slice(&std::fs::read(side_car).expect("side-car")).expect("JSON");
+    let media = |who: usize, what: &str| side_car["participants"][who]["media"][what].as_f64().expect(what);
+    let share = media(2, "lost") / (media(2, "lost") + media(2, "received"));
+    assert_eq!((media(0, "lost"), media(1, "lost")), (0.0, 0.0));
+    assert!((0.01..0.15).contains(&share), "{share}");
+    // Each voice is whole on its channel, and where the third's is missing it says so.
+    let [left, right] = sound::read_recording(&server.recording(&call));
+    assert!(sound::loudest(&left, CITIZEN) > HEARD && sound::loudest(&left, THIRD) < UNHEARD);
+    assert!(sound::loudest(&right, SEAT) > HEARD && sound::loudest(&right, THIRD) > HEARD);
+    assert_eq!(call["recording"]["verdict"], "degraded");
+    let gaps = side_car["gaps"].as_array().expect("gaps");
+    assert!(gaps.len() > 3, "{gaps:?}");
 }
