@@ -13,6 +13,7 @@ pub mod directory;
 mod ending;
 mod guest;
 mod hearing;
+mod invitation;
 mod keys;
 mod leg;
 mod live;

@@ -4,27 +4,24 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::directory::{AfterSeat, AnswerPolicy, Line, LineTo};
+use super::directory::{AfterSeat, AnswerPolicy};
 use super::ending::Cause;
+use super::invitation::Invitation;
 use super::leg::{LegEvent, Role};
 use super::live::{Call, Stage, With};
 use super::seat::Seat;
-use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    AskRefused, CallId, Caller, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, Role as PartyRole,
-    SeatFault, SeatNo, SeatState, Target, Verb,
+    AskRefused, CallId, Caller, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, SeatFault, SeatNo,
+    SeatState, Target, Verb,
 };
-use crate::privacy::{Private, mask};
 use crate::time::Now;
 
 /// T_third: how long a third party's phone rings (rules.md §6.2).
 const RINGS: Duration = Duration::from_secs(30);
 /// Whoever picks up a telephone whose voicemail may answer must press 1 within this time.
 const PRESSES: Duration = Duration::from_secs(15);
-/// A telephone number that is in no directory has so many digits at least.
-const SHORTEST: usize = 7;
 /// Parties of one call at most (R25).
 const PARTIES: usize = 8;
 
@@ -77,26 +74,6 @@ pub(super) enum How {
     Transfer,
 }
 
-/// Who is to be brought in.
-pub(super) struct Invitation {
-    pub party: Party,
-    pub untried: VecDeque<Target>,
-    pub after_seat: AfterSeat,
-    pub answer: AnswerPolicy,
-}
-
-impl Invitation {
-    fn of_number(number: &str, target: Target) -> Self {
-        let party = Party { role: PartyRole::Unit, number: mask(number), name: String::new(), leg: None };
-        Self {
-            party,
-            untried: VecDeque::from([target]),
-            after_seat: AfterSeat::EndAll,
-            answer: AnswerPolicy::Announced,
-        }
-    }
-}
-
 impl Switchboard {
     /// Whether the call of this seat allows it now.
     pub(super) fn may_talk(&self, now: Now, id: CallId, no: &SeatNo, verb: &Verb) -> Result<(), AskRefused> {
@@ -129,39 +106,6 @@ impl Switchboard {
             Verb::Drop => self.drop_third(now, id),
             Verb::Leave => self.seat_leaves(now, id),
         }
-    }
-
-    /// Who is behind what the seat dialled: an entry of the directory, else a telephone number.
-    fn invite_by(&self, now: Now, whom: &str) -> Result<Invitation, AskRefused> {
-        let Some(entry) = self.settings.directory.entry(whom) else {
-            if let Some(colleague) = self.colleague(whom) {
-                return self.is_free(&colleague).map(|()| self.invite_colleague(colleague));
-            }
-            let is_phone = whom.len() >= SHORTEST && whom.chars().all(|digit| digit.is_ascii_digit());
-            let number = Private::new(whom.to_owned());
-            let target = Target::Number { number, code: String::new(), reserved: false };
-            return is_phone.then(|| Invitation::of_number(whom, target)).ok_or(AskRefused::UnknownParty);
-        };
-        let time = local(now.wall);
-        let minutes = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or(0);
-        let lines = entry.lines_at(time.weekday(), minutes).map_err(|_| AskRefused::Closed)?;
-        let target = |line: &&Line| match &line.to {
-            LineTo::Number { number, .. } => {
-                Some(Target::Number { number: number.clone(), code: String::new(), reserved: entry.is_reserved() })
-            }
-            LineTo::Seat(seat) => Some(Target::Seat(seat.clone())),
-            // A device of a unit's own cannot be rung yet.
-            LineTo::Device(_) => None,
-        };
-        let mut untried: VecDeque<Target> = lines.iter().filter_map(target).collect();
-        if untried.is_empty() {
-            return Err(AskRefused::UnknownParty);
-        }
-        if let [Target::Seat(only)] = untried.make_contiguous() {
-            self.is_free(only)?;
-        }
-        let party = Party { role: entry.kind.role(), number: entry.code.clone(), name: entry.name.clone(), leg: None };
-        Ok(Invitation { party, untried, after_seat: entry.after_seat_leaves, answer: entry.answer })
     }
 
     pub(super) fn bring_in(&mut self, now: Now, id: CallId, whom: &str, how: How) {
