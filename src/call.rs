@@ -26,6 +26,7 @@ pub mod settings;
 mod supervise;
 mod switchboard;
 mod talking;
+mod target;
 mod terms;
 mod timers;
 mod transfer;
@@ -41,6 +42,7 @@ pub use keys::keys_in_call;
 pub use settings::{SeatKind, Settings};
 pub use supervise::{SuperviseRefused, Supervision};
 pub use switchboard::Switchboard;
+pub use target::Target;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use view::{CallView, SeatView};
 pub use written::{CallRecord, MissedCall, NoticePlayed, OpenTicket, SeatChange};
@@ -155,19 +157,6 @@ impl Caller {
         self.withheld = self.number.is_none();
         self
     }
-}
-
-/// Who is to be rung.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    Seat(SeatNo),
-    /// A telephone number, through whichever trunk can carry it, on behalf of a hotline number.
-    Number {
-        number: Private<String>,
-        code: String,
-        /// An emergency service: reserved channels may be taken (R31).
-        reserved: bool,
-    },
 }
 
 /// What one party of a call hears: these others, and nobody else.
@@ -438,7 +427,8 @@ pub enum By {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Ring this target with a new leg of this call. `caller` is shown on the seat's phone.
+    /// Ring this target with a new leg of this call. `caller` is shown on a seat's phone, and on another
+    /// where the target says so.
     Dial {
         call: CallId,
         leg: LegId,

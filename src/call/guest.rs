@@ -13,8 +13,8 @@ use super::seat::Seat;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    AskRefused, CallId, Caller, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, SeatFault, SeatNo,
-    SeatState, Target, Verb,
+    AskRefused, CallId, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, SeatFault, SeatNo, SeatState,
+    Target, Verb,
 };
 use crate::time::Now;
 
@@ -146,21 +146,16 @@ impl Switchboard {
         guest.leg = leg;
         guest.party.leg = Some(leg);
         guest.stage = guest.stage.wanted().map_or(guest.stage, GuestStage::Ringing);
-        // Our own number is shown to others: the citizen's is nobody's but ours.
-        let (target, caller) = match target {
-            Target::Number { number, reserved, .. } => (Target::Number { number, code, reserved }, Caller::default()),
-            Target::Seat(seat) => {
-                guest.seat = Some(seat.clone());
-                (Target::Seat(seat), citizen)
-            }
-        };
-        let rung = guest.seat.clone();
+        if let Target::Seat(seat) = &target {
+            guest.seat = Some(seat.clone());
+        }
+        let (target, rung) = (target.on_behalf_of(code), guest.seat.clone());
         if let Some(call) = self.calls.get_mut(&id).filter(|call| call.with == With::Guest(last)) {
             call.with = With::Guest(leg);
         }
         self.legs.insert(leg, Role::Guest(id));
         self.timers.set(Timer::Guest(leg), now.mono + RINGS);
-        self.out.push(Output::Dial { call: id, leg, target, caller, label });
+        self.out.push(Output::Dial { call: id, leg, target, caller: citizen, label });
         if let Some(no) = rung {
             self.reserve(now, id, &no);
         }

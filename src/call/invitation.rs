@@ -40,25 +40,24 @@ impl Switchboard {
                 return self.is_free(&colleague).map(|()| self.invite_colleague(colleague));
             }
             let is_phone = whom.len() >= SHORTEST && whom.chars().all(|digit| digit.is_ascii_digit());
-            let number = Private::new(whom.to_owned());
-            let target = Target::Number { number, code: String::new(), reserved: false };
+            let target = Target::number(Private::new(whom.to_owned()), String::new());
             return is_phone.then(|| Invitation::of_number(whom, target)).ok_or(AskRefused::UnknownParty);
         };
         let time = local(now.wall);
         let minutes = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or(0);
         let lines = entry.lines_at(time.weekday(), minutes).map_err(|_| AskRefused::Closed)?;
-        let target = |line: &&Line| match &line.to {
-            LineTo::Number { number, .. } => {
-                Some(Target::Number { number: number.clone(), code: String::new(), reserved: entry.is_reserved() })
-            }
-            LineTo::Seat(seat) => Some(Target::Seat(seat.clone())),
-            // A device of a unit's own cannot be rung yet.
-            LineTo::Device(_) => None,
+        let target = |line: &Line| match &line.to {
+            LineTo::Number { number, trunks, shown } => Target::Number {
+                number: number.clone(),
+                code: String::new(),
+                reserved: entry.is_reserved(),
+                trunks: trunks.clone(),
+                shown: shown.unwrap_or(entry.kind.shown()),
+            },
+            LineTo::Seat(seat) => Target::Seat(seat.clone()),
+            LineTo::Device(uri) => Target::Device { uri: uri.clone(), shown: entry.kind.shown() },
         };
-        let mut untried: VecDeque<Target> = lines.iter().filter_map(target).collect();
-        if untried.is_empty() {
-            return Err(AskRefused::UnknownParty);
-        }
+        let mut untried: VecDeque<Target> = lines.into_iter().map(target).collect();
         if let [Target::Seat(only)] = untried.make_contiguous() {
             self.is_free(only)?;
         }

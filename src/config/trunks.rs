@@ -11,6 +11,7 @@ use super::server::Listen;
 use super::values::{self, Secret};
 use crate::audio::g711::Law;
 use crate::call::QueueAnswer;
+pub use crate::exchange::settings::AssertedIdentity;
 pub use crate::exchange::source::Source;
 pub use crate::rules::dialling::NumberForm;
 use crate::rules::numbers::TrunkNumbers;
@@ -91,7 +92,7 @@ impl Trunk {
 pub struct Identity {
     pub number_form: NumberForm,
     pub from: FromForm,
-    pub asserted_identity: bool,
+    pub asserted_identity: AssertedIdentity,
     pub diversion: bool,
 }
 
@@ -162,8 +163,8 @@ struct TrunkRow {
     number_form: NumberForm,
     #[serde(default = "caller")]
     from: FromForm,
-    #[serde(default)]
-    asserted_identity: bool,
+    #[serde(default = "no_identity", deserialize_with = "asserted_identity")]
+    asserted_identity: AssertedIdentity,
     #[serde(default)]
     diversion: bool,
     #[serde(default, deserialize_with = "values::digits_given")]
@@ -312,6 +313,22 @@ fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Law>>, D::Error
     if laws.is_empty() { Err(D::Error::custom("at least one of pcma, pcmu")) } else { Ok(Some(laws)) }
 }
 
+/// `false`, `true` (our own number) or `"caller"`.
+fn asserted_identity<'de, D: Deserializer<'de>>(from: D) -> Result<AssertedIdentity, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Ours(bool),
+        Whose(String),
+    }
+    match Written::deserialize(from)? {
+        Written::Ours(false) => Ok(AssertedIdentity::Off),
+        Written::Ours(true) => Ok(AssertedIdentity::Ours),
+        Written::Whose(word) if word == "caller" => Ok(AssertedIdentity::Caller),
+        Written::Whose(word) => Err(D::Error::custom(format!("`{word}` is not true, false or \"caller\""))),
+    }
+}
+
 fn ptime<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
     match u8::deserialize(from)? {
         ptime @ (10 | 20 | 30 | 40 | 60) => Ok(ptime),
@@ -363,4 +380,8 @@ fn national() -> NumberForm {
 
 fn caller() -> FromForm {
     FromForm::Caller
+}
+
+fn no_identity() -> AssertedIdentity {
+    AssertedIdentity::Off
 }

@@ -231,6 +231,7 @@ fn line(output: &Output) -> Option<String> {
         Output::Dial { leg: id, target: Target::Number { number, .. }, .. } => {
             format!("Dial {} {}", leg(*id), number.reveal())
         }
+        Output::Dial { leg: id, target: Target::Device { uri, .. }, .. } => format!("Dial {} {uri}", leg(*id)),
         Output::Progress { leg: id, media } => {
             format!("Progress {}{}", leg(*id), if *media { " with media" } else { "" })
         }

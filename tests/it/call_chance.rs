@@ -306,7 +306,7 @@ impl World {
                 assert_eq!(audit.seat_leg.replace(*leg), None, "{call} has two seats");
                 self.standing.insert(*leg, (Some(*call), Some(seat.clone())));
             }
-            Output::Dial { call, leg, target: Target::Number { .. }, .. } => {
+            Output::Dial { call, leg, target: Target::Number { .. } | Target::Device { .. }, .. } => {
                 assert_eq!(self.audits[call].tickets, 1, "only an answered call has third parties");
                 self.standing.insert(*leg, (Some(*call), None));
                 self.guests += 1;

@@ -12,7 +12,7 @@ use hotline::call::settings::{
 use hotline::call::{CallBack, CallId, QueueAnswer, SeatNo};
 use hotline::config::{Config, Texts};
 use hotline::exchange::Input;
-use hotline::exchange::settings::{FixedPhone, Listener, SeatLine, Settings, Source, Trunk};
+use hotline::exchange::settings::{AssertedIdentity, Device, FixedPhone, Listener, SeatLine, Settings, Source, Trunk};
 use hotline::privacy::Private;
 use hotline::rules::dialling::NumberForm;
 use hotline::sip::digest::Algorithm;
@@ -194,7 +194,7 @@ strip_prefix = "9"
 add_prefix = "8"
 number_form = "e164"
 from = "pilot"
-asserted_identity = true
+asserted_identity = "caller"
 diversion = true
 user_phone = true
 codecs = ["pcmu", "pcma"]
@@ -282,7 +282,7 @@ fn every_key_of_the_files_reaches_the_settings() {
         reserved_channels: 3,
         shows_caller: false,
         shown: Some("0799-8220001".into()),
-        asserted_identity: true,
+        asserted_identity: AssertedIdentity::Caller,
         diversion: true,
         number_form: NumberForm::E164,
         add_prefix: Some("8".into()),
@@ -305,6 +305,13 @@ fn every_key_of_the_files_reaches_the_settings() {
         fixed: Some(FixedPhone { flow: flow(0, Transport::Udp, "192.0.2.31:5066"), user: "8002".into() }),
     };
     assert_eq!(settings.seats.last(), Some(&seat));
+    let device = Device {
+        uri: "sip:671@192.0.2.71:5060".into(),
+        listener: ListenerId(0),
+        user: Some("671".into()),
+        addresses: vec!["192.0.2.71:5060".parse().unwrap()],
+    };
+    assert_eq!(settings.devices, [device]);
     assert_eq!((settings.area.as_str(), settings.realm.as_str()), ("0799", "pbx"));
     assert_eq!((settings.user_agent.as_str(), &settings.registrar.algorithms[..]), ("pbx/9", &[Algorithm::Sha256][..]));
     assert_eq!(settings.features.len(), 8);
