@@ -28,6 +28,7 @@ mod switchboard;
 mod talking;
 mod target;
 mod terms;
+mod third;
 mod timers;
 mod transfer;
 mod view;
@@ -44,6 +45,7 @@ pub use supervise::{SuperviseRefused, Supervision};
 pub use switchboard::Switchboard;
 pub use target::Target;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
+pub use third::{ThirdState, ThirdView};
 pub use view::{CallView, SeatView};
 pub use written::{CallRecord, MissedCall, NoticePlayed, OpenTicket, SeatChange};
 

@@ -11,6 +11,7 @@ use super::leg::{LegEvent, Role};
 use super::live::{Call, Stage, With};
 use super::seat::Seat;
 use super::switchboard::Switchboard;
+use super::third::Tries;
 use super::timers::Timer;
 use super::{
     AskRefused, CallId, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, SeatFault, SeatNo, SeatState,
@@ -38,6 +39,7 @@ pub(super) struct Guest {
     pub answer: AnswerPolicy,
     /// Whose phone is rung, or speaks, where it is a seat's.
     pub seat: Option<SeatNo>,
+    pub tries: Tries,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +115,8 @@ impl Switchboard {
         // Not dialled under this one: `ring_next` gives each number a leg of its own.
         let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
+        call.not_reached = None;
+        let tries = Tries { of: untried.len(), failures: Vec::new() };
         call.guests.push(Guest {
             leg,
             party,
@@ -121,6 +125,7 @@ impl Switchboard {
             after_seat,
             answer,
             seat: None,
+            tries,
         });
         if how == How::Consult {
             self.turn_to(now, id, With::Guest(leg));
@@ -140,6 +145,7 @@ impl Switchboard {
             && let Err(why) = self.is_free(no)
         {
             self.note(id, format!("seat {}: {why}", no.0));
+            self.note_failure(id, last, Failure::Busy);
             return self.ring_next(now, id, last, Failure::Busy);
         }
         let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(last)) else { return };
@@ -256,6 +262,7 @@ impl Switchboard {
         self.timers.clear(Timer::Guest(leg));
         self.legs.remove(&leg);
         self.note(id, format!("the third party was not reached: {why:?}"));
+        self.note_failure(id, leg, why);
         let rung = self.calls.get_mut(&id).and_then(|call| call.guest(leg)).and_then(|guest| guest.seat.take());
         if let Some(no) = rung {
             self.seat_unanswered(now, &no, why);
@@ -268,6 +275,7 @@ impl Switchboard {
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let transfer = call.guest(leg).is_some_and(|guest| guest.stage.wanted() == Some(How::Transfer));
+        call.note_not_reached(leg);
         self.take_out(now, id, leg, "not_reached");
         let Some(call) = self.calls.get_mut(&id) else { return };
         let (seat, has_left) = (call.seat_leg(), matches!(call.stage, Stage::Left) && call.guests.is_empty());
