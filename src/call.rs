@@ -268,6 +268,8 @@ pub enum Verb {
     Drop,
     /// Leaves on purpose: the citizen and the third party go on, still recorded (R22).
     Leave,
+    /// The seat is released as soon as this party answers, and back with the citizen if it does not (R14, R29).
+    Transfer(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -451,7 +453,8 @@ pub enum Output {
         leg: LegId,
         why: Refusal,
     },
-    /// The word on the transfer that this leg's phone wants; none for a leg that has ended.
+    /// The word on the transfer that this leg's phone wants; none for a leg that has ended. A phone that has
+    /// asked for none is told nothing.
     Referred {
         leg: LegId,
         outcome: ReferOutcome,

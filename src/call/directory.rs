@@ -159,6 +159,12 @@ impl Directory {
         self.entries.get(code)
     }
 
+    /// Whoever helps in emergencies of this name: `110`, `water` (R31).
+    pub fn emergency(&self, service: &str) -> Option<&Entry> {
+        let is_it = |kind: &Kind| matches!(kind, Kind::Emergency(own) if own.as_str() == service);
+        self.entries().find(|entry| is_it(&entry.kind))
+    }
+
     /// All, by code.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()

@@ -83,7 +83,7 @@ impl Switchboard {
         let call = self.calls.get(&id).filter(its_own).ok_or(AskRefused::NotTalking)?;
         let outside = call.outside().map(|guest| guest.stage);
         match verb {
-            Verb::Consult(whom) | Verb::Direct(whom) => {
+            Verb::Consult(whom) | Verb::Direct(whom) | Verb::Transfer(whom) => {
                 if outside.is_some() {
                     return Err(AskRefused::Consulting);
                 }
@@ -103,6 +103,7 @@ impl Switchboard {
         match verb {
             Verb::Consult(whom) => self.bring_in(now, id, whom, How::Consult),
             Verb::Direct(whom) => self.bring_in(now, id, whom, How::Direct),
+            Verb::Transfer(whom) => self.bring_in(now, id, whom, How::Transfer),
             Verb::Join => self.join(now, id),
             Verb::Swap => self.swap(now, id),
             Verb::Drop => self.drop_third(now, id),

@@ -33,9 +33,11 @@ impl Invitation {
 }
 
 impl Switchboard {
-    /// Who is behind what the seat dialled: an entry of the directory, else a telephone number.
+    /// Who is behind what the seat dialled: an entry of the directory by its code or an emergency service by
+    /// its name (R31), another seat, else a telephone number.
     pub(super) fn invite_by(&self, now: Now, whom: &str) -> Result<Invitation, AskRefused> {
-        let Some(entry) = self.settings.directory.entry(whom) else {
+        let directory = &self.settings.directory;
+        let Some(entry) = directory.entry(whom).or_else(|| directory.emergency(whom)) else {
             if let Some(colleague) = self.colleague(whom) {
                 return self.is_free(&colleague).map(|()| self.invite_colleague(colleague));
             }

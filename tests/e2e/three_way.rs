@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::bad_line::{self, BadLine};
 use crate::baresip::{Phone, Setup};
-use crate::server::{self, Server};
+use crate::server::{self, DatabaseLock, Server};
 use crate::sound::{self, CITIZEN, SEAT};
 
 /// A unit's telephone behind the trunk; invented.
@@ -25,6 +25,36 @@ fn unit(server: &mut Server) -> Phone {
     server.edit("sip-configs/trunks.toml", "default_code = \"12345\"\n[[trunk]]\nname = \"tcp\"", &hosts);
     server.reload();
     phone
+}
+
+/// 110 by one command while the database cannot be reached (R31): its number is behind the trunk.
+#[test]
+fn an_emergency_is_reached_while_the_database_is_locked() {
+    let mut server = Server::start();
+    let setup = Setup { user: "110".into(), answers: true, tone: THIRD, ..Phone::citizen_setup(server.sip) };
+    let mut police = Phone::start(&server, setup);
+    let hosts = format!("default_code = \"12345\"\nhosts = [\"{}\"]\n[[trunk]]\nname = \"tcp\"", police.address);
+    server.edit("sip-configs/trunks.toml", "default_code = \"12345\"\n[[trunk]]\nname = \"tcp\"", &hosts);
+    server.reload();
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    let lock = DatabaseLock::take(&server);
+    citizen.dial("12345");
+    citizen.wait("CALL_ESTABLISHED");
+    seat.wait("CALL_ESTABLISHED");
+    server.ask(&["seats", "1001", "transfer", "--to", "110"]);
+    police.wait("CALL_ESTABLISHED");
+    seat.wait_closed();
+    server.record_more(Duration::from_secs(2));
+    assert!(!citizen.has_seen("CALL_CLOSED"), "the citizen talks to 110");
+    citizen.hang_up();
+    police.wait_closed();
+    drop(lock);
+    let call = server.closed(1).remove(0);
+    let roles: Vec<&str> =
+        call["ended"]["participants"].as_array().expect("list").iter().filter_map(|who| who["role"].as_str()).collect();
+    assert_eq!(roles, ["citizen", "seat", "platform"]);
+    assert!(heard(&citizen, THIRD) > HEARD && heard(&police, CITIZEN) > HEARD);
 }
 
 fn heard(phone: &Phone, hz: u32) -> f64 {

@@ -222,8 +222,21 @@ impl World {
                 self.send(Input::Transfer { leg, to });
             }
             (2..=3, Some(leg)) => {
-                let keys =
-                    self.chance.pick(&["*113800000009#", "*213800000009#", "*3", "*4", "*5", "*6", "*9"]).unwrap();
+                let keys = self
+                    .chance
+                    .pick(&[
+                        "*113800000009#",
+                        "*213800000009#",
+                        "*0813800000009#",
+                        "*01",
+                        "*001",
+                        "*3",
+                        "*4",
+                        "*5",
+                        "*6",
+                        "*9",
+                    ])
+                    .unwrap();
                 for digit in keys.chars().filter(|_| self.standing.contains_key(&leg)).collect::<Vec<_>>() {
                     self.send(Input::Digit { leg, digit });
                 }
@@ -235,6 +248,7 @@ impl World {
                     6 => Verb::Swap,
                     7 => Verb::Drop,
                     8 => Verb::Leave,
+                    9 if self.chance.one_in(2) => Verb::Transfer(whom),
                     _ => Verb::Consult(whom),
                 };
                 let busy: Vec<SeatNo> = self.hall.board.calls().into_iter().filter_map(|call| call.seat).collect();

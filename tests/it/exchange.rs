@@ -1,6 +1,7 @@
 //! Whole calls through the exchange, in virtual time: bytes in and bytes out.
 
 pub mod city;
+pub mod lines;
 pub mod peers;
 
 mod answers;
