@@ -127,6 +127,7 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         add_prefix: row.add_prefix.clone(),
         user_phone: row.user_phone,
         platform: row.platform.clone(),
+        incident_headers: row.incident_headers.clone(),
         queue_answer: row.queue_answer,
         ring_with_180: row.ring_with_180,
         laws: row.laws.clone(),

@@ -139,7 +139,7 @@ impl Switchboard {
         let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
         let code = call.invited_code();
-        let (label, citizen) = (call.route.label.clone(), call.invited.caller.clone());
+        let (label, citizen) = (call.label(), call.invited.caller.clone());
         let Some(guest) = call.guest(last) else { return };
         let Some(target) = guest.untried.pop_front() else { return self.not_reached(now, id, last, why) };
         if let Target::Seat(no) = &target

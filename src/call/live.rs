@@ -151,6 +151,15 @@ impl Call {
         }
     }
 
+    /// What a phone shows beside the number: which hotline was called, and which platform has handed the call
+    /// over (R30).
+    pub fn label(&self) -> String {
+        match &self.invited.caller.platform {
+            Some(platform) => format!("{platform}转 {}", self.route.label),
+            None => self.route.label.clone(),
+        }
+    }
+
     /// Notes it for the ticket; what comes back tells the recorder.
     pub fn mark(&mut self, at: Mono, mark: Mark) -> Output {
         self.course.mark(self.wall(at), &mark);

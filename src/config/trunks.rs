@@ -68,6 +68,8 @@ pub struct Trunk {
     pub identity: Identity,
     /// `110`, `119` …: calls of this trunk were handed over by that platform (R30).
     pub platform: Option<String>,
+    /// Where that platform sends its number of the incident, in order of preference (R29).
+    pub incident_headers: Vec<String>,
 }
 
 impl Trunk {
@@ -169,6 +171,7 @@ struct TrunkRow {
     diversion: bool,
     #[serde(default, deserialize_with = "values::digits_given")]
     platform: Option<String>,
+    incident_headers: Option<Vec<String>>,
 }
 
 pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault>) {
@@ -199,6 +202,12 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         }
         for host in row.hosts.iter().chain(&row.domain).filter(|host| !is_host(host)) {
             refuse(&format!("`{host}` is no host or host:port"));
+        }
+        if row.incident_headers.is_some() && row.platform.is_none() {
+            refuse("incident_headers without a platform");
+        }
+        for header in row.incident_headers.iter().flatten().filter(|header| !is_header(header)) {
+            refuse(&format!("`{header}` is no header name"));
         }
         let trunk = Trunk::from(row);
         if !trunk.hosts.is_empty() && trunk.shown().is_none() {
@@ -250,8 +259,14 @@ impl From<TrunkRow> for Trunk {
             user_phone: row.user_phone,
             identity,
             platform: row.platform,
+            incident_headers: row.incident_headers.unwrap_or_else(|| vec!["User-to-User".into()]),
         }
     }
+}
+
+/// A token (RFC 3261 §25.1), as far as header names go.
+fn is_header(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
 /// A name or an address, IPv6 in brackets, with or without a port.

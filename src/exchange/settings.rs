@@ -84,6 +84,8 @@ pub struct Trunk {
     pub add_prefix: Option<String>,
     pub user_phone: bool,
     pub platform: Option<String>,
+    /// Names of those in which the platform sends its number of the incident, in order of preference (R29).
+    pub incident_headers: Vec<String>,
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
     pub laws: Vec<Law>,

@@ -206,6 +206,7 @@ queue_answer = "early_then_connect(44)"
 overload_status = 486
 overload_retry_after_s = 7
 platform = "110"
+incident_headers = ["X-Incident-No", "Subject"]
 "#;
 
 const SEAT: &str = r#"
@@ -288,6 +289,7 @@ fn every_key_of_the_files_reaches_the_settings() {
         add_prefix: Some("8".into()),
         user_phone: true,
         platform: Some("110".into()),
+        incident_headers: vec!["X-Incident-No".into(), "Subject".into()],
         queue_answer: QueueAnswer::EarlyThenConnect(Duration::from_secs(44)),
         ring_with_180: true,
         laws: vec![Law::Mu, Law::A],

@@ -72,6 +72,7 @@ pub fn trunk(name: &str, listener: u16, source: &str) -> Trunk {
         add_prefix: None,
         user_phone: false,
         platform: None,
+        incident_headers: vec!["User-to-User".into()],
         queue_answer: QueueAnswer::EarlyThenConnect(seconds(45)),
         ring_with_180: false,
         laws: vec![Law::A, Law::Mu],
