@@ -10,6 +10,7 @@ mod callback;
 mod colleague;
 mod course;
 pub mod directory;
+mod duty;
 mod ending;
 mod guest;
 mod hearing;
@@ -39,6 +40,7 @@ use std::time::Duration;
 
 pub use ask::{AskRefused, feature_codes};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
+pub use duty::DutyWish;
 pub use keys::keys_in_call;
 pub use settings::{SeatKind, Settings};
 pub use supervise::{SuperviseRefused, Supervision};
@@ -47,7 +49,7 @@ pub use target::Target;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use third::{ThirdState, ThirdView};
 pub use view::{CallView, SeatView};
-pub use written::{CallRecord, MissedCall, NoticePlayed, OpenTicket, SeatChange};
+pub use written::{CallRecord, DutyCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
 
 use crate::privacy::Private;
 use crate::rules::dialling::e164;
@@ -297,6 +299,8 @@ pub enum Input {
     /// Callback tasks for one seat, in the order of their turn: the answer to `WantCallback`. The seat
     /// gets the first one whose citizen nobody else is calling or talking to.
     CallBack(Vec<CallBack>),
+    /// A seat calls a duty phone on behalf of an emergency ticket (R28).
+    Duty(DutyWish),
     /// A dialled leg rings.
     Ringing {
         leg: LegId,
@@ -507,6 +511,8 @@ pub enum Output {
     Arrived(Box<MissedCall>),
     /// A call ended before a seat answered (R17), or was refused (R7).
     Missed(Box<MissedCall>),
+    /// A seat has reached a duty phone, or such a call has ended; the same call comes twice then (R28).
+    DutyCall(Box<DutyCall>),
     /// The seat marked a call as a bad one after its end; its ticket is closed as invalid (R35).
     MarkInvalid {
         call: CallId,

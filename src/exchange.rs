@@ -81,7 +81,10 @@ pub enum Input {
     },
     /// Missed callers, one of whom is to be called back by this seat.
     CallBack(Vec<call::CallBack>),
-    /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference.
+    /// A seat is to call a duty phone.
+    Duty(call::DutyWish),
+    /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference; or those of a device,
+    /// which its URI names.
     Resolved {
         trunk: String,
         addresses: Vec<std::net::SocketAddr>,
@@ -278,6 +281,7 @@ impl Exchange {
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
             Input::Supervise { call, by, how } => self.tell(now, call::Input::Supervise { call, by, how }),
             Input::CallBack(due) => self.tell(now, call::Input::CallBack(due)),
+            Input::Duty(wish) => self.tell(now, call::Input::Duty(wish)),
             Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
             Input::Reload(settings) => self.reload(now, *settings),

@@ -209,7 +209,13 @@ impl Switchboard {
             }
             Some(Role::Supervisor(id)) => self.supervisor_withdrawn(now, id, Failure::NoAnswer),
             Some(
-                Role::Citizen(_) | Role::Seat(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature,
+                Role::Citizen(_)
+                | Role::Seat(_)
+                | Role::CallbackSeat(_)
+                | Role::CallbackCitizen(_)
+                | Role::DutySeat(_)
+                | Role::DutyPhone(_)
+                | Role::Feature,
             )
             | None => {}
         }

@@ -18,6 +18,8 @@ impl Switchboard {
                 | Role::Supervisor(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)
+                | Role::DutySeat(_)
+                | Role::DutyPhone(_)
                 | Role::Feature,
             )
             | None => None,

@@ -120,7 +120,9 @@ impl Switchboard {
             | Role::Guest(call)
             | Role::Supervisor(call)
             | Role::CallbackSeat(call)
-            | Role::CallbackCitizen(call) => Some(*call),
+            | Role::CallbackCitizen(call)
+            | Role::DutySeat(call)
+            | Role::DutyPhone(call) => Some(*call),
             Role::Feature => None,
         }
     }

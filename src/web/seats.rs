@@ -110,7 +110,7 @@ impl Wish {
     }
 }
 
-fn refused(why: AskRefused) -> ApiError {
+pub fn refused(why: AskRefused) -> ApiError {
     match why {
         AskRefused::UnknownSeat => ApiError::new(StatusCode::NOT_FOUND, "unknown_seat", why.to_string()),
         AskRefused::SignedOut

@@ -3,6 +3,7 @@
 mod centres;
 mod commands;
 mod crash;
+mod emergency;
 mod house;
 mod parts;
 mod verify;

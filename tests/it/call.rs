@@ -264,6 +264,9 @@ fn line(output: &Output) -> Option<String> {
         Output::Missed(missed) => format!("Missed {} {}", missed.stage, missed.reason),
         Output::MarkInvalid { reason, .. } => format!("MarkInvalid {reason}"),
         Output::WantCallback { seat } => format!("WantCallback {}", seat.0),
+        Output::DutyCall(record) => {
+            format!("DutyCall {} {}answered", record.ticket, if record.answered.is_some() { "" } else { "not " })
+        }
         Output::CalledBack { reached, .. } => format!("CalledBack {reached}"),
         Output::SeatChanged { seat, state, reason, .. } => {
             let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();

@@ -391,7 +391,9 @@ impl World {
                 assert_eq!((audit.tickets, audit.recordings, audit.records), (0, 0, 1), "a missed call (I2)");
                 assert!(missed.t_arrive <= missed.t_end);
             }
-            Output::WantCallback { .. } | Output::CalledBack { .. } => panic!("nobody asked for a callback"),
+            Output::WantCallback { .. } | Output::CalledBack { .. } | Output::DutyCall(_) => {
+                panic!("nobody asked for such a call")
+            }
             Output::Referred { leg, .. } => assert!(self.standing.contains_key(leg), "told to a leg that is gone"),
             Output::MarkInvalid { call, .. } => assert_eq!(self.audits[call].tickets, 1),
             Output::SeatChanged { .. } | Output::Alarm { .. } | Output::Note { .. } => {}
