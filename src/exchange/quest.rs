@@ -80,27 +80,30 @@ impl Exchange {
     }
 
     /// Every host of every trunk that could carry the call now, in the order of the errand or else of the
-    /// configuration.
+    /// configuration. An emergency also tries those that are believed to be down, after the others.
     fn ways_out(&self, errand: &Errand) -> VecDeque<Hop> {
         let has_channel = |index: usize, trunk: &Trunk| {
             trunk.has_channel(self.busy.get(index).copied().unwrap_or(0), errand.is_emergency)
         };
         let up = self.lines.trunk_states(&self.settings);
         let trunks = self.settings.trunks.iter().enumerate().zip(up);
-        let able = trunks.filter(|((index, trunk), (_, up))| *up && has_channel(*index, trunk));
-        let mut able: Vec<&Trunk> = able.map(|((_, trunk), _)| trunk).collect();
+        let able = trunks.filter(|((index, trunk), _)| has_channel(*index, trunk));
+        let mut able: Vec<(&Trunk, bool)> = able.map(|((_, trunk), (_, up))| (trunk, up)).collect();
         if !errand.trunks.is_empty() {
             let place = |trunk: &Trunk| errand.trunks.iter().position(|name| *name == trunk.name);
-            able.retain(|trunk| place(trunk).is_some());
-            able.sort_by_key(|trunk| place(trunk));
+            able.retain(|(trunk, _)| place(trunk).is_some());
+            able.sort_by_key(|(trunk, _)| place(trunk));
         }
-        able.into_iter()
-            .flat_map(|trunk| {
-                let name: Arc<str> = Arc::from(trunk.name.as_str());
-                let alive = |address: &&SocketAddr| !self.lines.is_down(&name, **address);
-                trunk.addresses.iter().filter(alive).map(|address| (Arc::clone(&name), *address)).collect::<Vec<_>>()
-            })
-            .collect()
+        let mut hops: Vec<(bool, Hop)> = Vec::new();
+        for (trunk, up) in able {
+            let name: Arc<str> = Arc::from(trunk.name.as_str());
+            let hop =
+                |address: &SocketAddr| (!up || self.lines.is_down(&name, *address), (Arc::clone(&name), *address));
+            hops.extend(trunk.addresses.iter().map(hop));
+        }
+        hops.retain(|(down, _)| errand.is_emergency || !down);
+        hops.sort_by_key(|(down, _)| *down);
+        hops.into_iter().map(|(_, hop)| hop).collect()
     }
 
     /// False: there is none left.

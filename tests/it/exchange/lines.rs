@@ -339,3 +339,19 @@ fn a_call_that_goes_on_to_the_next_trunk_takes_no_reserved_channel_there() {
     city.send(flow, reply(&invite, 503, "callee", &[], ""));
     assert!(invited(&mut city, SECOND).is_none());
 }
+
+/// OPTIONS may be wrong, and there is nothing to lose.
+#[test]
+fn an_emergency_also_tries_a_trunk_that_is_believed_to_be_down() {
+    let emergency = entry("110", Kind::Emergency(Service::Police), vec![number("110", &["second"], None)]);
+    let unit = entry("601", Kind::Unit, vec![number("07980000101", &["second"], None)]);
+    let mut settings = with(vec![emergency, unit]);
+    settings.trunks[1].options_interval = Some(seconds(30));
+    let mut city = City::new(settings);
+    city.pass(seconds(80));
+    talking(&mut city);
+    bring_in(&mut city, "601");
+    assert!(invited(&mut city, SECOND).is_none(), "it has not answered for a minute");
+    bring_in(&mut city, "110");
+    assert!(invited(&mut city, SECOND).is_some());
+}
