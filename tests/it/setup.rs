@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotline::app::secrets::Secrets;
-use hotline::app::setup::exchange_settings;
+use hotline::app::setup::{exchange_settings, names_to_resolve};
 use hotline::audio::g711::Law;
 use hotline::call::directory::Directory;
 use hotline::call::settings::{
@@ -13,6 +13,7 @@ use hotline::call::{CallBack, CallId, QueueAnswer, SeatNo};
 use hotline::config::{Config, Texts};
 use hotline::exchange::Input;
 use hotline::exchange::settings::{AssertedIdentity, Device, FixedPhone, Listener, SeatLine, Settings, Source, Trunk};
+use hotline::net::resolve::Wanted;
 use hotline::privacy::Private;
 use hotline::rules::dialling::NumberForm;
 use hotline::sip::digest::Algorithm;
@@ -365,4 +366,24 @@ fn every_key_of_the_files_reaches_the_settings() {
     board.seats.clear();
     board.skills.clear();
     assert_eq!(board, expected);
+}
+
+/// RFC 3263; out of the listener for seats with its transport.
+#[test]
+fn a_device_with_a_name_is_looked_up_for_the_listener_that_calls_it() {
+    let mut texts = Texts::embedded();
+    let named = "sip:671@phone.example;transport=tcp";
+    texts.units.text = texts.units.text.replace("sip:671@192.0.2.71:5060", named);
+    let config = Config::read(&texts).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let wanted =
+        Wanted { trunk: named.into(), hosts: vec!["phone.example".into()], transport: Transport::Tcp, ipv4: true };
+    assert_eq!(names_to_resolve(&config), [wanted]);
+    let listener = config.listens.iter().position(|listen| listen.transport == Transport::Tcp).unwrap();
+    let device = Device {
+        uri: named.into(),
+        listener: ListenerId(u16::try_from(listener).unwrap()),
+        user: Some("671".into()),
+        addresses: Vec::new(),
+    };
+    assert_eq!(read_settings("device", &texts).devices, [device]);
 }
