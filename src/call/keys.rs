@@ -1,6 +1,7 @@
 //! What a seat does by keys in a live call, on any plain phone (RFC 4733): `*` and a digit, and where
 //! somebody is called the number and `#`.
 
+use super::directory::Service;
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
@@ -11,8 +12,9 @@ use crate::time::Now;
 const LONGEST: usize = 24;
 
 /// What stands for what; the README's table is held to it.
-pub fn keys_in_call() -> [(&'static str, Verb); 6] {
+pub fn keys_in_call() -> [(&'static str, Verb); 9] {
     let number = || "NUMBER".to_owned();
+    let police = || Service::Police.as_str().to_owned();
     [
         ("*1 NUMBER #", Verb::Consult(number())),
         ("*2 NUMBER #", Verb::Direct(number())),
@@ -20,6 +22,9 @@ pub fn keys_in_call() -> [(&'static str, Verb); 6] {
         ("*4", Verb::Swap),
         ("*5", Verb::Drop),
         ("*6", Verb::Leave),
+        ("*08 NUMBER #", Verb::Transfer(number())),
+        ("*01", Verb::Direct(police())),
+        ("*001", Verb::Transfer(police())),
     ]
 }
 
@@ -40,6 +45,8 @@ impl Switchboard {
                 | Role::Supervisor(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)
+                | Role::DutySeat(_)
+                | Role::DutyPhone(_)
                 | Role::Feature,
             )
             | None => return,
@@ -73,19 +80,43 @@ fn read(keys: &str) -> Read {
     let mut rest = keys.chars().skip(1);
     let Some(code) = rest.next() else { return Read::Unfinished };
     let number: String = rest.collect();
-    let called = |verb: fn(String) -> Verb| match number.strip_suffix('#') {
-        Some("") => Read::Unknown,
-        Some(number) => Read::Verb(verb(number.to_owned())),
-        None if keys.len() > LONGEST => Read::Unknown,
-        None => Read::Unfinished,
-    };
     match code {
-        '1' => called(Verb::Consult),
-        '2' => called(Verb::Direct),
+        '1' => called(&number, Verb::Consult),
+        '2' => called(&number, Verb::Direct),
         '3' => Read::Verb(Verb::Join),
         '4' => Read::Verb(Verb::Swap),
         '5' => Read::Verb(Verb::Drop),
         '6' => Read::Verb(Verb::Leave),
+        '0' => behind_zero(&number),
         _ => Read::Unknown,
+    }
+}
+
+/// Behind `*0`: a service comes in, with another `0` the citizen is handed to it, with `8` to anybody.
+fn behind_zero(keys: &str) -> Read {
+    match (keys.strip_prefix('0'), keys.strip_prefix('8')) {
+        (Some(key), _) => emergency(key, Verb::Transfer),
+        (None, Some(number)) => called(number, Verb::Transfer),
+        (None, None) => emergency(keys, Verb::Direct),
+    }
+}
+
+/// One key for each service, in the order of `Service::ALL`: 1 for 110, 2 for 119 … 7 for gas (R29, R31).
+fn emergency(key: &str, verb: fn(String) -> Verb) -> Read {
+    let Some(key) = key.chars().next() else { return Read::Unfinished };
+    let place = key.to_digit(10).and_then(|key| usize::try_from(key).ok()?.checked_sub(1));
+    match place.and_then(|place| Service::ALL.get(place)) {
+        Some(service) => Read::Verb(verb(service.as_str().to_owned())),
+        None => Read::Unknown,
+    }
+}
+
+/// A number and `#`.
+fn called(number: &str, verb: fn(String) -> Verb) -> Read {
+    match number.strip_suffix('#') {
+        Some("") => Read::Unknown,
+        Some(number) => Read::Verb(verb(number.to_owned())),
+        None if number.len() > LONGEST => Read::Unknown,
+        None => Read::Unfinished,
     }
 }

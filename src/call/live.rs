@@ -6,7 +6,7 @@ use super::guest::Guest;
 use super::settings::Settings;
 use super::supervise::Supervisor;
 use super::waiting::Ear;
-use super::{CallId, Course, Invited, LegId, Mark, OpenTicket, Output, Party, Role, SeatNo};
+use super::{CallId, Course, Invited, LegId, Mark, OpenTicket, Output, Party, Role, SeatNo, ThirdView};
 use crate::rules::numbers::Route;
 use crate::time::{Mono, Now, Wall};
 
@@ -44,6 +44,8 @@ pub(super) struct Call {
     pub bad: Option<String>,
     /// Third parties, in the order in which they were brought in.
     pub guests: Vec<Guest>,
+    /// The last one of whose numbers none was reached.
+    pub not_reached: Option<ThirdView>,
     pub supervisor: Option<Supervisor>,
     /// With whom the seat speaks.
     pub with: With,
@@ -129,6 +131,7 @@ impl Call {
             course: Course::default(),
             bad: None,
             guests: Vec::new(),
+            not_reached: None,
             supervisor: None,
             with: With::Citizen,
             transferred_by: None,
@@ -145,6 +148,15 @@ impl Call {
             number: self.invited.caller.number.as_ref().map(ToString::to_string).unwrap_or_default(),
             name: String::new(),
             leg: Some(self.leg()),
+        }
+    }
+
+    /// What a phone shows beside the number: which hotline was called, and which platform has handed the call
+    /// over (R30).
+    pub fn label(&self) -> String {
+        match &self.invited.caller.platform {
+            Some(platform) => format!("{platform}转 {}", self.route.label),
+            None => self.route.label.clone(),
         }
     }
 

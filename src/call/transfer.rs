@@ -18,13 +18,15 @@ impl Switchboard {
                 | Role::Supervisor(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)
+                | Role::DutySeat(_)
+                | Role::DutyPhone(_)
                 | Role::Feature,
             )
             | None => None,
         };
         let wish = match (call, to) {
             (Some(id), ReferTarget::Number(number)) => {
-                let verb = Verb::Direct(number.reveal().clone());
+                let verb = Verb::Transfer(number.reveal().clone());
                 let no = self.calls.get(&id).and_then(Call::seat).cloned();
                 no.and_then(|no| self.may_talk(now, id, &no, &verb).ok()).map(|()| (id, number.reveal().clone()))
             }
