@@ -18,6 +18,7 @@ pub mod room;
 pub mod rtcp;
 pub mod rtp;
 pub mod shipped;
+pub mod speech;
 pub mod tap;
 mod tuning;
 mod worker;

@@ -95,7 +95,8 @@ impl Ear {
     }
 
     /// Takes a packet's sound. `timestamp` counts samples of this rate.
-    pub fn hear(&mut self, now: Mono, ssrc: u32, timestamp: u32, samples: Vec<i16>) {
+    pub fn hear(&mut self, now: Mono, ssrc: u32, timestamp: u32, samples: impl IntoIterator<Item = i16>) {
+        let samples: Vec<i16> = samples.into_iter().collect();
         let arrival = self.samples_at(now);
         let length = i64::try_from(samples.len()).unwrap_or(0);
         let jump = JUMP_MS * self.per_ms;

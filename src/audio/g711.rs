@@ -18,14 +18,6 @@ impl Law {
         }
     }
 
-    /// The encoding name of `a=rtpmap`.
-    pub const fn encoding(self) -> &'static str {
-        match self {
-            Self::A => "PCMA",
-            Self::Mu => "PCMU",
-        }
-    }
-
     /// The code of silence, which is also what a gap is filled with.
     pub const fn silence(self) -> u8 {
         match self {

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::audio::dtmf::{Event, Keys};
-use crate::audio::g711::Law;
+use crate::audio::codec::Codec;
 use crate::call::{CallId, LegId};
 use crate::media::latch::{Latch, Verdict};
 use crate::media::prompt::Playing;
 use crate::media::reception::Reception;
 use crate::media::relay::{Outgoing, Source};
 use crate::media::rtp::Header;
+use crate::media::speech::{Mouth, Speaker};
 use crate::media::{LegFigures, LegMedia, rtcp, rtp};
 use crate::time::Mono;
 
@@ -24,6 +25,10 @@ pub struct Leg {
     pub prompts: u64,
     /// Frames of its room so far.
     pub mixed: u32,
+    /// Of what the peer says, where it is needed as sound.
+    pub mouth: Option<Box<Mouth>>,
+    /// Where we make the sound that the peer hears.
+    pub speaker: Speaker,
     pub figures: LegFigures,
     latch: Latch,
     reception: Reception,
@@ -40,7 +45,7 @@ pub struct Leg {
 /// What a payload type stands for on this leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    Audio(Law),
+    Audio(Codec),
     Event,
     Noise,
 }
@@ -80,6 +85,8 @@ impl Leg {
             playing: None,
             prompts: 0,
             mixed: 0,
+            mouth: None,
+            speaker: Speaker::default(),
             figures: LegFigures::default(),
             latch: Latch::new(patience),
             reception: Reception::default(),
@@ -186,9 +193,9 @@ impl Leg {
         }
     }
 
-    /// The law in which the peer wants to hear us.
-    pub fn law(&self) -> Law {
-        self.media.as_ref().map_or(Law::A, |media| media.law)
+    /// The codec in which the peer wants to hear us.
+    pub fn codec(&self) -> Codec {
+        self.media.as_ref().map_or(Codec::PCMA, |media| media.codec)
     }
 
     /// How this leg's current stream is known to those who hear it.
@@ -265,10 +272,8 @@ impl Leg {
 fn kind_of(media: &LegMedia, payload_type: u8) -> Option<Kind> {
     match payload_type {
         number if Some(number) == media.events_in => Some(Kind::Event),
-        number if number == media.payload => Some(Kind::Audio(media.law)),
-        number if number == Law::A.payload() => Some(Kind::Audio(Law::A)),
-        number if number == Law::Mu.payload() => Some(Kind::Audio(Law::Mu)),
+        number if number == media.payload => Some(Kind::Audio(media.codec)),
         number if NOISE.contains(&number) => Some(Kind::Noise),
-        _ => None,
+        number => Codec::ALL.into_iter().find(|codec| codec.payload() == number).map(Kind::Audio),
     }
 }

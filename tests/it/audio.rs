@@ -1,5 +1,6 @@
-//! The two laws, the sound we make, and keys.
+//! Codecs, the sound we make, and keys.
 
+pub mod codec;
 mod ear;
 mod mixing;
 

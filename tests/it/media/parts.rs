@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotline::audio::dtmf::Event;
+use hotline::audio::codec::Codec;
 use hotline::audio::g711::Law;
 use hotline::call::{CallId, LegId, Prompt};
 use hotline::media::latch::{Latch, Verdict};
@@ -360,7 +361,7 @@ fn no_packet_panics() {
     let media = LegMedia {
         remote: Some(at(1)),
         remote_rtcp: Some(at(2)),
-        law: Law::A,
+        codec: Codec::PCMA,
         payload: 8,
         events_out: Some(101),
         events_in: Some(101),
