@@ -6,6 +6,7 @@ pub mod dtmf;
 pub mod ear;
 pub mod g711;
 pub mod g722;
+pub mod inband;
 pub mod mixing;
 pub mod resample;
 pub mod timeline;

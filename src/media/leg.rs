@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::audio::dtmf::{Event, Keys};
-use crate::audio::codec::Codec;
+use crate::audio::inband::Detector;
+use crate::audio::codec::{Codec, Rate};
 use crate::call::{CallId, LegId};
 use crate::media::latch::{Latch, Verdict};
 use crate::media::prompt::Playing;
 use crate::media::reception::Reception;
 use crate::media::relay::{Outgoing, Source};
 use crate::media::rtp::Header;
-use crate::media::speech::{Mouth, Speaker};
+use crate::media::speech::{Mouth, Sound, Speaker};
 use crate::media::{LegFigures, LegMedia, rtcp, rtp};
 use crate::time::Mono;
 
@@ -33,6 +34,8 @@ pub struct Leg {
     latch: Latch,
     reception: Reception,
     keys: Keys,
+    /// Where no telephone-event was agreed.
+    tones: Option<Box<Detector>>,
     cname: String,
     /// Where the peer's RTCP comes from.
     rtcp_source: Option<SocketAddr>,
@@ -91,6 +94,7 @@ impl Leg {
             latch: Latch::new(patience),
             reception: Reception::default(),
             keys: Keys::default(),
+            tones: None,
             cname: format!("{:016x}", random()),
             rtcp_source: None,
             report_due: None,
@@ -144,6 +148,22 @@ impl Leg {
             Kind::Audio(_) | Kind::Noise => None,
         };
         Some(Spoken { kind, header, payload, key, moved, back: self.is_alive(now) })
+    }
+
+    /// The key whose tones are heard in the peer's voice, where that is its only way to tell keys.
+    pub fn key_in_voice(&mut self, sound: &mut Sound<'_>) -> Option<char> {
+        if self.media.as_ref().is_none_or(|media| media.events_in.is_some()) {
+            return None;
+        }
+        let tones = self.tones.get_or_insert_default();
+        let mut key = None;
+        let pressed = |digit| key = Some(digit);
+        if let Kind::Audio(Codec::G711(law)) = sound.spoken.kind {
+            tones.hear(sound.spoken.payload.iter().map(|code| law.decode(*code)), pressed);
+        } else if let Some((_, samples)) = sound.at_most(Rate::Narrow) {
+            tones.hear(samples.iter().copied(), pressed);
+        }
+        key
     }
 
     /// Takes a compound packet from the RTCP port, or one `multiplexed` on the RTP port: that is

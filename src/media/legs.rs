@@ -54,14 +54,15 @@ struct Bridge {
 }
 
 impl Legs {
-    /// What a leg said goes to the recorder and to those who hear it.
-    pub fn relay(&mut self, now: Mono, slot: usize, spoken: &Spoken<'_>, outbox: &mut [u8]) {
-        let Some(port) = self.port(slot).filter(|port| port.leg.may_speak()) else { return };
+    /// What a leg said goes to the recorder and to those who hear it. The key that is heard in it.
+    pub fn relay(&mut self, now: Mono, slot: usize, spoken: &Spoken<'_>, outbox: &mut [u8]) -> Option<char> {
+        let port = self.port(slot).filter(|port| port.leg.may_speak())?;
         let mut sound = Sound::new(spoken, port.leg.mouth.take());
         self.spread(now, slot, &mut sound, outbox);
-        if let Some(port) = self.port(slot) {
-            port.leg.mouth = sound.into_mouth();
-        }
+        let port = self.port(slot)?;
+        let key = port.leg.key_in_voice(&mut sound);
+        port.leg.mouth = sound.into_mouth();
+        key
     }
 
     fn spread(&mut self, now: Mono, slot: usize, sound: &mut Sound<'_>, outbox: &mut [u8]) {

@@ -122,14 +122,14 @@ impl Worker {
         }
         let Some(spoken) = port.leg.hear(now, from, datagram) else { return };
         let (leg, generation) = (port.leg.id, port.leg.generation());
-        self.legs.relay(now, slot, &spoken, outbox);
+        let in_voice = self.legs.relay(now, slot, &spoken, outbox);
         if spoken.moved {
             self.report(Report::SourceMoved { leg, generation });
         }
         if spoken.back {
             self.report(Report::Back { leg });
         }
-        if let Some(digit) = spoken.key {
+        if let Some(digit) = spoken.key.or(in_voice) {
             self.report(Report::Digit { leg, digit });
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod codec;
 mod ear;
+mod inband;
 mod mixing;
 
 use hotline::audio::dtmf::{Event, Keys};

@@ -6,6 +6,7 @@ use hotline::audio::dtmf::Event;
 use hotline::call::{Hearing, LegId, Prompt};
 use hotline::media::room::Room;
 use hotline::media::rtp::Header;
+use hotline::media::speech::Speaker;
 use hotline::media::{Command, Report};
 use hotline::time::Mono;
 
@@ -159,5 +160,44 @@ fn a_room_is_mixed_for_each_at_its_own_rate() {
     ] {
         hears.iter().for_each(|hz| assert!(loud(leg, *hz).abs() < 1.0, "{leg:?} {hz} Hz: {}", loud(leg, *hz)));
         not.iter().for_each(|hz| assert!(loud(leg, *hz) < -40.0, "{leg:?} {hz} Hz: {}", loud(leg, *hz)));
+    }
+}
+
+/// Only where no telephone-event was agreed: else a phone that sends both ways would press each key twice.
+#[test]
+fn keys_are_heard_in_the_voice_of_a_phone_that_has_no_other_way() {
+    let tones = |low: f64, high: f64| {
+        let wave = |hz: f64, at: u32| (std::f64::consts::TAU * hz * f64::from(at) / 8000.0).sin() * 6000.0;
+        (0..480).map(|at| (wave(low, at) + wave(high, at)) as i16).collect::<Vec<_>>()
+    };
+    for (events, told) in [(None, vec!['5', '#']), (Some(101), vec!['1'])] {
+        for codec in [Codec::PCMA, Codec::G722] {
+            let mut hotline = Hotline::start();
+            let mut seat = Phone::new(V4, 1);
+            let port = hotline.open(SEAT, V4, seat.media(codec, events));
+            let mut sound = vec![0; 160];
+            for (low, high) in [(770.0, 1336.0), (941.0, 1477.0)] {
+                sound.extend(tones(low, high));
+                sound.extend([0; 480]);
+            }
+            let mut speaker = Speaker::default();
+            for frame in sound.chunks(160) {
+                seat.say(port, codec.payload(), speaker.encode(codec, Rate::Narrow, frame));
+            }
+            if let Some(number) = events {
+                let event = Event { code: 1, end: true, volume: 10, duration: 160 };
+                seat.send(port, number, true, seat.timestamp, &event.to_bytes());
+            }
+            let mut heard = Vec::new();
+            while heard.len() < told.len() {
+                match hotline.report() {
+                    Report::Digit { leg: SEAT, digit } => heard.push(digit),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(heard, told, "{codec:?}");
+            hotline.handle.send(Command::Close { leg: SEAT });
+            assert!(matches!(hotline.report(), Report::Closed { .. }), "{codec:?}: a key too many");
+        }
     }
 }
