@@ -8,6 +8,7 @@ pub mod g711;
 pub mod g722;
 pub mod inband;
 pub mod mixing;
+pub mod opus;
 pub mod resample;
 pub mod timeline;
 pub mod tone;

@@ -20,6 +20,7 @@ pub mod rtp;
 pub mod shipped;
 pub mod speech;
 pub mod tap;
+pub mod ticks;
 mod tuning;
 mod worker;
 

@@ -123,6 +123,16 @@ impl Ear {
         }
     }
 
+    /// Takes what a codec knows of a packet that was lost; to be called when the next one has come. How late
+    /// that was says nothing about jitter.
+    pub fn recover(&mut self, ssrc: u32, timestamp: u32, samples: &[i16]) {
+        let Some(stream) = self.stream.as_ref().filter(|stream| stream.ssrc == ssrc) else { return };
+        let at = stream.newest + stream.ahead(timestamp);
+        if at < stream.newest && stream.play.is_none_or(|play| at + length(samples) > play) {
+            self.waiting.entry(at).or_insert_with(|| samples.to_vec());
+        }
+    }
+
     /// Fills `frame` with what is to be heard now; false while the party says nothing.
     pub fn play(&mut self, now: Mono, frame: &mut [i16]) -> bool {
         let clock = self.samples_at(now);

@@ -19,6 +19,8 @@ pub struct LegMedia {
     /// Payload number of telephone-event towards the peer and from it, where agreed (RFC 4733).
     pub events_out: Option<u8>,
     pub events_in: Option<u8>,
+    /// They count at 48 kHz.
+    pub fast_events: bool,
     /// Milliseconds of audio per packet that we generate ourselves (prompts).
     pub ptime: u8,
     /// We may send to the peer / the peer may send to us (hold).

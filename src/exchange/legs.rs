@@ -427,6 +427,7 @@ fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
         payload: agreed.payload,
         events_out: agreed.events_out,
         events_in: agreed.events_in,
+        fast_events: agreed.fast_events,
         ptime: agreed.ptime,
         send: agreed.our_direction.sends() && !agreed.on_hold,
         receive: agreed.our_direction.receives(),

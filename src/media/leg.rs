@@ -13,6 +13,7 @@ use crate::media::reception::Reception;
 use crate::media::relay::{Outgoing, Source};
 use crate::media::rtp::Header;
 use crate::media::speech::{Mouth, Sound, Speaker};
+use crate::media::ticks::Slowed;
 use crate::media::{LegFigures, LegMedia, rtcp, rtp};
 use crate::time::Mono;
 
@@ -33,6 +34,7 @@ pub struct Leg {
     pub figures: LegFigures,
     latch: Latch,
     reception: Reception,
+    clock: Slowed,
     keys: Keys,
     /// Where no telephone-event was agreed.
     tones: Option<Box<Detector>>,
@@ -49,7 +51,10 @@ pub struct Leg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Audio(Codec),
-    Event,
+    Event {
+        /// It counts at 48 kHz.
+        fast: bool,
+    },
     Noise,
 }
 
@@ -57,6 +62,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Spoken<'a> {
     pub kind: Kind,
+    /// Its timestamp counted at 8 kHz.
     pub header: Header,
     pub payload: &'a [u8],
     pub key: Option<char>,
@@ -93,6 +99,7 @@ impl Leg {
             figures: LegFigures::default(),
             latch: Latch::new(patience),
             reception: Reception::default(),
+            clock: Slowed::default(),
             keys: Keys::default(),
             tones: None,
             cname: format!("{:016x}", random()),
@@ -142,11 +149,18 @@ impl Leg {
             }
         };
         self.figures.received += 1;
-        self.reception.receive(now, &header, matches!(kind, Kind::Audio(_)));
         let key = match kind {
-            Kind::Event => Event::parse(payload).and_then(|event| self.keys.hear(header.ssrc, header.timestamp, event)),
+            Kind::Event { .. } => {
+                Event::parse(payload).and_then(|event| self.keys.hear(header.ssrc, header.timestamp, event))
+            }
             Kind::Audio(_) | Kind::Noise => None,
         };
+        let ticks = match kind {
+            Kind::Audio(codec) => codec.ticks(),
+            Kind::Event { .. } | Kind::Noise => media.codec.ticks(),
+        };
+        let header = Header { timestamp: self.clock.at(header.timestamp, ticks), ..header };
+        self.reception.receive(now, &header, matches!(kind, Kind::Audio(_)));
         Some(Spoken { kind, header, payload, key, moved, back: self.is_alive(now) })
     }
 
@@ -185,10 +199,12 @@ impl Leg {
         if let Some(fraction) = theirs.fraction_lost {
             self.figures.remote_fraction_lost = fraction;
         }
-        if let Some((ssrc, ntp, _)) = theirs.sender {
+        let ticks = media.codec.ticks();
+        let sender = theirs.sender.map(|(ssrc, ntp, timestamp)| (ssrc, ntp, self.clock.at(timestamp, ticks)));
+        if let Some((ssrc, ntp, _)) = sender {
             self.reception.sender_report(now, ssrc, ntp);
         }
-        Some(Reported { sender: theirs.sender, back: self.is_alive(now) })
+        Some(Reported { sender, back: self.is_alive(now) })
     }
 
     /// Whether what the peer says goes further: not while it is held.
@@ -207,7 +223,7 @@ impl Leg {
         let media = self.media.as_ref()?;
         match kind {
             Kind::Audio(_) => Some(media.payload),
-            Kind::Event => media.events_out,
+            Kind::Event { .. } => media.events_out,
             // Its receiver fills pauses by itself; comfort noise is not in what we agree on.
             Kind::Noise => None,
         }
@@ -216,6 +232,14 @@ impl Leg {
     /// The codec in which the peer wants to hear us.
     pub fn codec(&self) -> Codec {
         self.media.as_ref().map_or(Codec::PCMA, |media| media.codec)
+    }
+
+    /// The payload of an event where the peer counts at another clock than the one who sent it.
+    pub fn event(&self, fast: bool, payload: &[u8]) -> Option<[u8; 4]> {
+        let ours = self.media.as_ref()?.fast_events;
+        let ticks = |fast| if fast { 6 } else { 1 };
+        let event = Event::parse(payload).filter(|_| fast != ours)?;
+        Some(event.counted(ticks(fast), ticks(ours)).to_bytes())
     }
 
     /// How this leg's current stream is known to those who hear it.
@@ -246,8 +270,11 @@ impl Leg {
         }
         self.report_due = Some(due.max(now - every) + every);
         let target = self.rtcp_target()?;
+        let ticks = self.codec().ticks();
         let sent = self.out.report(now, ntp);
+        let sent = sent.map(|sent| rtcp::Sent { timestamp: sent.timestamp.wrapping_mul(ticks), ..sent });
         let block = self.reception.block(now);
+        let block = block.map(|block| rtcp::Block { jitter: block.jitter.saturating_mul(ticks), ..block });
         let ours = rtcp::Ours { ssrc: self.out.ssrc(), cname: &self.cname, sent, block, bye };
         Some((rtcp::write(&ours, out)?, target))
     }
@@ -291,9 +318,12 @@ impl Leg {
 
 fn kind_of(media: &LegMedia, payload_type: u8) -> Option<Kind> {
     match payload_type {
-        number if Some(number) == media.events_in => Some(Kind::Event),
+        number if Some(number) == media.events_in => Some(Kind::Event { fast: media.fast_events }),
         number if number == media.payload => Some(Kind::Audio(media.codec)),
         number if NOISE.contains(&number) => Some(Kind::Noise),
-        number => Codec::ALL.into_iter().find(|codec| codec.payload() == number).map(Kind::Audio),
+        number => {
+            let known = |codec: &Codec| codec.payload() == number && (codec.is_static() || *codec == media.codec);
+            Codec::ALL.into_iter().find(known).map(Kind::Audio)
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::media::poll::Poll;
 use crate::media::port::Port;
 use crate::media::prompt::Playing;
 use crate::media::room::Room;
+use crate::media::rtp::Header;
 use crate::media::speech::Sound;
 use crate::media::tap::Tap;
 use crate::time::Mono;
@@ -86,8 +87,11 @@ impl Legs {
                     if let Some((rate, samples)) = sound.at_most(codec.rate()) {
                         room.hear(now, port.leg.id, rate, &spoken.header, samples.iter().copied());
                     }
+                    if let Some((timestamp, samples)) = sound.recovered() {
+                        room.recover(port.leg.id, &Header { timestamp, ..spoken.header }, samples);
+                    }
                 }
-                Kind::Event | Kind::Noise => {}
+                Kind::Event { .. } | Kind::Noise => {}
             }
             return;
         }

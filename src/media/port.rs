@@ -60,15 +60,25 @@ impl Port {
         let Some(target) = leg.target() else { return leg.out.interrupt() };
         let Some(payload_type) = leg.payload_of(spoken.kind) else { return leg.out.skip(source, &spoken.header) };
         let wanted = leg.codec();
+        let event;
         let payload = match spoken.kind {
             Kind::Audio(said) if said != wanted && !(said.is_g711() && wanted.is_g711()) => {
                 let Some((rate, samples)) = sound.at_most(wanted.rate()) else { return };
-                leg.speaker.encode(wanted, rate, samples)
+                let payload = leg.speaker.encode(wanted, rate, samples);
+                if payload.is_empty() {
+                    return leg.out.skip(source, &spoken.header);
+                }
+                payload
             }
-            Kind::Audio(_) | Kind::Event | Kind::Noise => spoken.payload,
+            Kind::Event { fast } => {
+                event = leg.event(fast, spoken.payload);
+                event.as_ref().map_or(spoken.payload, |event| event.as_slice())
+            }
+            Kind::Audio(_) | Kind::Noise => spoken.payload,
         };
         let Some(header) = leg.out.place(now, source, &spoken.header, payload.len()) else { return };
-        let Some(packet) = rtp::write(&Header { payload_type, ..header }, payload, outbox) else { return };
+        let header = wire(wanted, Header { payload_type, ..header });
+        let Some(packet) = rtp::write(&header, payload, outbox) else { return };
         if let (Kind::Audio(Codec::G711(said)), Codec::G711(law)) = (spoken.kind, wanted)
             && said != law
         {
@@ -89,7 +99,7 @@ impl Port {
         let timestamp = leg.mixed.wrapping_mul(room::TICKS);
         let header = Header { payload_type, marker: false, sequence, timestamp, ssrc: 0 };
         if let Some(header) = leg.out.place(now, Source::Room, &header, payload.len())
-            && let Some(packet) = rtp::write(&header, payload, outbox)
+            && let Some(packet) = rtp::write(&wire(codec, header), payload, outbox)
         {
             self.send(packet, target);
         }
@@ -127,7 +137,7 @@ impl Port {
         };
         let header = Header { payload_type, marker: false, sequence, timestamp, ssrc: 0 };
         if let Some(header) = leg.out.place(now, source, &header, payload.len())
-            && let Some(packet) = rtp::write(&header, payload, outbox)
+            && let Some(packet) = rtp::write(&wire(codec, header), payload, outbox)
         {
             self.send(packet, target);
         }
@@ -154,6 +164,11 @@ impl Port {
             self.leg.figures.sent += 1;
         }
     }
+}
+
+/// A header as a peer with this codec counts.
+fn wire(codec: Codec, header: Header) -> Header {
+    Header { timestamp: header.timestamp.wrapping_mul(codec.ticks()), ..header }
 }
 
 fn bind(local: SocketAddr) -> io::Result<UdpSocket> {

@@ -96,6 +96,14 @@ impl Room {
         }
     }
 
+    /// Takes what the codec of a party knows of packets that were lost, after the one behind them.
+    pub fn recover(&mut self, leg: LegId, header: &Header, samples: &[i16]) {
+        if let Some(party) = self.parties.iter_mut().find(|party| party.leg == leg) {
+            let timestamp = header.timestamp.wrapping_mul(party.rate.per_tick());
+            party.ear.recover(header.ssrc, timestamp, samples);
+        }
+    }
+
     /// The next 20 ms: calls `send` with the sound of each party that hears somebody.
     pub fn mix(&mut self, now: Mono, mut send: impl FnMut(LegId, Rate, &[i16])) {
         let listens = |rate| self.parties.iter().any(|party| party.listens == rate && party.is_listening());

@@ -5,6 +5,10 @@ use crate::audio::codec::{Codec, Decoder, Encoder, Rate};
 use crate::audio::g711::Law;
 use crate::audio::resample::{Downsampler, Upsampler};
 use crate::media::leg::{Kind, Spoken};
+use crate::media::rtp::Header;
+
+/// Ticks of 8 kHz, 120 ms, beyond which nothing stands in for what was lost.
+const MOST_LOST: u32 = 960;
 
 /// What is kept of a leg's voice from one packet to the next, where somebody needs it as sound.
 #[derive(Debug)]
@@ -16,6 +20,11 @@ pub struct Mouth {
     sound: Vec<i16>,
     narrow: Vec<i16>,
     codes: Vec<u8>,
+    /// Number of the newest packet, and the timestamp behind it.
+    newest: Option<(u16, u32)>,
+    /// What stands in for those that were lost before this one, and where it begins.
+    lost: Vec<i16>,
+    lost_at: u32,
 }
 
 impl Mouth {
@@ -27,6 +36,27 @@ impl Mouth {
             sound: Vec::new(),
             narrow: Vec::new(),
             codes: Vec::new(),
+            newest: None,
+            lost: Vec::new(),
+            lost_at: 0,
+        }
+    }
+
+    fn decode(&mut self, header: &Header, payload: &[u8]) {
+        self.lost.clear();
+        let per_tick = self.decoder.codec().rate().per_tick();
+        let newest = self.newest.filter(|(sequence, _)| header.sequence.wrapping_sub(*sequence).cast_signed() > 0);
+        if let Some((sequence, end)) = newest {
+            let missing = header.timestamp.wrapping_sub(end);
+            if header.sequence != sequence.wrapping_add(1) && (1..=MOST_LOST).contains(&missing) {
+                self.lost_at = end;
+                self.decoder.recover(payload, (missing * per_tick) as usize, &mut self.lost);
+            }
+        }
+        self.decoder.decode(payload, &mut self.sound);
+        if newest.is_some() || self.newest.is_none() {
+            let ticks = u32::try_from(self.sound.len()).unwrap_or(0) / per_tick;
+            self.newest = Some((header.sequence, header.timestamp.wrapping_add(ticks)));
         }
     }
 }
@@ -79,6 +109,12 @@ impl<'a> Sound<'a> {
         Some((Law::A, codes))
     }
 
+    /// What the codec knows of packets that were lost before this one, at its rate, and its timestamp.
+    pub fn recovered(&self) -> Option<(u32, &[i16])> {
+        let mouth = self.mouth.as_deref().filter(|mouth| self.decoded && !mouth.lost.is_empty())?;
+        Some((mouth.lost_at, &mouth.lost))
+    }
+
     fn decode(&mut self, codec: Codec) {
         if self.decoded {
             return;
@@ -89,7 +125,7 @@ impl<'a> Sound<'a> {
         if (mouth.decoder.codec(), mouth.ssrc) != (codec, ssrc) {
             **mouth = Mouth::new(codec, ssrc);
         }
-        mouth.decoder.decode(self.spoken.payload, &mut mouth.sound);
+        mouth.decode(&self.spoken.header, self.spoken.payload);
     }
 }
 

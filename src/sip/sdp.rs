@@ -14,6 +14,9 @@ use crate::audio::codec::Codec;
 /// The payload number of telephone-event in our own offers.
 const EVENTS_PAYLOAD: u8 = 101;
 const EVENTS: &str = "telephone-event/8000";
+/// The same on the clock of Opus: events count as the voice beside them does (RFC 4733 §2.1).
+const FAST_EVENTS_PAYLOAD: u8 = 102;
+const FAST_EVENTS: &str = "telephone-event/48000";
 
 /// A session description that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub struct Agreed {
     /// Payload number of telephone-event towards the peer, and from it.
     pub events_out: Option<u8>,
     pub events_in: Option<u8>,
+    /// They count at 48 kHz.
+    pub fast_events: bool,
     /// Milliseconds per packet that the peer wants to receive.
     pub ptime: u8,
     pub their_direction: Direction,
@@ -191,7 +196,9 @@ pub fn answer(offer: &Description, ours: &Ours<'_>) -> Result<(Vec<u8>, Agreed),
     if audio.media.port != 0
         && let Some(line) = lines.get_mut(audio.place)
     {
-        let formats = Formats { codecs: vec![(agreed.codec, agreed.payload)], events: agreed.events_in };
+        let name = if agreed.fast_events { FAST_EVENTS } else { EVENTS };
+        let events = agreed.events_in.map(|payload| (name, payload)).into_iter().collect();
+        let formats = Formats { codecs: vec![(agreed.codec, agreed.payload)], events };
         *line = audio_media(ours, &audio.media.proto, &formats, agreed.ptime, agreed.our_direction);
     }
     Ok((print(ours, lines), agreed))
@@ -205,7 +212,8 @@ pub fn accept(our_offer: &Ours<'_>, answer: &Description) -> Result<Agreed, SdpF
         return Err(SdpFault::NoAudio);
     }
     let mut agreed = agree(answer, &audio, our_offer)?;
-    agreed.events_in = agreed.events_out.map(|_| EVENTS_PAYLOAD);
+    agreed.events_in =
+        agreed.events_out.map(|_| if agreed.fast_events { FAST_EVENTS_PAYLOAD } else { EVENTS_PAYLOAD });
     // Where we offered not to send, their silence about receiving is our own wish come back.
     agreed.on_hold |= our_offer.direction.sends() && !agreed.their_direction.receives();
     Ok(agreed)
@@ -254,14 +262,17 @@ fn agree(theirs: &Description, audio: &Audio<'_>, ours: &Ours<'_>) -> Result<Agr
     let nowhere = || if ours.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let remote = SocketAddr::new(address.unwrap_or_else(nowhere), media.port);
     let their_direction = direction_of(theirs, media);
-    let events = formats(media).find(|payload| is_encoding(media, *payload, EVENTS));
+    let named = |name| formats(media).find(|payload| is_encoding(media, *payload, name));
+    let fast = named(FAST_EVENTS).filter(|_| ours.events && audio.codec.ticks() > 1);
     Ok(Agreed {
         remote,
         remote_rtcp: rtcp_of(media, remote),
         codec: audio.codec,
         payload: audio.payload,
-        events_out: events.filter(|_| ours.events),
+        // Many phones that speak Opus know the slow ones alone.
+        events_out: fast.or_else(|| named(EVENTS)).filter(|_| ours.events),
         events_in: None,
+        fast_events: fast.is_some(),
         ptime: ptime_of(media, ours.ptime),
         their_direction,
         our_direction: ours.direction.within(their_direction),
@@ -288,7 +299,7 @@ fn formats(media: &Media) -> impl Iterator<Item = u8> {
 fn codec_of(media: &Media, payload: u8, codecs: &[Codec]) -> Option<Codec> {
     let is_it = |codec: &Codec| match rtpmap(media, payload) {
         Some(_) => is_encoding(media, payload, codec.encoding()),
-        None => payload == codec.payload(),
+        None => codec.is_static() && payload == codec.payload(),
     };
     codecs.iter().copied().find(is_it)
 }
@@ -367,12 +378,14 @@ fn ptime_of(media: &Media, ours: u8) -> u8 {
 /// What stands on an audio line of ours.
 struct Formats {
     codecs: Vec<(Codec, u8)>,
-    events: Option<u8>,
+    events: Vec<(&'static str, u8)>,
 }
 
 fn offered_line(ours: &Ours<'_>) -> Media {
     let codecs = ours.codecs.iter().map(|codec| (*codec, codec.payload())).collect();
-    let formats = Formats { codecs, events: ours.events.then_some(EVENTS_PAYLOAD) };
+    let fast = ours.codecs.iter().any(|codec| codec.ticks() > 1).then_some((FAST_EVENTS, FAST_EVENTS_PAYLOAD));
+    let events = [(EVENTS, EVENTS_PAYLOAD)].into_iter().chain(fast).filter(|_| ours.events).collect();
+    let formats = Formats { codecs, events };
     audio_media(ours, "RTP/AVP", &formats, ours.ptime, ours.direction)
 }
 
@@ -382,10 +395,11 @@ fn audio_media(ours: &Ours<'_>, proto: &str, formats: &Formats, ptime: u8, direc
     for (codec, payload) in &formats.codecs {
         numbers.push(payload.to_string());
         attributes.push(attribute("rtpmap", format!("{payload} {}", codec.encoding())));
+        attributes.extend(codec.format().map(|format| attribute("fmtp", format!("{payload} {format}"))));
     }
-    if let Some(payload) = formats.events {
+    for (name, payload) in &formats.events {
         numbers.push(payload.to_string());
-        attributes.push(attribute("rtpmap", format!("{payload} {EVENTS}")));
+        attributes.push(attribute("rtpmap", format!("{payload} {name}")));
         attributes.push(attribute("fmtp", format!("{payload} 0-15")));
     }
     attributes.push(attribute("ptime", ptime.to_string()));

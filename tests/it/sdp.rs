@@ -124,6 +124,41 @@ fn an_answer_to_a_wideband_offer_has_chosen_already() {
     assert_eq!(sdp::accept(&cheap, &answer).unwrap().codec, Codec::PCMA, "both are allowed, one is cheap");
 }
 
+/// Opus has no number of its own, and keys beside it count on its clock where the phone can (RFC 4733 §2.1).
+#[test]
+fn opus_is_taken_with_whatever_number_and_keys_it_comes_with() {
+    let ours = Ours { codecs: &[Codec::Opus, Codec::PCMA], ordered: true, ..ours() };
+    let offer = String::from_utf8(sdp::offer(&ours)).unwrap();
+    for line in [
+        "m=audio 20000 RTP/AVP 107 8 101 102\r\na=rtpmap:107 opus/48000/2\r\na=fmtp:107 maxplaybackrate=16000;",
+        "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtpmap:102 telephone-event/48000\r\n",
+    ] {
+        assert!(offer.contains(line), "{offer}");
+    }
+    let fast = "a=rtpmap:99 telephone-event/48000\r\n";
+    let slow = "a=rtpmap:98 telephone-event/8000\r\n";
+    let table = [
+        (format!("RTP/AVP 96 98 99\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 stereo=1;cbr=1\r\n{fast}{slow}"), 96, 99, true),
+        (format!("RTP/AVP 96 98\r\na=rtpmap:96 OPUS/48000/2\r\n{slow}"), 96, 98, false),
+        (format!("RTP/AVP 8 98 99\r\n{fast}{slow}"), 8, 98, false),
+        // One channel is no Opus that any RFC knows (RFC 7587 §4.1), nor is a bare number.
+        (format!("RTP/AVP 96 107 8 98\r\na=rtpmap:96 opus/48000\r\n{slow}"), 8, 98, false),
+    ];
+    for (lines, payload, events, is_fast) in table {
+        let (body, agreed) = sdp::answer(&read(&audio(&format!("m=audio 4000 {lines}"))), &ours).unwrap();
+        assert_eq!((agreed.payload, agreed.events_out, agreed.events_in), (payload, Some(events), Some(events)), "{lines}");
+        assert_eq!(agreed.fast_events, is_fast, "{lines}");
+        let text = String::from_utf8(body).unwrap();
+        let clock = if is_fast { 48_000 } else { 8_000 };
+        assert!(text.contains(&format!("RTP/AVP {payload} {events}\r\n")), "{text}");
+        assert!(text.contains(&format!("a=rtpmap:{events} telephone-event/{clock}\r\n")), "{text}");
+    }
+    let answer = read(&audio(&format!("m=audio 4000 RTP/AVP 96 99\r\na=rtpmap:96 opus/48000/2\r\n{fast}")));
+    let agreed = sdp::accept(&ours, &answer).unwrap();
+    assert_eq!((agreed.codec, agreed.payload), (Codec::Opus, 96));
+    assert_eq!((agreed.events_out, agreed.events_in), (Some(99), Some(102)), "each side its own");
+}
+
 #[test]
 fn our_offer_answered_gives_each_side_its_own_event_number() {
     let answer = read(&audio("m=audio 4000 RTP/AVP 8 97\r\na=rtpmap:97 telephone-event/8000\r\na=rtcp:4009\r\n"));

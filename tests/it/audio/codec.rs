@@ -51,10 +51,54 @@ fn every_codec_keeps_a_tone() {
         (Codec::G722, 440.0, -28.0),
         (Codec::G722, 3000.0, -20.0),
         (Codec::G722, 6000.0, -15.0),
+        (Codec::Opus, 440.0, -12.0),
+        (Codec::Opus, 3000.0, -8.0),
     ] {
         let (level, rest) = levels(hz, codec.rate(), &through(codec, &tone(hz, codec.rate())));
         assert!(level.abs() < 1.0 && rest < noise, "{codec:?} {hz} Hz: {level:.1} dB, noise {rest:.1} dB");
     }
+}
+
+/// 30 ms is no length of an Opus frame, and yet what many phones send.
+#[test]
+fn an_opus_packet_may_be_as_long_as_any_of_ours() {
+    let (mut encoder, mut decoder) = (Encoder::new(Codec::Opus), Decoder::new(Codec::Opus));
+    for millis in [10, 20, 30, 40, 60, 120] {
+        let (mut payload, mut sound) = (Vec::new(), Vec::new());
+        encoder.encode(&tone(440.0, Rate::Wide)[..millis * 16], &mut payload);
+        decoder.decode(&payload, &mut sound);
+        assert_eq!(sound.len(), millis * 16, "{millis} ms in {} bytes", payload.len());
+        encoder.encode(&[0; 77], &mut payload);
+        assert!(payload.is_empty(), "no such packet");
+    }
+}
+
+/// One packet of fifty is lost; the one behind it, and what was said before, tell what was in it.
+#[test]
+fn opus_knows_what_was_lost() {
+    let sound = tone(440.0, Rate::Wide);
+    let (mut encoder, mut decoder) = (Encoder::new(Codec::Opus), Decoder::new(Codec::Opus));
+    let (mut packet, mut heard) = (Vec::new(), Vec::new());
+    for (number, frame) in sound.chunks(320).enumerate() {
+        let mut payload = Vec::new();
+        encoder.encode(frame, &mut payload);
+        match number {
+            30 => continue,
+            31 => {
+                let before = heard.len();
+                decoder.recover(&payload, 320, &mut heard);
+                assert_eq!(heard.len(), before + 320);
+            }
+            _ => {}
+        }
+        decoder.decode(&payload, &mut packet);
+        heard.extend_from_slice(&packet);
+    }
+    assert_eq!(heard.len(), sound.len());
+    // In place of the packet stands the tone, perhaps out of step.
+    let power = |frame: &[i16]| frame.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
+    let (lost, before) = (power(&heard[30 * 320..31 * 320]), power(&heard[28 * 320..29 * 320]));
+    assert!((0.25..4.0).contains(&(lost / before)), "{lost} {before}");
 }
 
 /// RFC 3551 §4.5.2: one byte for one tick of 8 kHz, though two samples lie in it.

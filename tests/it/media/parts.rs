@@ -365,6 +365,7 @@ fn no_packet_panics() {
         payload: 8,
         events_out: Some(101),
         events_in: Some(101),
+        fast_events: false,
         ptime: 20,
         send: true,
         receive: true,

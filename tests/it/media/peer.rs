@@ -79,6 +79,7 @@ impl Phone {
             payload: codec.payload(),
             events_out: events,
             events_in: events,
+            fast_events: false,
             ptime: 20,
             send: true,
             receive: true,
