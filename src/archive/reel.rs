@@ -60,9 +60,9 @@ impl Reel {
         track
     }
 
-    /// Frame `at` of a mono track as 16-bit linear; 0 where it is long on disk.
-    pub(super) fn sample(&self, at: u64) -> i16 {
-        self.tape.sample(at)
+    /// Adds `count` frames of a mono track from `at` on, as 16-bit linear; 0 where they are long on disk.
+    pub(super) fn read(&self, at: u64, count: usize, into: &mut Vec<i16>) {
+        self.tape.read(at, count, into);
     }
 
     /// Silence up to frame `end`.

@@ -52,12 +52,17 @@ impl Tape {
         lay(self.layout, self.bytes.get_mut(from..).unwrap_or_default(), stroke);
     }
 
-    /// Frame `at` of a tape of one channel, as 16-bit linear: 0 where there is nothing, or it is
-    /// known to the disk only.
-    pub(super) fn sample(&self, at: u64) -> i16 {
-        let at = at.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
-        let from = at.map(|at| at.saturating_mul(self.layout.frame_bytes()));
-        from.and_then(|from| self.bytes.get(from..)).map_or(0, |frame| linear(self.layout.format, frame))
+    /// Adds `count` frames of a tape of one channel, from `at` on, as 16-bit linear: 0 where there is
+    /// nothing, or it is known to the disk only.
+    pub(super) fn read(&self, at: u64, count: usize, into: &mut Vec<i16>) {
+        let end = into.len().saturating_add(count);
+        let (format, frame_bytes) = (self.layout.format, self.layout.frame_bytes());
+        let before = usize::try_from(self.base.saturating_sub(at)).unwrap_or(usize::MAX).min(count);
+        into.resize(into.len() + before, 0);
+        let from = usize::try_from(at.saturating_sub(self.base)).unwrap_or(usize::MAX).saturating_mul(frame_bytes);
+        let frames = self.bytes.get(from..).unwrap_or_default().chunks_exact(frame_bytes);
+        into.extend(frames.take(count - before).map(|frame| linear(format, frame)));
+        into.resize(end, 0);
     }
 
     /// Takes over one channel of another tape of the same format, from its frame `start` on, to where

@@ -121,7 +121,7 @@ impl Voices {
                 }
                 (Class::Heard, Some(track)) => {
                     own.clear();
-                    own.extend((at..).take(codes.len()).map(|at| track.sample(at)));
+                    track.read(at, codes.len(), own);
                     primary.put(at, Stroke { channel: RIGHT, codes, law, instead_of: Some(own) });
                     track.put(at, codes, law);
                 }
@@ -215,8 +215,11 @@ impl Track {
         self.reel.put(at.max(self.offset) - self.offset, stroke.split(before).1);
     }
 
-    fn sample(&self, at: u64) -> i16 {
-        at.checked_sub(self.offset).map_or(0, |at| self.reel.sample(at))
+    /// Adds what it holds of so many frames from `at` on.
+    fn read(&self, at: u64, count: usize, into: &mut Vec<i16>) {
+        let before = usize::try_from(self.offset.saturating_sub(at)).unwrap_or(usize::MAX).min(count);
+        into.resize(into.len() + before, 0);
+        self.reel.read(at.max(self.offset) - self.offset, count - before, into);
     }
 
     fn extend(&mut self, end: u64) {
