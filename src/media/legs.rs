@@ -145,6 +145,11 @@ impl Legs {
         self.slots.is_empty()
     }
 
+    /// Whether there are calls, and none is relayed.
+    pub fn are_all_in_rooms(&self) -> bool {
+        !self.calls.is_empty() && self.rooms.len() == self.calls.len()
+    }
+
     pub fn ids(&self) -> Vec<LegId> {
         self.slots.keys().copied().collect()
     }
