@@ -306,12 +306,12 @@ fn codec_of(media: &Media, payload: u8, codecs: &[Codec]) -> Option<Codec> {
 
 /// Whether this payload number is that encoding: `PCMA/8000`, where one channel may be said or not.
 fn is_encoding(media: &Media, payload: u8, encoding: &str) -> bool {
-    let mut theirs = rtpmap(media, payload).unwrap_or_default().split('/').map(str::trim);
-    let mut wanted = encoding.split('/');
-    let mut next = || (theirs.next().unwrap_or_default(), wanted.next().unwrap_or_default());
-    let (name, clock, channels) = (next(), next(), next());
-    let one = |channels| if channels == "" { "1" } else { channels };
-    name.0.eq_ignore_ascii_case(name.1) && clock.0 == clock.1 && one(channels.0) == one(channels.1)
+    let parts = |text: &str| {
+        let mut parts = text.split('/').map(|part| part.trim().to_ascii_lowercase());
+        let (name, clock, channels) = (parts.next(), parts.next(), parts.next());
+        (name, clock, channels.filter(|channels| !matches!(channels.as_str(), "" | "1")))
+    };
+    rtpmap(media, payload).is_some_and(|theirs| parts(theirs) == parts(encoding))
 }
 
 /// `PCMA/8000` of `a=rtpmap:8 PCMA/8000`.
