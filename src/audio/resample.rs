@@ -37,6 +37,9 @@ impl Default for Upsampler {
 }
 
 impl Upsampler {
+    /// Of its first samples so many stand before what was given to it, counted at 8 kHz.
+    pub const DELAY: u64 = SIDE as u64;
+
     /// Adds two samples to `wide` for each of `narrow`.
     pub fn run(&mut self, narrow: &[i16], wide: &mut Vec<i16>) {
         self.line.extend(narrow.iter().map(|sample| f32::from(*sample)));

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::audio::codec::{Codec, Rate};
 use crate::audio::dtmf::{Event, Keys};
 use crate::audio::inband::Detector;
-use crate::audio::codec::{Codec, Rate};
 use crate::call::{CallId, LegId};
 use crate::media::latch::{Latch, Verdict};
 use crate::media::prompt::Playing;

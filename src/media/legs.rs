@@ -73,8 +73,7 @@ impl Legs {
         if let Some(voice) = port.voice
             && let Some(tap) = bridge.as_mut().and_then(|bridge| bridge.tap.as_mut())
         {
-            let (law, codes) = sound.codes().map_or((None, [].as_slice()), |(law, codes)| (Some(law), codes));
-            let lost = tap.hear(now, voice, &spoken.header, law, codes);
+            let lost = tap.hear(now, voice, &spoken.header, sound.recorded());
             port.leg.figures.unrecorded += u64::from(lost);
         }
         if let Some(room) = bridge.and_then(|bridge| bridge.room.as_mut()) {

@@ -78,14 +78,7 @@ impl Room {
     }
 
     /// Takes a packet that a party spoke.
-    pub fn hear(
-        &mut self,
-        now: Mono,
-        leg: LegId,
-        rate: Rate,
-        header: &Header,
-        samples: impl IntoIterator<Item = i16>,
-    ) {
+    pub fn hear(&mut self, now: Mono, leg: LegId, rate: Rate, header: &Header, samples: impl IntoIterator<Item = i16>) {
         if let Some(party) = self.parties.iter_mut().find(|party| party.leg == leg) {
             if party.rate != rate {
                 party.rate = rate;

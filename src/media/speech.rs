@@ -6,6 +6,7 @@ use crate::audio::g711::Law;
 use crate::audio::resample::{Downsampler, Upsampler};
 use crate::media::leg::{Kind, Spoken};
 use crate::media::rtp::Header;
+use crate::media::tap::Recorded;
 
 /// Ticks of 8 kHz, 120 ms, beyond which nothing stands in for what was lost.
 const MOST_LOST: u32 = 960;
@@ -96,17 +97,17 @@ impl<'a> Sound<'a> {
         Some(if narrow { (Rate::Narrow, &mouth.narrow) } else { (codec.rate(), &mouth.sound) })
     }
 
-    /// The packet in G.711, as a recording holds it: its own codes, or A-law.
-    pub fn codes(&mut self) -> Option<(Law, &[u8])> {
+    /// The packet as a recording holds it: its own codes, or A-law and what that leaves out.
+    pub fn recorded(&mut self) -> Option<Recorded<'_>> {
         let Kind::Audio(codec) = self.spoken.kind else { return None };
         if let Some(law) = codec.law() {
-            return Some((law, self.spoken.payload));
+            return Some(Recorded { law, codes: self.spoken.payload, wide: &[] });
         }
         self.at_most(Rate::Narrow)?;
-        let Mouth { narrow, codes, .. } = self.mouth.as_deref_mut()?;
+        let Mouth { sound, narrow, codes, .. } = self.mouth.as_deref_mut()?;
         codes.clear();
         codes.extend(narrow.iter().map(|sample| Law::A.encode(*sample)));
-        Some((Law::A, codes))
+        Some(Recorded { law: Law::A, codes, wide: sound })
     }
 
     /// What the codec knows of packets that were lost before this one, at its rate, and its timestamp.

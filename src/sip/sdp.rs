@@ -212,8 +212,7 @@ pub fn accept(our_offer: &Ours<'_>, answer: &Description) -> Result<Agreed, SdpF
         return Err(SdpFault::NoAudio);
     }
     let mut agreed = agree(answer, &audio, our_offer)?;
-    agreed.events_in =
-        agreed.events_out.map(|_| if agreed.fast_events { FAST_EVENTS_PAYLOAD } else { EVENTS_PAYLOAD });
+    agreed.events_in = agreed.events_out.map(|_| if agreed.fast_events { FAST_EVENTS_PAYLOAD } else { EVENTS_PAYLOAD });
     // Where we offered not to send, their silence about receiving is our own wish come back.
     agreed.on_hold |= our_offer.direction.sends() && !agreed.their_direction.receives();
     Ok(agreed)

@@ -4,8 +4,8 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use hotline::audio::dtmf::Event;
 use hotline::audio::codec::Codec;
+use hotline::audio::dtmf::Event;
 use hotline::audio::wav::{Format, repair};
 use hotline::media::{rtcp, rtp};
 use hotline::sip::sdp::{Direction, Ours, accept, answer, offer_again, parse};

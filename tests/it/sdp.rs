@@ -138,7 +138,12 @@ fn opus_is_taken_with_whatever_number_and_keys_it_comes_with() {
     let fast = "a=rtpmap:99 telephone-event/48000\r\n";
     let slow = "a=rtpmap:98 telephone-event/8000\r\n";
     let table = [
-        (format!("RTP/AVP 96 98 99\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 stereo=1;cbr=1\r\n{fast}{slow}"), 96, 99, true),
+        (
+            format!("RTP/AVP 96 98 99\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 stereo=1;cbr=1\r\n{fast}{slow}"),
+            96,
+            99,
+            true,
+        ),
         (format!("RTP/AVP 96 98\r\na=rtpmap:96 OPUS/48000/2\r\n{slow}"), 96, 98, false),
         (format!("RTP/AVP 8 98 99\r\n{fast}{slow}"), 8, 98, false),
         // One channel is no Opus that any RFC knows (RFC 7587 §4.1), nor is a bare number.
@@ -146,7 +151,11 @@ fn opus_is_taken_with_whatever_number_and_keys_it_comes_with() {
     ];
     for (lines, payload, events, is_fast) in table {
         let (body, agreed) = sdp::answer(&read(&audio(&format!("m=audio 4000 {lines}"))), &ours).unwrap();
-        assert_eq!((agreed.payload, agreed.events_out, agreed.events_in), (payload, Some(events), Some(events)), "{lines}");
+        assert_eq!(
+            (agreed.payload, agreed.events_out, agreed.events_in),
+            (payload, Some(events), Some(events)),
+            "{lines}"
+        );
         assert_eq!(agreed.fast_events, is_fast, "{lines}");
         let text = String::from_utf8(body).unwrap();
         let clock = if is_fast { 48_000 } else { 8_000 };

@@ -23,9 +23,10 @@ pub fn levels(hz: f64, rate: Rate, samples: &[i16]) -> (f64, f64) {
         samples.iter().enumerate().map(|(at, sample)| f64::from(*sample) * of(angle(at))).sum::<f64>() * 2.0 / size
     };
     let (cosine, sine) = (part(f64::cos), part(f64::sin));
-    let rest = samples.iter().enumerate().map(|(at, sample)| {
-        (f64::from(*sample) - cosine * angle(at).cos() - sine * angle(at).sin()).powi(2)
-    });
+    let rest = samples
+        .iter()
+        .enumerate()
+        .map(|(at, sample)| (f64::from(*sample) - cosine * angle(at).cos() - sine * angle(at).sin()).powi(2));
     let db = |power: f64| 10.0 * (power / (LEVEL * LEVEL / 2.0)).max(1e-12).log10();
     (db((cosine * cosine + sine * sine) / 2.0), db(rest.sum::<f64>() / size))
 }

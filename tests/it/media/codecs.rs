@@ -92,17 +92,25 @@ fn everybody_hears_and_is_recorded_whatever_the_codecs() {
         }
         hotline.close(CITIZEN);
         hotline.close(SEAT);
-        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let (mut left, mut right, mut wide) = (Vec::new(), Vec::new(), (Vec::new(), Vec::new()));
         while let Ok(order) = hotline.orders.try_recv() {
             if let Order::Audio { voice, batch, .. } = order {
                 assert_eq!(batch.bytes.len(), batch.heard.iter().map(|heard| usize::from(heard.len)).sum::<usize>());
-                let side = if voice.side() == Side::Left { &mut left } else { &mut right };
+                let is_left = voice.side() == Side::Left;
+                if is_left { &mut wide.0 } else { &mut wide.1 }.extend_from_slice(&batch.wide);
+                let side = if is_left { &mut left } else { &mut right };
                 side.extend(batch.bytes.iter().map(|code| batch.heard[0].law.decode(*code)));
             }
         }
         assert_eq!((left.len(), right.len()), (8000, 8000));
         assert_tone(noise, 400.0, Rate::Narrow, &left);
         assert_tone(noise, 1000.0, Rate::Narrow, &right);
+        for (codec, hz, wide) in [(one, 400.0, wide.0), (other, 1000.0, wide.1)] {
+            match codec.rate() {
+                Rate::Narrow => assert!(wide.is_empty()),
+                Rate::Wide => assert_tone(noise, hz, Rate::Wide, &wide),
+            }
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hotline::audio::dtmf::Event;
 use hotline::audio::codec::Codec;
+use hotline::audio::dtmf::Event;
 use hotline::audio::g711::Law;
 use hotline::call::{CallId, LegId, Prompt};
 use hotline::media::latch::{Latch, Verdict};

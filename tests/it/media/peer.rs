@@ -5,8 +5,8 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use hotline::archive::Order;
-use hotline::audio::dtmf::Event;
 use hotline::audio::codec::Codec;
+use hotline::audio::dtmf::Event;
 use hotline::call::{CallId, Hearing, LegId};
 use hotline::media::prompt::PromptShelf;
 use hotline::media::rtp::{self, Header};
