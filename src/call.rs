@@ -14,6 +14,7 @@ mod ending;
 mod guest;
 mod hearing;
 mod keys;
+mod leaving;
 mod leg;
 mod live;
 pub mod mix_plan;
