@@ -22,6 +22,7 @@ mod offering;
 mod queue;
 mod record;
 mod seat;
+mod second_line;
 pub mod settings;
 mod supervise;
 mod switchboard;
@@ -284,6 +285,13 @@ pub enum Input {
     Invited(Box<Invited>),
     /// A call for which there was no channel or port; it has been refused already, and has no leg.
     TurnedAway(Box<Invited>),
+    /// A seat's phone dialled somebody on another line; the leg waits for its answer.
+    Dialled {
+        leg: LegId,
+        seat: SeatNo,
+        number: Private<String>,
+        sip_call_id: String,
+    },
     /// A seat's phone dialled a feature code; the leg is answered, told the outcome by a prompt, and released.
     FeatureCode {
         leg: LegId,
@@ -345,7 +353,7 @@ pub enum Input {
         leg: LegId,
     },
     /// The seat's phone wants the call transferred. It is always answered: by `Output::Referred` with
-    /// `Refused`, or with `Accepted` and later `Done` or `Failed`.
+    /// `Refused` or `Done`, or with `Accepted` and later `Done` or `Failed`.
     Transfer {
         leg: LegId,
         to: ReferTarget,
@@ -422,6 +430,8 @@ pub enum Refusal {
     Unavailable,
     /// 403: this seat may not do this.
     Forbidden,
+    /// Whom a seat's phone dialled was not reached: the status that says why.
+    NotReached(Failure),
 }
 
 /// Who ended a call.

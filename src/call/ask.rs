@@ -54,6 +54,8 @@ pub enum AskRefused {
     NoThird,
     #[error("the seat is calling or consulting somebody already")]
     Consulting,
+    #[error("the seat consults by its phone's second line: it holds and resumes there")]
+    SecondLine,
     #[error("the call has as many parties as it can have")]
     TooMany,
     #[error("nobody is known by this number")]

@@ -113,6 +113,7 @@ impl Switchboard {
                 }
                 self.invite_by(now, whom).map(|_| ())
             }
+            Verb::Swap if call.second_line.is_some() => Err(AskRefused::SecondLine),
             Verb::Join | Verb::Swap if outside == Some(GuestStage::Apart) => Ok(()),
             Verb::Drop if !call.guests.is_empty() => Ok(()),
             Verb::Leave if call.others().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
@@ -178,7 +179,7 @@ impl Switchboard {
             answer,
             seat: None,
         });
-        if how == How::Consult {
+        if how == How::Consult && call.second_line.is_none() {
             self.turn_to(now, id, With::Guest(leg));
         }
         self.ring_next(now, id, leg, Failure::NoWay);
@@ -263,7 +264,12 @@ impl Switchboard {
             }
             Some(Role::Supervisor(id)) => self.supervisor_withdrawn(now, id, Failure::NoAnswer),
             Some(
-                Role::Citizen(_) | Role::Seat(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature,
+                Role::Citizen(_)
+                | Role::Seat(_)
+                | Role::SecondLine(_)
+                | Role::CallbackSeat(_)
+                | Role::CallbackCitizen(_)
+                | Role::Feature,
             )
             | None => {}
         }
@@ -303,13 +309,13 @@ impl Switchboard {
         self.out.push(mark);
         self.note(id, "the third party answered".into());
         self.colleague_turns(now, id, leg, SeatState::Talking);
-        let seat = self.calls.get(&id).and_then(Call::seat_leg);
-        match seat.filter(|_| how == How::Transfer) {
-            Some(leg) => {
-                self.out.push(Output::Referred { leg, outcome: ReferOutcome::Done });
-                self.seat_leaves(now, id);
-            }
-            None => self.arrange(now, id),
+        let has_seat = self.calls.get(&id).is_some_and(|call| call.seat_leg().is_some());
+        if how == How::Transfer && has_seat {
+            self.tell_referrer(id, ReferOutcome::Done);
+            self.seat_leaves(now, id);
+        } else {
+            self.answer_second_line(now, id);
+            self.arrange(now, id);
         }
     }
 
@@ -327,14 +333,11 @@ impl Switchboard {
     /// None of its numbers was reached: the citizen is back with the seat that wanted it, also where the
     /// seat has hung up meanwhile (R14, R22).
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let transfer = call.guest(leg).is_some_and(|guest| guest.stage.wanted() == Some(How::Transfer));
+        self.tell_referrer(id, ReferOutcome::Failed(why));
+        self.release_second_line(now, id, Some(why));
         self.take_out(now, id, leg, "not_reached");
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let (seat, has_left) = (call.seat_leg(), matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        if let Some(leg) = seat.filter(|_| transfer) {
-            self.out.push(Output::Referred { leg, outcome: ReferOutcome::Failed(why) });
-        }
+        let has_left =
+            self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
         if has_left {
             self.back_to_the_same_seat(now, id);
         } else {
@@ -377,7 +380,7 @@ impl Switchboard {
     }
 
     /// A guest is released, has hung up, or was never reached.
-    fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
+    pub(super) fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
         self.take_out(now, id, leg, why);
         let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
         if alone {
@@ -398,6 +401,12 @@ impl Switchboard {
             self.out.push(mark);
         }
         self.release_colleague(now, id, &guest);
+        if guest.stage.wanted() == Some(How::Transfer) {
+            self.tell_referrer(id, ReferOutcome::Failed(Failure::Declined));
+        }
+        if self.calls.get(&id).is_some_and(|call| call.outside().is_none()) {
+            self.release_second_line(now, id, None);
+        }
     }
 
     /// Whom the seat consulted is gone: it is back with the citizen.
@@ -419,6 +428,7 @@ impl Switchboard {
             guest.stage = GuestStage::Joined;
         }
         self.out.push(Output::StopPlay { leg });
+        self.go_on_by_second_line(now, id);
         self.turn_to(now, id, With::Citizen);
         self.arrange(now, id);
     }
@@ -486,6 +496,7 @@ impl Switchboard {
 
     /// The call ends, or nobody is left who called them: all are released.
     pub(super) fn release_guests(&mut self, now: Now, id: CallId) {
+        self.release_second_line(now, id, None);
         let guests = self.calls.get_mut(&id).map(|call| std::mem::take(&mut call.guests)).unwrap_or_default();
         for guest in guests {
             let leg = guest.leg;
@@ -510,7 +521,7 @@ impl Call {
     }
 
     /// The one that has not joined: rung, or consulted.
-    fn outside(&self) -> Option<&Guest> {
+    pub(super) fn outside(&self) -> Option<&Guest> {
         self.guests.iter().find(|guest| guest.stage != GuestStage::Joined)
     }
 

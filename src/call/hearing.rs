@@ -20,6 +20,12 @@ impl Call {
             let stands = guest.stage == GuestStage::Apart;
             hearings.extend(if stands { Hearing::all(&[seat, guest.leg]) } else { Hearing::all(&[seat]) });
         }
+        if let Some(line) = self.second_line {
+            let third = self.outside().filter(|guest| guest.stage == GuestStage::Apart).map(|guest| guest.leg);
+            let third = third.filter(|_| line.answered);
+            let pair: Vec<LegId> = std::iter::once(line.leg).chain(third).collect();
+            hearings.extend(Hearing::all(&pair));
+        }
         self.supervised(&mut hearings);
         hearings
     }
@@ -46,6 +52,7 @@ impl Call {
     pub(super) fn seat_state(&self, holds: bool) -> SeatState {
         match (self.with, self.others().next()) {
             (With::Guest(_), _) => SeatState::Consulting,
+            (With::Citizen, _) if holds && self.second_line.is_some() => SeatState::Consulting,
             (With::Citizen, Some(_)) => SeatState::ThreeWay,
             (With::Citizen, None) if holds => SeatState::Held,
             (With::Citizen, None) => SeatState::Talking,

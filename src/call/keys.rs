@@ -33,7 +33,7 @@ impl Switchboard {
     /// What cannot be done is told to the seat by a prompt.
     pub(super) fn digit(&mut self, now: Now, leg: LegId, digit: char) {
         let id = match self.legs.get(&leg).copied() {
-            Some(Role::Seat(id)) => id,
+            Some(Role::Seat(id) | Role::SecondLine(id)) => id,
             Some(Role::Guest(id)) => return self.guest_digit(now, id, leg, digit),
             Some(
                 Role::Citizen(_)

@@ -33,6 +33,7 @@ impl Switchboard {
         let seat = call.course.party(leg).cloned();
         call.stage = Stage::Left;
         call.with = With::Citizen;
+        call.referrer = None;
         let mut silent = Vec::new();
         for guest in call.guests.iter_mut().filter(|guest| guest.stage == GuestStage::Apart) {
             guest.stage = GuestStage::Joined;
@@ -44,6 +45,7 @@ impl Switchboard {
         let left = seat.map(|party| call.mark(now.mono, Mark::Left { party, why: why.to_owned() }));
         self.out.extend(left);
         self.legs.remove(&leg);
+        self.release_second_line(now, id, None);
         self.note(id, format!("seat {} left the call ({why}); the others go on", no.0));
         self.out.extend(silent.into_iter().map(|leg| Output::StopPlay { leg }));
         for leg in rung {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::guest::Guest;
+use super::second_line::SecondLine;
 use super::settings::Settings;
 use super::supervise::Supervisor;
 use super::waiting::Ear;
@@ -47,6 +48,9 @@ pub(super) struct Call {
     pub supervisor: Option<Supervisor>,
     /// With whom the seat speaks.
     pub with: With,
+    pub second_line: Option<SecondLine>,
+    /// The leg whose phone asked for the transfer that is under way.
+    pub referrer: Option<LegId>,
     /// The seat that left the others alone last.
     pub transferred_by: Option<SeatNo>,
     /// The citizen hears music because everybody else is elsewhere.
@@ -131,6 +135,8 @@ impl Call {
             guests: Vec::new(),
             supervisor: None,
             with: With::Citizen,
+            second_line: None,
+            referrer: None,
             transferred_by: None,
             has_music: false,
         };

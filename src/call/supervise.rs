@@ -82,7 +82,8 @@ impl Call {
         }
         let seat = self.seat_leg().filter(|_| who.how == Supervision::Whisper);
         let hears = hearings.iter().map(|hearing| hearing.leg).collect();
-        for hearing in hearings.iter_mut().filter(|hearing| Some(hearing.leg) == seat) {
+        let second = self.second_line.map(|line| line.leg).filter(|_| seat.is_some());
+        for hearing in hearings.iter_mut().filter(|hearing| [seat, second].contains(&Some(hearing.leg))) {
             hearing.hears.push(who.leg);
         }
         hearings.push(Hearing { leg: who.leg, hears });

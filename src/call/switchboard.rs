@@ -83,6 +83,9 @@ impl Switchboard {
         match input {
             Input::Invited(invited) => self.invited(now, self.known(*invited)),
             Input::TurnedAway(invited) => self.turned_away(now, &self.known(*invited)),
+            Input::Dialled { leg, seat, number, sip_call_id } => {
+                self.dialled(now, leg, &seat, number.reveal(), sip_call_id);
+            }
             Input::FeatureCode { leg, seat, ask } => self.feature_code(now, leg, seat, &ask),
             Input::Ask { seat, ask } => {
                 // The API asks `may` first; a seat that has changed in between is left as it is.

@@ -116,6 +116,11 @@ impl Leg {
         self.trunk.is_none() && self.quest.is_none()
     }
 
+    /// It came to us over a trunk.
+    pub(super) const fn is_citizens(&self) -> bool {
+        self.server_tx.is_some() && self.trunk.is_some()
+    }
+
     /// Its media could not be opened.
     pub(super) const fn close_media(&mut self) {
         self.media_open = false;
@@ -373,7 +378,7 @@ impl Exchange {
         if let Some(busy) = leg.trunk.and_then(|trunk| self.busy.get_mut(trunk)) {
             *busy = busy.saturating_sub(1);
         }
-        if leg.ring.is_none() {
+        if leg.is_citizens() {
             self.citizens.remove(&leg.call);
         }
         if std::mem::take(&mut leg.journalled) {

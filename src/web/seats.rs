@@ -117,6 +117,7 @@ fn refused(why: AskRefused) -> ApiError {
         | AskRefused::NotTalking
         | AskRefused::NoThird
         | AskRefused::Consulting
+        | AskRefused::SecondLine
         | AskRefused::TooMany
         | AskRefused::UnknownParty
         | AskRefused::Closed
