@@ -19,6 +19,7 @@ mod leg;
 mod live;
 pub mod mix_plan;
 mod offering;
+mod outcome;
 mod queue;
 mod record;
 mod seat;
@@ -39,6 +40,7 @@ use std::time::Duration;
 pub use ask::{AskRefused, feature_codes};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
 pub use keys::keys_in_call;
+pub use outcome::{NotReached, ThreewayResult};
 pub use settings::{SeatKind, Settings};
 pub use supervise::{SuperviseRefused, Supervision};
 pub use switchboard::Switchboard;
@@ -259,6 +261,8 @@ pub enum SeatAsk {
     CallBack,
     /// Marks the present or last call as invalid, silent or harassing (R35).
     BadCall(String),
+    /// What came of the three-way call, in it or after it (R23).
+    Result(ThreewayResult),
     /// Something about third parties, in a live call (R20).
     Talk(Verb),
 }
@@ -414,6 +418,10 @@ pub enum Prompt {
     SeatNumber(String),
     /// "This is the hotline; to take the call press 1": to a third party whose voicemail may answer.
     Press1,
+    /// To a seat whose third party's phone rings.
+    Ringback,
+    /// To a seat: why its third party was not reached.
+    NotReached(NotReached),
     /// A feature code was carried out / refused.
     Done,
     Refused,
@@ -526,6 +534,11 @@ pub enum Output {
     MarkInvalid {
         call: CallId,
         reason: String,
+    },
+    /// The seat said after the end of a call what came of its third parties (R23).
+    MarkResult {
+        call: CallId,
+        result: ThreewayResult,
     },
     SeatChanged {
         seat: SeatNo,

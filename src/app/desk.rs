@@ -18,7 +18,7 @@ use crate::net::driver::{Carry, Event};
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
 use crate::store::Store;
-use crate::store::entry::{CalledBack, Entry, Leg, LegGone, MarkedInvalid, SeatChange};
+use crate::store::entry::{CalledBack, Entry, Leg, LegGone, MarkedInvalid, MarkedResult, SeatChange};
 use crate::store::journal::Journal;
 use crate::store::query::CallbackTask;
 use crate::store::sqlite::Sqlite;
@@ -109,6 +109,9 @@ impl Desk {
             }
             Wish::MarkInvalid { call, reason } => {
                 self.write(Entry::Invalid(MarkedInvalid { call, at: now.wall, reason }));
+            }
+            Wish::MarkResult { call, result } => {
+                self.write(Entry::ThreewayResult(MarkedResult { call, at: now.wall, result }));
             }
             Wish::Arrived(arrived) => self.write(Entry::Arrived(arrived)),
             Wish::Missed(missed) => {

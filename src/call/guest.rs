@@ -170,6 +170,9 @@ impl Switchboard {
         // Not dialled under this one: `ring_next` gives each number a leg of its own.
         let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
+        if let Some(no) = call.seat().cloned() {
+            self.desk.update(&no, |seat| seat.last_third = Some(id));
+        }
         call.guests.push(Guest {
             leg,
             party,
@@ -305,6 +308,7 @@ impl Switchboard {
         guest.stage = if how == How::Consult { GuestStage::Apart } else { GuestStage::Joined };
         guest.untried.clear();
         let joined = Mark::Joined(guest.party.clone());
+        call.outcome.reach();
         let mark = call.mark(now.mono, joined);
         self.out.push(mark);
         self.note(id, "the third party answered".into());
@@ -333,15 +337,23 @@ impl Switchboard {
     /// None of its numbers was reached: the citizen is back with the seat that wanted it, also where the
     /// seat has hung up meanwhile (R14, R22).
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.outcome.miss(why);
+        }
+        let by_second_line = self.calls.get(&id).is_some_and(|call| call.second_line.is_some());
         self.tell_referrer(id, ReferOutcome::Failed(why));
         self.release_second_line(now, id, Some(why));
         self.take_out(now, id, leg, "not_reached");
         let has_left =
             self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
         if has_left {
-            self.back_to_the_same_seat(now, id);
-        } else {
-            self.turn_back(now, id);
+            return self.back_to_the_same_seat(now, id);
+        }
+        self.turn_back(now, id);
+        if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg).filter(|_| !by_second_line) {
+            let token = self.new_token();
+            let prompts = vec![Prompt::NotReached(why.into())];
+            self.out.push(Output::Play { leg, prompts, repeat: false, token });
         }
     }
 
@@ -484,6 +496,7 @@ impl Switchboard {
             Stage::Talking(talk) => Some((talk.seat.clone(), call.seat_state(talk.holds))),
             Stage::Waiting | Stage::Offered(_) | Stage::Left => None,
         };
+        self.ring_back(id);
         match (had_music, alone) {
             (false, true) => self.play_music(id),
             (true, false) => self.out.push(Output::StopPlay { leg: citizen }),
@@ -491,6 +504,22 @@ impl Switchboard {
         }
         if let Some((no, state)) = seat {
             self.desk.turn(now, &no, state, None, &mut self.out);
+        }
+    }
+
+    /// The seat hears the ringing tone as long as it waits for whom it consults.
+    fn ring_back(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let awaits = call.seat_awaits();
+        let did = std::mem::replace(&mut call.has_ringback, awaits);
+        let Some(leg) = call.seat_leg() else { return };
+        match (did, awaits) {
+            (false, true) => {
+                let token = self.new_token();
+                self.out.push(Output::Play { leg, prompts: vec![Prompt::Ringback], repeat: true, token });
+            }
+            (true, false) => self.out.push(Output::StopPlay { leg }),
+            (true, true) | (false, false) => {}
         }
     }
 

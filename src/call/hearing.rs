@@ -49,6 +49,12 @@ impl Call {
         !seat && self.others().next().is_none()
     }
 
+    /// The seat waits for one to answer, and hears nobody meanwhile.
+    pub(super) fn seat_awaits(&self) -> bool {
+        let consulted = self.guests.iter().find(|guest| self.with == With::Guest(guest.leg));
+        matches!(self.stage, Stage::Talking(_)) && consulted.is_some_and(|guest| guest.stage.wanted().is_some())
+    }
+
     pub(super) fn seat_state(&self, holds: bool) -> SeatState {
         match (self.with, self.others().next()) {
             (With::Guest(_), _) => SeatState::Consulting,

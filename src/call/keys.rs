@@ -4,28 +4,33 @@
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{LegId, Output, Prompt, SeatAsk, Verb};
+use super::{AskRefused, LegId, NotReached, Output, Prompt, SeatAsk, ThreewayResult, Verb};
 use crate::time::Now;
 
 /// Longer than any telephone number (E.164: 15 digits) with its code.
 const LONGEST: usize = 24;
 
 /// What stands for what; the README's table is held to it.
-pub fn keys_in_call() -> [(&'static str, Verb); 6] {
+pub fn keys_in_call() -> [(&'static str, SeatAsk); 11] {
     let number = || "NUMBER".to_owned();
     [
-        ("*1 NUMBER #", Verb::Consult(number())),
-        ("*2 NUMBER #", Verb::Direct(number())),
-        ("*3", Verb::Join),
-        ("*4", Verb::Swap),
-        ("*5", Verb::Drop),
-        ("*6", Verb::Leave),
+        ("*1 NUMBER #", SeatAsk::Talk(Verb::Consult(number()))),
+        ("*2 NUMBER #", SeatAsk::Talk(Verb::Direct(number()))),
+        ("*3", SeatAsk::Talk(Verb::Join)),
+        ("*4", SeatAsk::Talk(Verb::Swap)),
+        ("*5", SeatAsk::Talk(Verb::Drop)),
+        ("*6", SeatAsk::Talk(Verb::Leave)),
+        ("*71", SeatAsk::Result(ThreewayResult::ResolvedOnSpot)),
+        ("*72", SeatAsk::Result(ThreewayResult::UnitWillHandle)),
+        ("*73", SeatAsk::Result(ThreewayResult::Unreachable)),
+        ("*74", SeatAsk::Result(ThreewayResult::Refused)),
+        ("*75", SeatAsk::Result(ThreewayResult::NotCompetent)),
     ]
 }
 
 enum Read {
     Unfinished,
-    Verb(Verb),
+    Ask(SeatAsk),
     Unknown,
 }
 
@@ -58,13 +63,19 @@ impl Switchboard {
         }
         talk.keys.clear();
         let no = talk.seat.clone();
-        let done = match read {
-            Read::Verb(verb) => self.ask(now, &no, &SeatAsk::Talk(verb)).is_ok(),
-            Read::Unfinished | Read::Unknown => false,
+        let told = match read {
+            Read::Ask(ask) => match self.ask(now, &no, &ask) {
+                // Nothing else tells that it was heard.
+                Ok(()) if matches!(ask, SeatAsk::Result(_)) => Some(Prompt::Done),
+                Ok(()) => None,
+                Err(AskRefused::Closed) => Some(Prompt::NotReached(NotReached::Closed)),
+                Err(_) => Some(Prompt::Refused),
+            },
+            Read::Unfinished | Read::Unknown => Some(Prompt::Refused),
         };
-        if !done {
+        if let Some(prompt) = told {
             let token = self.new_token();
-            self.out.push(Output::Play { leg, prompts: vec![Prompt::Refused], repeat: false, token });
+            self.out.push(Output::Play { leg, prompts: vec![prompt], repeat: false, token });
         }
     }
 }
@@ -75,17 +86,23 @@ fn read(keys: &str) -> Read {
     let number: String = rest.collect();
     let called = |verb: fn(String) -> Verb| match number.strip_suffix('#') {
         Some("") => Read::Unknown,
-        Some(number) => Read::Verb(verb(number.to_owned())),
+        Some(number) => Read::Ask(SeatAsk::Talk(verb(number.to_owned()))),
         None if keys.len() > LONGEST => Read::Unknown,
         None => Read::Unfinished,
     };
     match code {
         '1' => called(Verb::Consult),
         '2' => called(Verb::Direct),
-        '3' => Read::Verb(Verb::Join),
-        '4' => Read::Verb(Verb::Swap),
-        '5' => Read::Verb(Verb::Drop),
-        '6' => Read::Verb(Verb::Leave),
+        '3' => Read::Ask(SeatAsk::Talk(Verb::Join)),
+        '4' => Read::Ask(SeatAsk::Talk(Verb::Swap)),
+        '5' => Read::Ask(SeatAsk::Talk(Verb::Drop)),
+        '6' => Read::Ask(SeatAsk::Talk(Verb::Leave)),
+        '7' => match number.chars().next() {
+            None => Read::Unfinished,
+            Some(digit) => {
+                ThreewayResult::of_digit(digit).map_or(Read::Unknown, |result| Read::Ask(SeatAsk::Result(result)))
+            }
+        },
         _ => Read::Unknown,
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::guest::Guest;
+use super::outcome::Outcome;
 use super::second_line::SecondLine;
 use super::settings::Settings;
 use super::supervise::Supervisor;
@@ -45,6 +46,7 @@ pub(super) struct Call {
     pub bad: Option<String>,
     /// Third parties, in the order in which they were brought in.
     pub guests: Vec<Guest>,
+    pub outcome: Outcome,
     pub supervisor: Option<Supervisor>,
     /// With whom the seat speaks.
     pub with: With,
@@ -53,6 +55,8 @@ pub(super) struct Call {
     pub referrer: Option<LegId>,
     /// The seat that left the others alone last.
     pub transferred_by: Option<SeatNo>,
+    /// The seat hears that its third party's phone rings.
+    pub has_ringback: bool,
     /// The citizen hears music because everybody else is elsewhere.
     pub has_music: bool,
 }
@@ -133,11 +137,13 @@ impl Call {
             course: Course::default(),
             bad: None,
             guests: Vec::new(),
+            outcome: Outcome::default(),
             supervisor: None,
             with: With::Citizen,
             second_line: None,
             referrer: None,
             transferred_by: None,
+            has_ringback: false,
             has_music: false,
         };
         let citizen = Mark::Joined(call.citizen());

@@ -72,6 +72,7 @@ impl Exchange {
             | Wish::SealRecording { .. }
             | Wish::CloseCall(_)
             | Wish::MarkInvalid { .. }
+            | Wish::MarkResult { .. }
             | Wish::Arrived(_)
             | Wish::Missed(_)
             | Wish::SeatChanged { .. }

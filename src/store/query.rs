@@ -5,7 +5,9 @@ use jiff::civil::Date;
 use super::numbering::day_start;
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
-use crate::call::{By, CallId, CallRecord, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo, Segment};
+use crate::call::{
+    By, CallId, CallRecord, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo, Segment, ThreewayResult,
+};
 use crate::privacy::Private;
 use crate::rules::callback::Task;
 use crate::time::Wall;
@@ -177,6 +179,8 @@ pub enum TicketState {
     Drafting,
     /// 无效 (R35)
     Invalid,
+    /// 即时办结: answered on the spot in a three-way call (R23)
+    ClosedOnCall,
 }
 
 impl TicketState {
@@ -184,6 +188,18 @@ impl TicketState {
         match self {
             Self::Drafting => "drafting",
             Self::Invalid => "invalid",
+            Self::ClosedOnCall => "closed_on_call",
+        }
+    }
+
+    /// What came of the third parties closes the ticket, or leaves it to be written (R23).
+    pub(super) const fn after_threeway(result: ThreewayResult) -> Self {
+        match result {
+            ThreewayResult::ResolvedOnSpot => Self::ClosedOnCall,
+            ThreewayResult::UnitWillHandle
+            | ThreewayResult::Unreachable
+            | ThreewayResult::Refused
+            | ThreewayResult::NotCompetent => Self::Drafting,
         }
     }
 }
@@ -231,6 +247,8 @@ pub struct Ticket {
     /// 1 at first, one more with each edit.
     pub version: u32,
     pub invalid: Option<String>,
+    /// What came of its third parties (R23).
+    pub threeway_result: Option<ThreewayResult>,
     pub recording: RecordingState,
     pub opened: OpenTicket,
     /// None while the call is up.

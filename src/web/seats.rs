@@ -8,7 +8,7 @@ use super::asked::{Asked, List, Sent, span};
 use super::error::ApiError;
 use super::look;
 use crate::app::Office;
-use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView, Verb};
+use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView, ThreewayResult, Verb};
 use crate::exchange::Input;
 use crate::store::Store;
 use crate::store::numbering::local_day;
@@ -46,6 +46,8 @@ pub struct Wish {
     reason: Option<String>,
     /// Whom to consult or to bring in: a number.
     to: Option<String>,
+    /// What came of the three-way call.
+    result: Option<ThreewayResult>,
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -58,6 +60,7 @@ enum Word {
     Free,
     CallBack,
     BadCall,
+    Result,
     Consult,
     Direct,
     Join,
@@ -100,6 +103,9 @@ impl Wish {
             Word::Swap => SeatAsk::Talk(Verb::Swap),
             Word::Drop => SeatAsk::Talk(Verb::Drop),
             Word::Leave => SeatAsk::Talk(Verb::Leave),
+            Word::Result => SeatAsk::Result(self.result.ok_or_else(|| {
+                ApiError::bad(format!("result is missing: {}", ThreewayResult::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")))
+            })?),
             Word::BadCall => match reason {
                 Some(reason) => SeatAsk::BadCall(reason.to_owned()),
                 None => return Err(ApiError::bad("a bad call needs a reason, such as silent or harassing (R35)")),

@@ -379,7 +379,7 @@ impl World {
             }
             Output::WantCallback { .. } | Output::CalledBack { .. } => panic!("nobody asked for a callback"),
             Output::Referred { leg, .. } => assert!(self.standing.contains_key(leg), "told to a leg that is gone"),
-            Output::MarkInvalid { call, .. } => assert_eq!(self.audits[call].tickets, 1),
+            Output::MarkInvalid { call, .. } | Output::MarkResult { call, .. } => assert_eq!(self.audits[call].tickets, 1),
             Output::SeatChanged { .. } | Output::Alarm { .. } | Output::Note { .. } => {}
         }
     }

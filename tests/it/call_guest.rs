@@ -178,7 +178,7 @@ fn the_same_by_keys_on_a_plain_phone() {
         assert_eq!(hall.keys(wrong), ["Play d1 Refused"], "{wrong}");
     }
     assert_eq!(hall.keys("12345#"), [""; 0]);
-    assert_eq!(keys_in_call().len(), 6);
+    assert_eq!(keys_in_call().len(), 11);
 }
 
 /// R22: the citizen is back with the seat, after every number of the unit was tried.
@@ -488,4 +488,43 @@ fn a_blind_transfer_is_told_and_a_failed_one_brings_the_citizen_back() {
     for nobody in [number("999"), ReferTarget::Leg(CITIZEN)] {
         assert_eq!(talking().tell(Input::Transfer { leg: SEAT, to: nobody }), ["Referred d1 Refused"]);
     }
+}
+
+/// R23: the seat's word, in the call or after it; else what we see ourselves.
+#[test]
+fn the_result_of_a_three_way_call_is_the_seats_word_else_ours() {
+    use ThreewayResult::{NotCompetent, Refused, ResolvedOnSpot, Unreachable};
+    let result = |hall: &mut Hall| closed(&hall.send(Input::HungUp { leg: SEAT })).threeway_result;
+    for (why, expected) in [
+        (Failure::Busy, Unreachable),
+        (Failure::NoAnswer, Unreachable),
+        (Failure::Declined, Refused),
+        (Failure::NoWay, Unreachable),
+    ] {
+        let mut hall = talking();
+        hall.verb(Verb::Consult("110".into()));
+        hall.tell(Input::Failed { leg: THIRD, why });
+        assert_eq!(result(&mut hall), Some(expected), "{why:?}");
+    }
+    let mut hall = talking();
+    assert_eq!(hall.keys("*71"), ["Play d1 Refused"], "there was no third party");
+    assert_eq!(result(&mut hall), None);
+    // One was not reached, another one was: nobody said how it went.
+    let mut hall = talking();
+    hall.verb(Verb::Consult("110".into()));
+    hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+    hall.verb(Verb::Direct("110".into()));
+    hall.answers(dialled(6));
+    assert_eq!(hall.keys("*9"), ["Play d1 Refused"]);
+    assert_eq!(hall.call().stage, "three_way");
+    assert_eq!(hall.keys("*75"), ["Play d1 Done"]);
+    hall.verb(Verb::Drop);
+    assert_eq!(result(&mut hall), Some(NotCompetent));
+    // After the call, until the next one ends.
+    let after = |hall: &mut Hall, ask: SeatAsk| hall.tell(Input::Ask { seat: no("1001"), ask });
+    assert_eq!(after(&mut hall, SeatAsk::Result(ResolvedOnSpot)), ["MarkResult resolved_on_spot"]);
+    hall.invite(9, "12345");
+    hall.wait(SECOND);
+    let refused = hall.board.may(hall.now, &no("1003"), &SeatAsk::Result(ResolvedOnSpot));
+    assert_eq!(refused, Err(AskRefused::NoCall));
 }
