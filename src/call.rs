@@ -39,10 +39,10 @@ use std::time::Duration;
 
 pub use ask::{AskRefused, feature_codes};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
-pub use keys::keys_in_call;
+pub use keys::{Typed, Typing, keys_in_call};
 pub use outcome::{NotReached, ThreewayResult};
 pub use settings::{SeatKind, Settings};
-pub use supervise::{SuperviseRefused, Supervision};
+pub use supervise::{SuperviseRefused, Supervision, supervision_code};
 pub use switchboard::Switchboard;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use view::{CallView, SeatView};
@@ -296,6 +296,14 @@ pub enum Input {
         number: Private<String>,
         sip_call_id: String,
     },
+    /// A shift leader's phone dialled the call of another seat; the leg waits for its answer.
+    SuperviseDialled {
+        leg: LegId,
+        by: SeatNo,
+        of: SeatNo,
+        how: Supervision,
+        sip_call_id: String,
+    },
     /// A seat's phone dialled a feature code; the leg is answered, told the outcome by a prompt, and released.
     FeatureCode {
         leg: LegId,
@@ -534,6 +542,13 @@ pub enum Output {
     MarkInvalid {
         call: CallId,
         reason: String,
+    },
+    /// A shift leader was let into a call by its phone, or does something else on it: for the list of
+    /// accesses. What is asked by API is written down by the API.
+    Supervised {
+        call: CallId,
+        by: SeatNo,
+        how: Supervision,
     },
     /// The seat said after the end of a call what came of its third parties (R23).
     MarkResult {

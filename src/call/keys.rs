@@ -1,16 +1,16 @@
-//! What a seat does by keys in a live call, on any plain phone (RFC 4733): `*` and a digit, and where
-//! somebody is called the number and `#`.
+//! What is done by keys in a live call, on any plain phone (RFC 4733): `*` and a digit or two, and where
+//! somebody is called the number and `#`. Media reads them too, so that they reach nobody else.
 
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{AskRefused, LegId, NotReached, Output, Prompt, SeatAsk, ThreewayResult, Verb};
+use super::{AskRefused, LegId, NotReached, Output, Prompt, SeatAsk, Supervision, ThreewayResult, Verb};
 use crate::time::Now;
 
 /// Longer than any telephone number (E.164: 15 digits) with its code.
 const LONGEST: usize = 24;
 
-/// What stands for what; the README's table is held to it.
+/// What stands for what in a seat's call; the README's table is held to it.
 pub fn keys_in_call() -> [(&'static str, SeatAsk); 11] {
     let number = || "NUMBER".to_owned();
     [
@@ -28,81 +28,109 @@ pub fn keys_in_call() -> [(&'static str, SeatAsk); 11] {
     ]
 }
 
-enum Read {
-    Unfinished,
+/// A command that was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Of the seat whose call it is.
     Ask(SeatAsk),
+    /// Of a shift leader on it.
+    Supervise(Supervision),
     Unknown,
 }
 
+/// What a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// Nothing of ours: whoever is at the other end may hear it.
+    Alien,
+    /// The beginning or the middle of a command.
+    Unfinished,
+    Whole(Command),
+}
+
+/// The keys of one phone since the last `*`.
+#[derive(Clone, Debug, Default)]
+pub struct Typing {
+    keys: String,
+}
+
+impl Typing {
+    pub fn press(&mut self, digit: char) -> Typed {
+        match digit {
+            '*' => self.keys = "*".to_owned(),
+            _ if self.keys.is_empty() => return Typed::Alien,
+            _ => self.keys.push(digit),
+        }
+        match read(&self.keys) {
+            None => Typed::Unfinished,
+            Some(command) => {
+                self.keys.clear();
+                Typed::Whole(command)
+            }
+        }
+    }
+}
+
 impl Switchboard {
-    /// What cannot be done is told to the seat by a prompt.
+    /// What cannot be done is told by a prompt.
     pub(super) fn digit(&mut self, now: Now, leg: LegId, digit: char) {
         let id = match self.legs.get(&leg).copied() {
             Some(Role::Seat(id) | Role::SecondLine(id)) => id,
             Some(Role::Guest(id)) => return self.guest_digit(now, id, leg, digit),
-            Some(
-                Role::Citizen(_)
-                | Role::Supervisor(_)
-                | Role::CallbackSeat(_)
-                | Role::CallbackCitizen(_)
-                | Role::Feature,
-            )
-            | None => return,
+            Some(Role::Supervisor(id)) => return self.supervisor_digit(now, id, digit),
+            Some(Role::Citizen(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature) | None => return,
         };
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Stage::Talking(talk) = &mut call.stage else { return };
-        match digit {
-            '*' => talk.keys = "*".to_owned(),
-            // Keys before the first star are not for us.
-            _ if talk.keys.is_empty() => return,
-            _ => talk.keys.push(digit),
-        }
-        let read = read(&talk.keys);
-        if let Read::Unfinished = read {
-            return;
-        }
-        talk.keys.clear();
+        let Typed::Whole(command) = talk.keys.press(digit) else { return };
         let no = talk.seat.clone();
-        let told = match read {
-            Read::Ask(ask) => match self.ask(now, &no, &ask) {
+        let told = match command {
+            Command::Ask(ask) => match self.ask(now, &no, &ask) {
                 // Nothing else tells that it was heard.
                 Ok(()) if matches!(ask, SeatAsk::Result(_)) => Some(Prompt::Done),
                 Ok(()) => None,
                 Err(AskRefused::Closed) => Some(Prompt::NotReached(NotReached::Closed)),
                 Err(_) => Some(Prompt::Refused),
             },
-            Read::Unfinished | Read::Unknown => Some(Prompt::Refused),
+            Command::Supervise(_) | Command::Unknown => Some(Prompt::Refused),
         };
         if let Some(prompt) = told {
-            let token = self.new_token();
-            self.out.push(Output::Play { leg, prompts: vec![prompt], repeat: false, token });
+            self.tell_by_prompt(leg, prompt);
         }
+    }
+
+    pub(super) fn tell_by_prompt(&mut self, leg: LegId, prompt: Prompt) {
+        let token = self.new_token();
+        self.out.push(Output::Play { leg, prompts: vec![prompt], repeat: false, token });
     }
 }
 
-fn read(keys: &str) -> Read {
+/// None: more is to come.
+fn read(keys: &str) -> Option<Command> {
     let mut rest = keys.chars().skip(1);
-    let Some(code) = rest.next() else { return Read::Unfinished };
+    let code = rest.next()?;
     let number: String = rest.collect();
+    let talk = |verb| Some(Command::Ask(SeatAsk::Talk(verb)));
     let called = |verb: fn(String) -> Verb| match number.strip_suffix('#') {
-        Some("") => Read::Unknown,
-        Some(number) => Read::Ask(SeatAsk::Talk(verb(number.to_owned()))),
-        None if keys.len() > LONGEST => Read::Unknown,
-        None => Read::Unfinished,
+        Some("") => Some(Command::Unknown),
+        Some(number) => talk(verb(number.to_owned())),
+        None => (keys.len() > LONGEST).then_some(Command::Unknown),
     };
     match code {
         '1' => called(Verb::Consult),
         '2' => called(Verb::Direct),
-        '3' => Read::Ask(SeatAsk::Talk(Verb::Join)),
-        '4' => Read::Ask(SeatAsk::Talk(Verb::Swap)),
-        '5' => Read::Ask(SeatAsk::Talk(Verb::Drop)),
-        '6' => Read::Ask(SeatAsk::Talk(Verb::Leave)),
-        '7' => match number.chars().next() {
-            None => Read::Unfinished,
-            Some(digit) => {
-                ThreewayResult::of_digit(digit).map_or(Read::Unknown, |result| Read::Ask(SeatAsk::Result(result)))
-            }
-        },
-        _ => Read::Unknown,
+        '3' => talk(Verb::Join),
+        '4' => talk(Verb::Swap),
+        '5' => talk(Verb::Drop),
+        '6' => talk(Verb::Leave),
+        '7' => {
+            let result = ThreewayResult::of_digit(number.chars().next()?);
+            Some(result.map_or(Command::Unknown, |result| Command::Ask(SeatAsk::Result(result))))
+        }
+        '8' => {
+            let how = Supervision::of_digit(number.chars().next()?);
+            Some(how.map_or(Command::Unknown, Command::Supervise))
+        }
+        _ => Some(Command::Unknown),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::guest::Guest;
+use super::keys::Typing;
 use super::outcome::Outcome;
 use super::second_line::SecondLine;
 use super::settings::Settings;
@@ -94,13 +95,12 @@ pub(super) struct Talk {
     pub seat: SeatNo,
     pub leg: LegId,
     pub holds: bool,
-    /// The keys that it has pressed since the last `*`; empty where they mean nothing.
-    pub keys: String,
+    pub keys: Typing,
 }
 
 impl Talk {
     pub fn new(seat: SeatNo, leg: LegId) -> Self {
-        Self { seat, leg, holds: false, keys: String::new() }
+        Self { seat, leg, holds: false, keys: Typing::default() }
     }
 }
 

@@ -83,6 +83,9 @@ impl Switchboard {
         match input {
             Input::Invited(invited) => self.invited(now, self.known(*invited)),
             Input::TurnedAway(invited) => self.turned_away(now, &self.known(*invited)),
+            Input::SuperviseDialled { leg, by, of, how, sip_call_id } => {
+                self.supervise_dialled(now, leg, &by, &of, how, sip_call_id);
+            }
             Input::Dialled { leg, seat, number, sip_call_id } => {
                 self.dialled(now, leg, &seat, number.reveal(), sip_call_id);
             }

@@ -83,9 +83,10 @@ impl Exchange {
             }
         };
         let dialled = Uri::parse(&invite.uri).ok().and_then(|uri| uri.unescaped_user()).unwrap_or_default();
-        match self.settings.features.get(&dialled).cloned() {
-            Some(ask) => self.on_feature_code(now, tx, flow, invite, seat, ask),
-            None => self.on_second_line(now, tx, flow, invite, seat, dialled),
+        match (self.settings.features.get(&dialled).cloned(), call::supervision_code(&dialled)) {
+            (Some(ask), _) => self.on_feature_code(now, tx, flow, invite, seat, ask),
+            (None, Some((how, of))) => self.on_supervision(now, tx, flow, invite, seat, of, how),
+            (None, None) => self.on_second_line(now, tx, flow, invite, seat, dialled),
         }
     }
 

@@ -1,7 +1,7 @@
-//! A seat's phone that is in a call dials somebody else: its second leg of that call. Whether it may, the
-//! switchboard says before a port is taken.
+//! What a seat's phone dials that becomes a leg of a call: somebody else on its second line, or as a shift
+//! leader's the call of another seat. Whether it may, the switchboard says before a port is taken.
 
-use crate::call::{self, AskRefused, SeatAsk, SeatNo, Verb};
+use crate::call::{self, AskRefused, CallId, LegId, SeatAsk, SeatNo, SuperviseRefused, Supervision, Verb};
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
 use crate::sip::message::Request;
@@ -26,15 +26,59 @@ impl Exchange {
             (Ok(()), None) => return self.answer(now, tx, &invite, status_of(AskRefused::NotTalking)),
             (Err(why), _) => return self.answer(now, tx, &invite, status_of(why)),
         };
+        if let Some((leg, sip_call_id)) = self.admit_to(now, tx, flow, invite, call) {
+            self.tell(now, call::Input::Dialled { leg, seat, number: Private::new(number), sip_call_id });
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn on_supervision(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        invite: Request,
+        by: SeatNo,
+        of: SeatNo,
+        how: Supervision,
+    ) {
+        let call = self.board.call_of_seat(&of).ok_or(SuperviseRefused::NoCall);
+        let call = match call.and_then(|call| self.board.may_supervise(call, &by).map(|()| call)) {
+            Ok(call) => call,
+            Err(why) => return self.answer(now, tx, &invite, status_of_supervision(why)),
+        };
+        if let Some((leg, sip_call_id)) = self.admit_to(now, tx, flow, invite, call) {
+            self.tell(now, call::Input::SuperviseDialled { leg, by, of, how, sip_call_id });
+        }
+    }
+
+    /// The INVITE becomes a leg of this call, whose Call-ID comes with it.
+    fn admit_to(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        invite: Request,
+        call: CallId,
+    ) -> Option<(LegId, String)> {
         let Some(port) = self.take_port_of_feature(flow.listener) else {
             self.counters.no_port += 1;
-            return self.answer(now, tx, &invite, 503);
+            self.answer(now, tx, &invite, 503);
+            return None;
         };
         let sip_call_id = invite.headers.call_id().unwrap_or_default().to_string();
         let settings = self.leg_settings(flow.listener, port.number, None);
-        let Some(leg) = self.admit(now, tx, flow, invite, settings, port, None) else { return };
+        let leg = self.admit(now, tx, flow, invite, settings, port, None)?;
         self.join_call(now, leg, call);
-        self.tell(now, call::Input::Dialled { leg, seat, number: Private::new(number), sip_call_id });
+        Some((leg, sip_call_id))
+    }
+}
+
+const fn status_of_supervision(why: SuperviseRefused) -> u16 {
+    match why {
+        SuperviseRefused::UnknownSeat | SuperviseRefused::NoCall => 404,
+        SuperviseRefused::NoSupervisor => 403,
+        SuperviseRefused::NotFree | SuperviseRefused::Taken => 486,
     }
 }
 

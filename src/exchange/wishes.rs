@@ -73,6 +73,7 @@ impl Exchange {
             | Wish::CloseCall(_)
             | Wish::MarkInvalid { .. }
             | Wish::MarkResult { .. }
+            | Wish::Supervised { .. }
             | Wish::Arrived(_)
             | Wish::Missed(_)
             | Wish::SeatChanged { .. }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::audio::dtmf::{Event, Keys};
 use crate::audio::g711::Law;
-use crate::call::{CallId, LegId};
+use crate::call::{CallId, LegId, Typed, Typing};
 use crate::media::latch::{Latch, Verdict};
 use crate::media::prompt::Playing;
 use crate::media::reception::Reception;
@@ -28,6 +28,9 @@ pub struct Leg {
     latch: Latch,
     reception: Reception,
     keys: Keys,
+    typing: Typing,
+    /// The event that is being heard is part of a command of ours.
+    pub commands: bool,
     cname: String,
     /// Where the peer's RTCP comes from.
     rtcp_source: Option<SocketAddr>,
@@ -84,6 +87,8 @@ impl Leg {
             latch: Latch::new(patience),
             reception: Reception::default(),
             keys: Keys::default(),
+            typing: Typing::default(),
+            commands: false,
             cname: format!("{:016x}", random()),
             rtcp_source: None,
             report_due: None,
@@ -136,6 +141,9 @@ impl Leg {
             Kind::Event => Event::parse(payload).and_then(|event| self.keys.hear(header.ssrc, header.timestamp, event)),
             Kind::Audio(_) | Kind::Noise => None,
         };
+        if let Some(key) = key {
+            self.commands = self.typing.press(key) != Typed::Alien;
+        }
         Some(Spoken { kind, header, payload, key, moved, back: self.is_alive(now) })
     }
 

@@ -75,10 +75,15 @@ impl Legs {
             return;
         }
         let source = port.leg.source(spoken.header.ssrc);
+        // Only the citizen has nothing to command.
+        let citizen = self.calls.get(&port.leg.call).and_then(|bridge| bridge.citizen);
+        let is_ours = spoken.kind == Kind::Event && port.leg.commands && citizen != Some(port.leg.id);
         let feeds = std::mem::take(&mut port.feeds);
         for target in &feeds {
-            if let Some(target) = self.port(*target) {
-                target.pass_on(now, source, spoken, outbox);
+            match self.port(*target) {
+                Some(target) if is_ours => target.leg.out.skip(source, &spoken.header),
+                Some(target) => target.pass_on(now, source, spoken, outbox),
+                None => {}
             }
         }
         if let Some(port) = self.port(slot) {

@@ -180,3 +180,36 @@ fn who_cannot_consult_is_told_so() {
     assert_eq!(other.hears(&mut city), [486], "one consultation at a time");
     phone.cseq += 1;
 }
+
+#[test]
+fn a_shift_leader_dials_the_call_of_a_seat() {
+    let mut settings = settings();
+    settings.board.seats.get_mut(&hotline::call::SeatNo("1002".into())).unwrap().supervisor = true;
+    let mut city = City::new(settings);
+    let mut leader = Phone::registered(&mut city, "1002");
+    let (mut caller, ..) = talking_with_1001(&mut city);
+    let mut placed = leader.dial(&mut city, "*811001");
+    assert_eq!(placed.hears(&mut city), [200]);
+    placed.ack(&mut city);
+    assert_eq!(city.state("1002"), SeatState::Talking);
+    assert_eq!(mix(&city).len(), 3);
+    assert!(city.wishes.iter().any(|wish| matches!(wish, hotline::call::Output::Supervised { .. })), "written down");
+    assert_eq!(placed.bye(&mut city), Some(200));
+    assert_eq!((city.state("1001"), city.state("1002")), (SeatState::Talking, SeatState::Idle));
+    let mut stranger = Phone::registered(&mut city, "1003");
+    for (dialled, status) in [("*811001", 403), ("*819999", 404), ("*81", 404)] {
+        let mut refused = stranger.dial(&mut city, dialled);
+        assert_eq!(refused.hears(&mut city), [status], "{dialled}");
+        refused.ack_failure(&mut city);
+    }
+    assert_eq!(caller.bye(&mut city), Some(200));
+}
+
+/// Seat 1002 is signed out meanwhile, so that the caller is 1001's.
+fn talking_with_1001(city: &mut City) -> (Caller, Phone, Rung) {
+    let ask = |ask| hotline::exchange::Input::Ask { seat: hotline::call::SeatNo("1002".into()), ask };
+    city.input(ask(hotline::call::SeatAsk::Busy));
+    let talk = talking(city);
+    city.input(ask(hotline::call::SeatAsk::Free));
+    talk
+}
