@@ -5,6 +5,7 @@ mod commands;
 mod crash;
 mod house;
 mod parts;
+mod supervise;
 mod verify;
 
 use std::io::{Read, Write};

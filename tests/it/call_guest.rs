@@ -27,7 +27,7 @@ pub fn directory() -> Directory {
 }
 
 /// And 651, whose first line is a seat.
-fn with_seats() -> Directory {
+pub fn with_seats() -> Directory {
     let number = |number: &str| LineTo::Number { number: Private::new(number.into()), trunks: Vec::new(), shown: None };
     let entry = |code: &str, kind: Kind, numbers: &[&str], after_seat_leaves| Entry {
         code: code.into(),

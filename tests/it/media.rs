@@ -7,3 +7,4 @@ mod recorder;
 mod room;
 mod shipped;
 mod talk;
+mod whisper;
