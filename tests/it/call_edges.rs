@@ -10,6 +10,17 @@ use crate::call_guest::{CITIZEN, SEAT, T_THIRD, directory};
 
 /// The seat's second leg.
 const LINE: LegId = LegId(7);
+/// The leg by which a shift leader dialled the call.
+const LEADER: LegId = LegId(8);
+
+/// 1002 is a shift leader's.
+fn with_a_shift_leader() -> Settings {
+    let mut settings = Settings { directory: directory(), ..settings() };
+    if let Some(seat) = settings.seats.get_mut(&no("1002")) {
+        seat.supervisor = true;
+    }
+    settings
+}
 
 /// A call, and what each output made of the citizen's ear.
 struct Scene {
@@ -28,7 +39,7 @@ struct Scene {
 impl Scene {
     fn talking() -> Self {
         let mut scene = Self {
-            hall: Hall::open_with(Settings { directory: directory(), ..settings() }),
+            hall: Hall::open_with(with_a_shift_leader()),
             third: LegId(0),
             fourth: LegId(0),
             hears: BTreeSet::new(),
@@ -82,6 +93,8 @@ impl Scene {
                     scene.send(Input::HungUp { leg: SEAT });
                 }
             }
+            "whispering" => scene.supervise(Supervision::Whisper),
+            "barging" => scene.supervise(Supervision::Barge),
             "line dialling" => scene.dial_second_line(),
             "line talking" => {
                 scene.dial_second_line();
@@ -94,6 +107,17 @@ impl Scene {
             _ => panic!("no such state: {state}"),
         }
         scene
+    }
+
+    /// The leader's seat was signed out with the others.
+    fn supervise(&mut self, how: Supervision) {
+        self.send(Input::Ask { seat: no("1002"), ask: SeatAsk::SignIn });
+        let sip_call_id = "leader@phone".to_owned();
+        self.send(Input::SuperviseDialled { leg: LEADER, by: no("1002"), of: no("1001"), how, sip_call_id });
+    }
+
+    fn keys(&mut self, leg: LegId, keys: &str) {
+        keys.chars().for_each(|digit| self.send(Input::Digit { leg, digit }));
     }
 
     /// As a phone does it: hold first, then dial.
@@ -150,6 +174,7 @@ impl Scene {
             "seat" => SEAT,
             "third" => self.third,
             "fourth" => self.fourth,
+            "leader" => LEADER,
             "server" => LegId(0),
             _ => panic!("no such party: {who}"),
         };
@@ -179,6 +204,8 @@ impl Scene {
                 let to = ReferTarget::Number(Private::new("110".to_owned()));
                 self.send(Input::Transfer { leg, to });
             }
+            "barges" => self.keys(leg, "*83"),
+            "takes over" => self.keys(leg, "*84"),
             "resumes" => self.send(Input::Resumed { leg }),
             "hangs up its second line" => self.send(Input::HungUp { leg: LINE }),
             "loses its second line" => self.send(Input::Lost { leg: LINE, why: Loss::Media }),
@@ -206,7 +233,7 @@ impl Scene {
             return "queue".into();
         }
         let music = self.music.then_some("music");
-        let parties = [(SEAT, "seat"), (LINE, "seat"), (third, "third"), (self.fourth, "fourth")];
+        let parties = [(SEAT, "seat"), (LINE, "seat"), (third, "third"), (self.fourth, "fourth"), (LEADER, "leader")];
         let heard = parties.into_iter().filter(|(leg, _)| self.hears.contains(leg)).map(|(_, name)| name);
         let mut names: Vec<&str> = music.into_iter().chain(heard).collect();
         names.dedup();
