@@ -351,9 +351,7 @@ impl Switchboard {
         }
         self.turn_back(now, id);
         if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg).filter(|_| !by_second_line) {
-            let token = self.new_token();
-            let prompts = vec![Prompt::NotReached(why.into())];
-            self.out.push(Output::Play { leg, prompts, repeat: false, token });
+            self.tell_by_prompt(leg, Prompt::NotReached(why.into()));
         }
     }
 
