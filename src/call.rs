@@ -328,6 +328,10 @@ pub enum Input {
     Ringing {
         leg: LegId,
     },
+    /// A dialled leg is heard before its answer: an announcement of its network, which is none.
+    EarlyMedia {
+        leg: LegId,
+    },
     /// The dialog, and the trunk if any, in which a dialled leg has been answered; `Answered` follows at once.
     Carried {
         leg: LegId,

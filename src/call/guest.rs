@@ -41,6 +41,8 @@ pub(super) struct Guest {
     pub answer: AnswerPolicy,
     /// Whose phone is rung, or speaks, where it is a seat's.
     pub seat: Option<SeatNo>,
+    /// Its network is heard while it rings.
+    pub early: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +183,7 @@ impl Switchboard {
             after_seat,
             answer,
             seat: None,
+            early: false,
         });
         if how == How::Consult && call.second_line.is_none() {
             self.turn_to(now, id, With::Guest(leg));
@@ -204,6 +207,7 @@ impl Switchboard {
         }
         let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(last)) else { return };
         guest.leg = leg;
+        guest.early = false;
         guest.party.leg = Some(leg);
         guest.stage = guest.stage.wanted().map_or(guest.stage, GuestStage::Ringing);
         // Our own number is shown to others: the citizen's is nobody's but ours.

@@ -97,6 +97,7 @@ impl Switchboard {
             Input::Supervise { call, by, how } => self.supervise(now, call, &by, how),
             Input::CallBack(due) => self.call_back(now, due),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
+            Input::EarlyMedia { leg } => self.early_media(now, leg),
             Input::Carried { leg, sip_call_id, trunk } => self.carried(leg, Carried { sip_call_id, trunk }),
             Input::Answered { leg } => self.leg_event(now, leg, LegEvent::Answered),
             Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),

@@ -255,9 +255,14 @@ impl Exchange {
                 if leg.chosen.is_none_or(|chosen| chosen == key.branch) {
                     let media = leg_media(&agreed, generation);
                     let waits = leg.server_tx.is_some() && leg.talk().is_none();
+                    let is_early = leg.quest.is_some()
+                        && leg.branches.get(key.branch).is_some_and(|session| !session.is_confirmed());
                     self.outputs.push_back(Output::Media(media::Command::Agree { leg: id, media }));
                     if waits {
                         self.tell(now, call::Input::Audible { leg: id });
+                    }
+                    if is_early {
+                        self.tell(now, call::Input::EarlyMedia { leg: id });
                     }
                 }
             }

@@ -266,13 +266,15 @@ impl Legs {
             }
         }
         let slot_of = |leg: &LegId| self.slots.get(leg).copied().filter(|slot| bridge.slots.contains(slot));
+        // Who hears nobody is no party yet: a network's announcement before the answer.
+        let is_party = |leg: LegId| bridge.hearings.iter().any(|one| one.leg == leg && !one.hears.is_empty());
         for Hearing { leg, hears } in &bridge.hearings {
             let Some(hearer) = slot_of(leg) else { continue };
             for slot in hears.iter().filter_map(slot_of) {
                 let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) else { continue };
                 port.feeds.push(hearer);
-                if bridge.tap.is_some() {
-                    let heard = bridge.citizen == Some(*leg);
+                let heard = bridge.citizen == Some(*leg);
+                if bridge.tap.is_some() && (heard || is_party(port.leg.id)) {
                     let voice = if heard { Voice::Heard(port.leg.id) } else { Voice::Private(port.leg.id) };
                     port.voice = port.voice.filter(|_| !heard).or(Some(voice));
                 }

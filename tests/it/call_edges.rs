@@ -186,7 +186,7 @@ impl Scene {
             "transport lost" => self.send(lost(Loss::Transport)),
             "holds" => self.send(Input::Held { leg }),
             "answers" => self.send(Input::Answered { leg }),
-            "early media" => self.send(Input::Ringing { leg }),
+            "early media" => self.send(Input::EarlyMedia { leg }),
             "busy" => self.send(Input::Failed { leg, why: Failure::Busy }),
             "busy on every number" => self.fails_twice(Failure::Busy),
             "rejects on every number" => self.fails_twice(Failure::Declined),

@@ -528,3 +528,19 @@ fn the_result_of_a_three_way_call_is_the_seats_word_else_ours() {
     let refused = hall.board.may(hall.now, &no("1003"), &SeatAsk::Result(ResolvedOnSpot));
     assert_eq!(refused, Err(AskRefused::NoCall));
 }
+
+/// A busy announcement of the carrier is no answer: the seat hears it instead of the ringing tone, nobody else.
+#[test]
+fn what_the_thirds_network_says_is_heard_by_the_seat_alone() {
+    let early = || Input::EarlyMedia { leg: THIRD };
+    let mut hall = talking();
+    hall.verb(Verb::Consult("601".into()));
+    assert_eq!(hall.tell(early()), ["Mix 1 hears nobody, d1 hears d3, d3 hears nobody", "StopPlay d1"]);
+    assert_eq!(hall.tell(early()), [""; 0], "once");
+    assert_eq!(hall.board.may(hall.now, &no("1001"), &SeatAsk::Talk(Verb::Join)), Err(AskRefused::NoThird));
+    let next = hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+    assert!(next.contains(&"Play d1 Ringback …".to_owned()), "the next one rings: {next:?}");
+    let mut hall = talking();
+    hall.verb(Verb::Direct("601".into()));
+    assert_eq!(hall.tell(early()), [""; 0], "the seat is with the citizen");
+}

@@ -213,3 +213,20 @@ fn talking_with_1001(city: &mut City) -> (Caller, Phone, Rung) {
     city.input(ask(hotline::call::SeatAsk::Free));
     talk
 }
+
+#[test]
+fn an_announcement_before_the_answer_is_no_answer() {
+    let mut city = city();
+    let (.., mut placed) = dialled(&mut city, "601");
+    assert_eq!(placed.hears(&mut city), [180]);
+    let invite = unit(&mut city);
+    let body = sdp("198.51.100.30", 5000, "sendrecv");
+    let contact = ["Contact: <sip:gw@198.51.100.9>".to_owned()];
+    city.send(invite.0, reply(&invite.1, 183, "unit", &contact, &body));
+    assert_eq!(placed.hears(&mut city), [180], "with media, and no 200");
+    assert_eq!(mix(&city).last().unwrap().len(), 1, "it hears nobody: {:?}", mix(&city));
+    answers(&mut city, &invite, 486);
+    let second = unit(&mut city);
+    answers(&mut city, &second, 486);
+    assert_eq!(placed.hears(&mut city), [486]);
+}
