@@ -105,7 +105,12 @@ impl Switchboard {
         match ask {
             SeatAsk::SignIn | SeatAsk::Free => self.desk.update(no, |seat| seat.signed_out_by_hand = false),
             SeatAsk::SignOut => self.desk.update(no, |seat| seat.signed_out_by_hand = true),
-            SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::BadCall(_) | SeatAsk::Result(_) | SeatAsk::CallBack | SeatAsk::Talk(_) => {}
+            SeatAsk::Busy
+            | SeatAsk::Break(_)
+            | SeatAsk::BadCall(_)
+            | SeatAsk::Result(_)
+            | SeatAsk::CallBack
+            | SeatAsk::Talk(_) => {}
         }
         match deed {
             Deed::Nothing => {}

@@ -54,7 +54,8 @@ impl Call {
     /// The seat waits for one to answer, and hears nobody meanwhile.
     pub(super) fn seat_awaits(&self) -> bool {
         let consulted = self.guests.iter().find(|guest| self.with == With::Guest(guest.leg));
-        matches!(self.stage, Stage::Talking(_)) && consulted.is_some_and(|guest| guest.stage.wanted().is_some() && !guest.is_early())
+        matches!(self.stage, Stage::Talking(_))
+            && consulted.is_some_and(|guest| guest.stage.wanted().is_some() && !guest.is_early())
     }
 
     pub(super) fn seat_state(&self, holds: bool) -> SeatState {

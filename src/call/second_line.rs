@@ -6,9 +6,7 @@ use super::guest::{GuestStage, How};
 use super::leg::{LegEvent, Role};
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{
-    CallId, Failure, LegId, Mark, Output, Prompt, ReferOutcome, Refusal, SeatAsk, SeatFault, SeatNo, Verb,
-};
+use super::{CallId, Failure, LegId, Mark, Output, Prompt, ReferOutcome, Refusal, SeatAsk, SeatFault, SeatNo, Verb};
 use crate::time::Now;
 
 /// The second leg of a seat's phone. It stands as long as whom it called is outside the conversation.

@@ -151,7 +151,8 @@ impl Switchboard {
         }
         let before = self.desk.get(by).map_or((SeatState::Idle, None), Seat::otherwise);
         let (caller, label) = (call.invited.caller.clone(), call.route.label.clone());
-        call.supervisor = Some(Supervisor { seat: by.clone(), leg, how, answered: false, keys: Typing::default(), before });
+        call.supervisor =
+            Some(Supervisor { seat: by.clone(), leg, how, answered: false, keys: Typing::default(), before });
         self.legs.insert(leg, Role::Supervisor(id));
         self.timers.clear(Timer::WrapUp(by.clone()));
         self.timers.set(Timer::Guest(leg), now.mono + self.settings.ring_time);
@@ -169,7 +170,8 @@ impl Switchboard {
         how: Supervision,
         sip_call_id: String,
     ) {
-        let id = self.call_of_seat(of).filter(|id| self.may_supervise(*id, by).is_ok() && !self.legs.contains_key(&leg));
+        let id =
+            self.call_of_seat(of).filter(|id| self.may_supervise(*id, by).is_ok() && !self.legs.contains_key(&leg));
         let before = self.desk.get(by).map_or((SeatState::Idle, None), Seat::otherwise);
         // Whoever is on the call already has a leg of it.
         let call = id.and_then(|id| self.calls.get_mut(&id)).filter(|call| call.supervisor.is_none());

@@ -1,7 +1,8 @@
 //! What of calls and seats is written down: the shapes of tickets, missed calls and seat changes on disk.
 
 use super::{
-    By, CallId, CallKind, Caller, EndReason, MissedStage, Participant, SeatNo, SeatReason, SeatState, Segment, ThreewayResult,
+    By, CallId, CallKind, Caller, EndReason, MissedStage, Participant, SeatNo, SeatReason, SeatState, Segment,
+    ThreewayResult,
 };
 use crate::rules::numbers::Mode;
 use crate::time::Wall;

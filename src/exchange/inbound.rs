@@ -90,15 +90,7 @@ impl Exchange {
         }
     }
 
-    fn on_feature_code(
-        &mut self,
-        now: Now,
-        tx: ServerTx,
-        flow: Flow,
-        invite: Request,
-        seat: SeatNo,
-        ask: SeatAsk,
-    ) {
+    fn on_feature_code(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, seat: SeatNo, ask: SeatAsk) {
         let Some(port) = self.take_port_of_feature(flow.listener) else {
             self.counters.no_port += 1;
             return self.answer(now, tx, &invite, 503);

@@ -104,7 +104,10 @@ impl Wish {
             Word::Drop => SeatAsk::Talk(Verb::Drop),
             Word::Leave => SeatAsk::Talk(Verb::Leave),
             Word::Result => SeatAsk::Result(self.result.ok_or_else(|| {
-                ApiError::bad(format!("result is missing: {}", ThreewayResult::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")))
+                ApiError::bad(format!(
+                    "result is missing: {}",
+                    ThreewayResult::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")
+                ))
             })?),
             Word::BadCall => match reason {
                 Some(reason) => SeatAsk::BadCall(reason.to_owned()),

@@ -232,10 +232,13 @@ impl Scene {
         if self.returned {
             return "queue".into();
         }
-        let music = self.music.then_some("music");
+        // What is played goes before whoever speaks (`media::port`).
+        if self.music {
+            return "music".into();
+        }
         let parties = [(SEAT, "seat"), (LINE, "seat"), (third, "third"), (self.fourth, "fourth"), (LEADER, "leader")];
         let heard = parties.into_iter().filter(|(leg, _)| self.hears.contains(leg)).map(|(_, name)| name);
-        let mut names: Vec<&str> = music.into_iter().chain(heard).collect();
+        let mut names: Vec<&str> = heard.collect();
         names.dedup();
         names.join(" ")
     }

@@ -113,12 +113,13 @@ fn consult_join_and_drop_are_three_steps() {
             "Mark hold",
             "Dial d3 13800000601",
             "Mix 1 hears nobody, d1 hears nobody",
+            "Play d1 Ringback …",
             "Play 1 Music …",
             "1001 Consulting"
         ],
         "the citizen hears music from the moment in which the seat turns away"
     );
-    assert_eq!(hall.answers(THIRD), ["Mark joined 601", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"]);
+    assert_eq!(hall.answers(THIRD), ["Mark joined 601", "Mix 1 hears nobody, d1 hears d3, d3 hears d1", "StopPlay d1"]);
     assert_eq!(hall.verb(Verb::Join), ["StopPlay d3", "Mark resume", "Mix 1 + [d1 d3]", "StopPlay 1", "1001 ThreeWay"]);
     assert_eq!(hall.call().stage, "three_way");
     assert_eq!(hall.verb(Verb::Drop), ["HangUp d3", "Mark left 601 dropped", "Mix 1 + [d1]", "1001 Talking"]);
@@ -189,7 +190,18 @@ fn a_third_party_that_is_not_reached_costs_the_citizen_nothing() {
     let next = hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
     assert_eq!(next[0], "Dial d4 13800000602", "the next number of the unit");
     let back = hall.wait(T_THIRD);
-    assert_eq!(back, ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay 1", "1001 Talking"]);
+    assert_eq!(
+        back,
+        [
+            "HangUp d4",
+            "Mark resume",
+            "Mix 1 + [d1]",
+            "StopPlay d1",
+            "StopPlay 1",
+            "1001 Talking",
+            "Play d1 NotReached(NoAnswer)"
+        ]
+    );
     assert_eq!(hall.board.legs(), 2);
 }
 
@@ -230,7 +242,8 @@ fn an_answer_is_one_only_when_1_is_pressed() {
     for other in ['2', '*', '#', '0'] {
         assert_eq!(hall.tell(third(other)), [""; 0], "{other}");
     }
-    let pressed = ["StopPlay d3", "Mark joined 602", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"].map(str::to_owned);
+    let pressed = ["StopPlay d3", "Mark joined 602", "Mix 1 hears nobody, d1 hears d3, d3 hears d1", "StopPlay d1"]
+        .map(str::to_owned);
     assert_eq!(hall.tell(third('1')), pressed);
     assert_eq!(hall.tell(third('1')), [""; 0], "once");
     assert_eq!(hall.wait(60 * SECOND), [""; 0], "and the time for it is over");
@@ -249,7 +262,10 @@ fn an_answer_is_one_only_when_1_is_pressed() {
         assert!(!out.iter().any(|line| line.starts_with("Mark left")), "{gone:?}: it has never been there");
         assert_eq!(hall.answers(NEXT), ["Play d4 Press1 …"], "the next one is asked too");
         let back = hall.wait(seconds(15));
-        assert_eq!(back, ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay 1", "1001 Talking"]);
+        assert_eq!(
+            back[..6],
+            ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay d1", "StopPlay 1", "1001 Talking"]
+        );
     }
     // A transfer stands when somebody is there, and not before.
     let transfer = Input::Transfer { leg: SEAT, to: ReferTarget::Number(Private::new("602".into())) };
@@ -281,7 +297,10 @@ fn another_seat_is_rung_as_for_a_caller_and_wraps_up() {
     assert_eq!(hall.board.queued(), 1, "it is in one call at most (I5)");
     hall.tell(Input::HungUp { leg: LegId(9) });
     let answer = hall.answers(THIRD);
-    assert_eq!(answer, ["Mark seat_joined 1002", "1002 Talking", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"]);
+    assert_eq!(
+        answer,
+        ["Mark seat_joined 1002", "1002 Talking", "Mix 1 hears nobody, d1 hears d3, d3 hears d1", "StopPlay d1"]
+    );
     let alien = hall.board.may(hall.now, &no("1002"), &SeatAsk::Talk(Verb::Drop));
     assert_eq!(alien, Err(AskRefused::NotTalking), "the call is another seat's");
     hall.verb(Verb::Join);
@@ -475,7 +494,11 @@ fn a_blind_transfer_is_told_and_a_failed_one_brings_the_citizen_back() {
     hall.tell(Input::Transfer { leg: SEAT, to: number("601") });
     hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
     let failed = hall.tell(Input::Failed { leg: NEXT, why: Failure::Busy });
-    assert_eq!(failed, ["Referred d1 Failed(Busy)", "Mix 1 + [d1]", "StopPlay 1"], "with the same seat again");
+    assert_eq!(
+        failed,
+        ["Referred d1 Failed(Busy)", "Mix 1 + [d1]", "StopPlay 1", "Play d1 NotReached(Busy)"],
+        "with the same seat again"
+    );
 
     // The phone has hung up behind its REFER, as many do.
     let mut hall = talking();

@@ -36,22 +36,12 @@ fn the_second_line_is_the_seats_mouth_and_ear_towards_whom_it_called() {
     let rings = dial(&mut hall, "601");
     assert_eq!(
         rings,
-        [
-            "Progress 7",
-            "Dial d3 13800000601",
-            "Mix 1 hears d1, d1 hears 1, 7 hears nobody",
-            "1001 Consulting"
-        ]
+        ["Progress 7", "Dial d3 13800000601", "Mix 1 hears d1, d1 hears 1, 7 hears nobody", "1001 Consulting"]
     );
     let answer = hall.tell(Input::Answered { leg: THIRD });
     assert_eq!(
         answer,
-        [
-            "Mark joined 601",
-            "Mark seat_joined 1001",
-            "Answer 7",
-            "Mix 1 hears d1, d1 hears 1, 7 hears d3, d3 hears 7"
-        ]
+        ["Mark joined 601", "Mark seat_joined 1001", "Answer 7", "Mix 1 hears d1, d1 hears 1, 7 hears d3, d3 hears 7"]
     );
     hall.pass(SECOND);
     // Its own hold leaves the third with music.

@@ -10,7 +10,8 @@ use hotline::call::{
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
 use hotline::store::entry::{
-    Access, AlarmChange, CalledBack, Entry, MarkedResult, Record, RecordingFailed, SeatChange, TicketEdit, VERSION, Verified,
+    Access, AlarmChange, CalledBack, Entry, MarkedResult, Record, RecordingFailed, SeatChange, TicketEdit, VERSION,
+    Verified,
 };
 use hotline::store::memory::Memory;
 use hotline::store::query::*;
@@ -485,7 +486,7 @@ async fn the_result_of_a_three_way_call_closes_a_ticket_or_not(store: impl Store
         let record = CallRecord { threeway_result: result, invalid: invalid.map(str::to_owned), ..record(opened(n)) };
         Entry::Closed(Box::new(record))
     };
-    use ThreewayResult::{ResolvedOnSpot, Unreachable, UnitWillHandle};
+    use ThreewayResult::{ResolvedOnSpot, UnitWillHandle, Unreachable};
     let entries = vec![
         answered(1),
         closed_with(1, None, None),

@@ -301,8 +301,12 @@ fn a_whisper_takes_no_participants_number() {
     running.archive.stop();
     let side_car = SideCar::read(&folder.call(CALL).join("call.json")).unwrap();
     let tracks: Vec<_> = side_car.tracks.iter().map(|line| (line.file.as_str(), line.class)).collect();
-    let expected =
-        [("p2.wav", Class::Heard), ("p3.wav", Class::Heard), ("p101.wav", Class::Heard), ("p101-private.wav", Class::Private)];
+    let expected = [
+        ("p2.wav", Class::Heard),
+        ("p3.wav", Class::Heard),
+        ("p101.wav", Class::Heard),
+        ("p101-private.wav", Class::Private),
+    ];
     assert_eq!(tracks, expected);
     assert_eq!(side_car.participants[2].party.role, Role::Expert);
     let mut bytes = Cursor::new(Vec::new());

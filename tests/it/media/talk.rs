@@ -394,7 +394,7 @@ fn the_keys_of_a_command_reach_nobody_else() {
     hotline.open(CITIZEN, V4, citizen.media(Law::A, Some(101)));
     let port = hotline.open(SEAT, V4, seat.media(Law::A, Some(101)));
     hotline.mix(&[SEAT], false);
-    let mut press = |seat: &mut Phone, hotline: &mut Hotline, key: char| {
+    let press = |seat: &mut Phone, hotline: &mut Hotline, key: char| {
         let code = Event::of_key(key).unwrap();
         for duration in [160, 320] {
             let event = Event { code, end: duration == 320, volume: 10, duration };

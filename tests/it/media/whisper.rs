@@ -120,7 +120,8 @@ fn a_whisper_is_in_one_ear_and_in_no_recording_of_the_conversation() {
     handle.send(Command::Stop);
     recorder.stop();
     let primary = samples(&folder.0.join(&sealed.path));
-    let side = |channel: usize| primary.iter().skip(channel).step_by(2).copied().skip(4000).take(4000).collect::<Vec<_>>();
+    let side =
+        |channel: usize| primary.iter().skip(channel).step_by(2).copied().skip(4000).take(4000).collect::<Vec<_>>();
     assert_eq!(heard(&side(0)), [true, false, false], "left: the citizen");
     assert_eq!(heard(&side(1)), [false, true, false], "right: whom the citizen heard");
     let at = folder.0.join(&sealed.path).with_file_name("");
