@@ -27,6 +27,9 @@ const UNANSWERED_LINGER: Duration = Duration::from_secs(70);
 /// One that called us has no such duty; stray requests of its dialog get a moment all the same.
 const SHORT_LINGER: Duration = Duration::from_secs(5);
 
+/// What is agreed before the answer; the answer begins anew.
+const BEFORE_ANSWER: u32 = u32::MAX;
+
 /// So many transactions of one leg are kept before those that are over are looked for.
 const MANY: usize = 8;
 
@@ -47,6 +50,7 @@ pub(super) struct Leg {
     pub(super) branches: Vec<Session>,
     /// The branch that answered (or called).
     pub(super) chosen: Option<usize>,
+    is_citizens: bool,
     /// Index of the trunk it came from.
     pub(super) trunk: Option<usize>,
     /// We ring a seat.
@@ -78,6 +82,7 @@ impl Leg {
             port,
             branches: Vec::new(),
             chosen: Some(0),
+            is_citizens: trunk.is_some(),
             trunk,
             ring: None,
             quest: None,
@@ -118,7 +123,7 @@ impl Leg {
 
     /// It came to us over a trunk.
     pub(super) const fn is_citizens(&self) -> bool {
-        self.server_tx.is_some() && self.trunk.is_some()
+        self.is_citizens
     }
 
     /// Its media could not be opened.
@@ -255,15 +260,18 @@ impl Exchange {
                 if leg.chosen.is_none_or(|chosen| chosen == key.branch) {
                     let media = leg_media(&agreed, generation);
                     let waits = leg.server_tx.is_some() && leg.talk().is_none();
-                    let is_early = leg.quest.is_some()
-                        && leg.branches.get(key.branch).is_some_and(|session| !session.is_confirmed());
                     self.outputs.push_back(Output::Media(media::Command::Agree { leg: id, media }));
                     if waits {
                         self.tell(now, call::Input::Audible { leg: id });
                     }
-                    if is_early {
-                        self.tell(now, call::Input::EarlyMedia { leg: id });
-                    }
+                }
+            }
+            // Only a carrier makes announcements.
+            Event::EarlyMedia(agreed) => {
+                if !leg.over && leg.quest.is_some() && leg.chosen.is_none() {
+                    let media = leg_media(&agreed, BEFORE_ANSWER);
+                    self.outputs.push_back(Output::Media(media::Command::Agree { leg: id, media }));
+                    self.tell(now, call::Input::EarlyMedia { leg: id });
                 }
             }
             Event::Answered => self.on_branch_answered(now, key),
