@@ -10,9 +10,11 @@ mod callback;
 mod colleague;
 mod course;
 pub mod directory;
+mod duty;
 mod ending;
 mod guest;
 mod hearing;
+mod invitation;
 mod keys;
 mod leaving;
 mod leg;
@@ -28,7 +30,9 @@ pub mod settings;
 mod supervise;
 mod switchboard;
 mod talking;
+mod target;
 mod terms;
+mod third;
 mod timers;
 mod transfer;
 mod view;
@@ -39,14 +43,17 @@ use std::time::Duration;
 
 pub use ask::{AskRefused, feature_codes};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
+pub use duty::DutyWish;
 pub use keys::{Typed, Typing, keys_in_call};
 pub use outcome::{NotReached, ThreewayResult};
 pub use settings::{SeatKind, Settings};
 pub use supervise::{SuperviseRefused, Supervision, supervision_code};
 pub use switchboard::Switchboard;
+pub use target::Target;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
+pub use third::{ThirdState, ThirdView};
 pub use view::{CallView, SeatView};
-pub use written::{CallRecord, MissedCall, NoticePlayed, OpenTicket, SeatChange};
+pub use written::{CallRecord, DutyCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
 
 use crate::privacy::Private;
 use crate::rules::dialling::e164;
@@ -160,19 +167,6 @@ impl Caller {
     }
 }
 
-/// Who is to be rung.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    Seat(SeatNo),
-    /// A telephone number, through whichever trunk can carry it, on behalf of a hotline number.
-    Number {
-        number: Private<String>,
-        code: String,
-        /// An emergency service: reserved channels may be taken (R31).
-        reserved: bool,
-    },
-}
-
 /// What one party of a call hears: these others, and nobody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hearing {
@@ -282,6 +276,8 @@ pub enum Verb {
     Drop,
     /// Leaves on purpose: the citizen and the third party go on, still recorded (R22).
     Leave,
+    /// The seat is released as soon as this party answers, and back with the citizen if it does not (R14, R29).
+    Transfer(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -324,6 +320,8 @@ pub enum Input {
     /// Callback tasks for one seat, in the order of their turn: the answer to `WantCallback`. The seat
     /// gets the first one whose citizen nobody else is calling or talking to.
     CallBack(Vec<CallBack>),
+    /// A seat calls a duty phone on behalf of an emergency ticket (R28).
+    Duty(DutyWish),
     /// A dialled leg rings.
     Ringing {
         leg: LegId,
@@ -468,7 +466,8 @@ pub enum By {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Ring this target with a new leg of this call. `caller` is shown on the seat's phone.
+    /// Ring this target with a new leg of this call. `caller` is shown on a seat's phone, and on another
+    /// where the target says so.
     Dial {
         call: CallId,
         leg: LegId,
@@ -489,7 +488,8 @@ pub enum Output {
         leg: LegId,
         why: Refusal,
     },
-    /// The word on the transfer that this leg's phone wants; none for a leg that has ended.
+    /// The word on the transfer that this leg's phone wants; none for a leg that has ended. A phone that has
+    /// asked for none is told nothing.
     Referred {
         leg: LegId,
         outcome: ReferOutcome,
@@ -542,6 +542,8 @@ pub enum Output {
     Arrived(Box<MissedCall>),
     /// A call ended before a seat answered (R17), or was refused (R7).
     Missed(Box<MissedCall>),
+    /// A seat has reached a duty phone, or such a call has ended; the same call comes twice then (R28).
+    DutyCall(Box<DutyCall>),
     /// The seat marked a call as a bad one after its end; its ticket is closed as invalid (R35).
     MarkInvalid {
         call: CallId,

@@ -21,6 +21,7 @@ use std::path::Path;
 use crate::call::directory::Directory;
 use crate::rules::numbers::NumberPlan;
 
+pub use directory::DeviceContact;
 pub use files::Texts;
 pub use ports::PortRange;
 pub use queues::{Night, QueueSettings};

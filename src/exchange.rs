@@ -2,7 +2,7 @@
 //! the switchboard becomes a request. It only translates, and it knows which dialog is which leg.
 //!
 //! `origin` says who sends, `requests` answers, `inbound` turns an INVITE into a leg (`second_line` one of a
-//! seat in a call) and `identity` reads who calls; `outbound` rings a seat, `quest` calls a number through trunks; `wishes` carries out what the
+//! seat in a call) and `identity` reads who calls; `outbound` rings a seat, `quest` calls a number through trunks, or a `device`; `wishes` carries out what the
 //! switchboard wants, `transfer` what a phone asks with REFER, `legs` keeps the table and `ports` who has which port; `lines` asks whether trunks
 //! (`carriers`) and seats' phones (`phones`) are there, `loss` notices who is gone, `farewell` is for the
 //! time after a crash, `reload` for new files.
@@ -19,6 +19,7 @@ use crate::sip::transactions::{self, ClientTx, ServerTx, Timers, Transactions};
 use crate::time::{Mono, Now};
 
 mod carriers;
+mod device;
 mod farewell;
 mod identity;
 mod inbound;
@@ -81,7 +82,10 @@ pub enum Input {
     },
     /// Missed callers, one of whom is to be called back by this seat.
     CallBack(Vec<call::CallBack>),
-    /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference.
+    /// A seat is to call a duty phone.
+    Duty(call::DutyWish),
+    /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference; or those of a device,
+    /// which its URI names.
     Resolved {
         trunk: String,
         addresses: Vec<std::net::SocketAddr>,
@@ -212,7 +216,7 @@ pub struct Exchange {
     recording: BTreeSet<CallId>,
     /// Trunks of which a call was turned away for want of room, and when that is forgotten.
     overloads: BTreeMap<String, Mono>,
-    /// What DNS said of trunks, with the hosts that it said it of.
+    /// What DNS said of trunks, with the hosts that it said it of, and of devices.
     resolved: BTreeMap<String, (Vec<String>, Vec<std::net::SocketAddr>)>,
     /// What the switchboard is still to be told.
     told: VecDeque<call::Input>,
@@ -278,6 +282,7 @@ impl Exchange {
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
             Input::Supervise { call, by, how } => self.tell(now, call::Input::Supervise { call, by, how }),
             Input::CallBack(due) => self.tell(now, call::Input::CallBack(due)),
+            Input::Duty(wish) => self.tell(now, call::Input::Duty(wish)),
             Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
             Input::Reload(settings) => self.reload(now, *settings),

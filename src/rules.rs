@@ -4,6 +4,7 @@
 
 pub mod callback;
 pub mod dialling;
+pub mod emergency;
 pub mod numbers;
 pub mod retention;
 pub mod ticket;

@@ -10,6 +10,7 @@ mod audio;
 mod calls;
 mod directory;
 mod door;
+mod emergency;
 mod error;
 mod health;
 mod login;
@@ -105,6 +106,8 @@ fn router(office: Office) -> Router {
         .route("/seats/{no}/history", get(seats::history))
         .route("/tickets", get(tickets::list))
         .route("/tickets/{number}", get(tickets::one).patch(tickets::change))
+        .route("/tickets/{number}/duty", post(emergency::duty))
+        .route("/tickets/{number}/handover", post(emergency::handover))
         .route("/directory", get(directory::list))
         .route("/missed", get(missed::list))
         .route("/callbacks", get(missed::callbacks))

@@ -135,6 +135,7 @@ impl Desk {
             Wish::CalledBack { task, at, reached } => {
                 self.write(Entry::CalledBack(CalledBack { task, at, reached }));
             }
+            Wish::DutyCall(duty) => self.write(Entry::Duty(duty)),
             Wish::Note { call, text } => self.trace.note(now.wall, call, text),
             // The exchange carries these out itself.
             Wish::Dial { .. }

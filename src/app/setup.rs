@@ -1,12 +1,12 @@
 //! The checked configuration, in the words of the exchange and of the switchboard.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::call::feature_codes;
 use crate::call::settings::{Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes};
-use crate::config::{self, Config, PortRange, Require};
-use crate::exchange::settings::{FixedPhone, Listener, SeatLine, Settings, Trunk};
+use crate::config::{self, Config, DeviceContact, PortRange, Require};
+use crate::exchange::settings::{Device, FixedPhone, Listener, SeatLine, Settings, Trunk};
 use crate::net::driver::Listen;
 use crate::net::resolve::Wanted;
 use crate::sip::flow::{Flow, ListenerId};
@@ -22,6 +22,7 @@ pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
         pools: pools(config).into_iter().map(|(_, range)| (range.first, range.last)).collect(),
         trunks: config.trunks.iter().map(|row| trunk(config, row)).collect(),
         seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
+        devices: devices(config),
         area: config.server.area_code.to_string(),
         realm: config.server.realm.clone(),
         user_agent: config.server.user_agent.clone(),
@@ -126,6 +127,7 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         add_prefix: row.add_prefix.clone(),
         user_phone: row.user_phone,
         platform: row.platform.clone(),
+        incident_headers: row.incident_headers.clone(),
         queue_answer: row.queue_answer,
         ring_with_180: row.ring_with_180,
         laws: row.laws.clone(),
@@ -142,7 +144,27 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
     }
 }
 
-/// The trunks with a host that is a name.
+/// Every device that a line of the directory names, once, with the listener from which it is called.
+fn placed_devices(config: &Config) -> BTreeMap<&str, (DeviceContact, usize)> {
+    let placed = |uri| {
+        let contact = DeviceContact::parse(uri).ok()?;
+        let listen = config.listens.iter().position(|listen| contact.is_reached_by(listen))?;
+        Some((uri, (contact, listen)))
+    };
+    config.directory.devices().filter_map(placed).collect()
+}
+
+fn devices(config: &Config) -> Vec<Device> {
+    let device = |(uri, (contact, listen)): (&str, (DeviceContact, usize))| Device {
+        uri: uri.to_owned(),
+        listener: listener_id(listen),
+        addresses: Host::literal(&contact.host).into_iter().collect(),
+        user: contact.user,
+    };
+    placed_devices(config).into_iter().map(device).collect()
+}
+
+/// The trunks and devices with a host that is a name.
 pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
     let needs = |row: &&config::Trunk| row.hosts.iter().any(|host| Host::literal(host).is_none());
     let wanted = |row: &config::Trunk| {
@@ -154,7 +176,15 @@ pub fn names_to_resolve(config: &Config) -> Vec<Wanted> {
             ipv4: listen.is_none_or(|listen| listen.bind.is_ipv4()),
         }
     };
-    config.trunks.iter().filter(needs).map(wanted).collect()
+    let device = |(uri, (contact, listen)): (&str, (DeviceContact, usize))| Wanted {
+        trunk: uri.to_owned(),
+        hosts: vec![contact.host],
+        transport: contact.transport,
+        ipv4: config.listens.get(listen).is_none_or(|listen| listen.bind.is_ipv4()),
+    };
+    let named = |(_, (contact, _)): &(&str, (DeviceContact, usize))| Host::literal(&contact.host).is_none();
+    let devices = placed_devices(config).into_iter().filter(named).map(device);
+    config.trunks.iter().filter(needs).map(wanted).chain(devices).collect()
 }
 
 fn seat_line(config: &Config, row: &config::SeatSettings, secrets: &Secrets) -> SeatLine {

@@ -163,7 +163,7 @@ impl Switchboard {
                 self.out.push(Output::Dial {
                     call: id,
                     leg: citizen,
-                    target: Target::Number { number, code, reserved: false },
+                    target: Target::number(number, code),
                     caller: Caller::default(),
                     label,
                 });

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use super::ask::AskRefused;
 use super::directory::{AfterSeat, AnswerPolicy};
-use super::guest::{Guest, Invitation};
+use super::guest::Guest;
+use super::invitation::Invitation;
 use super::leg::Role;
 use super::live::{Stage, Talk};
 use super::switchboard::Switchboard;

@@ -100,7 +100,7 @@ pub enum LineTo {
         number: Private<String>,
         /// Names of trunks in the order in which they are tried; any trunk where empty.
         trunks: Vec<String>,
-        /// None: as the trunk does it.
+        /// None: by the entry's kind.
         shown: Option<Shown>,
     },
     /// A SIP device at a fixed address that is no seat: `sip:601@192.0.2.60:5060`.
@@ -159,9 +159,23 @@ impl Directory {
         self.entries.get(code)
     }
 
+    /// Whoever helps in emergencies of this name: `110`, `water` (R31).
+    pub fn emergency(&self, service: &str) -> Option<&Entry> {
+        let is_it = |kind: &Kind| matches!(kind, Kind::Emergency(own) if own.as_str() == service);
+        self.entries().find(|entry| is_it(&entry.kind))
+    }
+
     /// All, by code.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
+    }
+
+    /// The URIs of all devices that a line names, those of several lines several times.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        self.entries().flat_map(|entry| &entry.lines).filter_map(|line| match &line.to {
+            LineTo::Device(uri) => Some(uri.as_str()),
+            LineTo::Number { .. } | LineTo::Seat(_) => None,
+        })
     }
 
     /// The entries in which every word of `query` occurs, by code; all of them where it has no word.
@@ -250,6 +264,15 @@ impl Kind {
         match self {
             Self::Leader { post, .. } => Some(post),
             Self::Unit | Self::Expert | Self::Branch | Self::DutyPhone | Self::Emergency(_) => None,
+        }
+    }
+
+    /// Unless a line says otherwise. Who is to help the citizen in our place sees who calls (R14, R29); a unit
+    /// does not, which may be the one that is reported (Art. 26).
+    pub const fn shown(&self) -> Shown {
+        match self {
+            Self::Expert | Self::Branch | Self::Emergency(_) => Shown::Citizen,
+            Self::Unit | Self::DutyPhone | Self::Leader { .. } => Shown::Ours,
         }
     }
 

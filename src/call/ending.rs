@@ -108,6 +108,10 @@ impl Switchboard {
         for id in callbacks {
             self.callback_over(now, id, None);
         }
+        let duties: Vec<CallId> = self.duties.keys().copied().collect();
+        for id in duties {
+            self.duty_over(now, id, None);
+        }
         let features: Vec<LegId> = self.features.keys().copied().collect();
         for leg in features {
             self.feature_over(now, leg);

@@ -4,27 +4,25 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::directory::{AfterSeat, AnswerPolicy, Line, LineTo};
+use super::directory::{AfterSeat, AnswerPolicy};
 use super::ending::Cause;
+use super::invitation::Invitation;
 use super::leg::{LegEvent, Role};
 use super::live::{Call, Stage, With};
 use super::seat::Seat;
-use super::settings::local;
 use super::switchboard::Switchboard;
+use super::third::Tries;
 use super::timers::Timer;
 use super::{
-    AskRefused, CallId, Caller, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, Role as PartyRole,
-    SeatFault, SeatNo, SeatState, Target, Verb,
+    AskRefused, CallId, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, SeatFault, SeatNo, SeatState,
+    Target, Verb,
 };
-use crate::privacy::{Private, mask};
 use crate::time::Now;
 
 /// T_third: how long a third party's phone rings (rules.md §6.2).
 const RINGS: Duration = Duration::from_secs(30);
 /// Whoever picks up a telephone whose voicemail may answer must press 1 within this time.
 const PRESSES: Duration = Duration::from_secs(15);
-/// A telephone number that is in no directory has so many digits at least.
-const SHORTEST: usize = 7;
 /// Parties of one call at most (R25).
 const PARTIES: usize = 8;
 
@@ -43,6 +41,7 @@ pub(super) struct Guest {
     pub seat: Option<SeatNo>,
     /// Its network is heard while it rings.
     pub early: bool,
+    pub tries: Tries,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,26 +78,6 @@ pub(super) enum How {
     Transfer,
 }
 
-/// Who is to be brought in.
-pub(super) struct Invitation {
-    pub party: Party,
-    pub untried: VecDeque<Target>,
-    pub after_seat: AfterSeat,
-    pub answer: AnswerPolicy,
-}
-
-impl Invitation {
-    fn of_number(number: &str, target: Target) -> Self {
-        let party = Party { role: PartyRole::Unit, number: mask(number), name: String::new(), leg: None };
-        Self {
-            party,
-            untried: VecDeque::from([target]),
-            after_seat: AfterSeat::EndAll,
-            answer: AnswerPolicy::Announced,
-        }
-    }
-}
-
 impl Switchboard {
     /// Whether the call of this seat allows it now.
     pub(super) fn may_talk(&self, now: Now, id: CallId, no: &SeatNo, verb: &Verb) -> Result<(), AskRefused> {
@@ -106,7 +85,7 @@ impl Switchboard {
         let call = self.calls.get(&id).filter(its_own).ok_or(AskRefused::NotTalking)?;
         let outside = call.outside().map(|guest| guest.stage);
         match verb {
-            Verb::Consult(whom) | Verb::Direct(whom) => {
+            Verb::Consult(whom) | Verb::Direct(whom) | Verb::Transfer(whom) => {
                 if outside.is_some() {
                     return Err(AskRefused::Consulting);
                 }
@@ -127,44 +106,12 @@ impl Switchboard {
         match verb {
             Verb::Consult(whom) => self.bring_in(now, id, whom, How::Consult),
             Verb::Direct(whom) => self.bring_in(now, id, whom, How::Direct),
+            Verb::Transfer(whom) => self.bring_in(now, id, whom, How::Transfer),
             Verb::Join => self.join(now, id),
             Verb::Swap => self.swap(now, id),
             Verb::Drop => self.drop_third(now, id),
             Verb::Leave => self.seat_leaves(now, id),
         }
-    }
-
-    /// Who is behind what the seat dialled: an entry of the directory, else a telephone number.
-    fn invite_by(&self, now: Now, whom: &str) -> Result<Invitation, AskRefused> {
-        let Some(entry) = self.settings.directory.entry(whom) else {
-            if let Some(colleague) = self.colleague(whom) {
-                return self.is_free(&colleague).map(|()| self.invite_colleague(colleague));
-            }
-            let is_phone = whom.len() >= SHORTEST && whom.chars().all(|digit| digit.is_ascii_digit());
-            let number = Private::new(whom.to_owned());
-            let target = Target::Number { number, code: String::new(), reserved: false };
-            return is_phone.then(|| Invitation::of_number(whom, target)).ok_or(AskRefused::UnknownParty);
-        };
-        let time = local(now.wall);
-        let minutes = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or(0);
-        let lines = entry.lines_at(time.weekday(), minutes).map_err(|_| AskRefused::Closed)?;
-        let target = |line: &&Line| match &line.to {
-            LineTo::Number { number, .. } => {
-                Some(Target::Number { number: number.clone(), code: String::new(), reserved: entry.is_reserved() })
-            }
-            LineTo::Seat(seat) => Some(Target::Seat(seat.clone())),
-            // A device of a unit's own cannot be rung yet.
-            LineTo::Device(_) => None,
-        };
-        let mut untried: VecDeque<Target> = lines.iter().filter_map(target).collect();
-        if untried.is_empty() {
-            return Err(AskRefused::UnknownParty);
-        }
-        if let [Target::Seat(only)] = untried.make_contiguous() {
-            self.is_free(only)?;
-        }
-        let party = Party { role: entry.kind.role(), number: entry.code.clone(), name: entry.name.clone(), leg: None };
-        Ok(Invitation { party, untried, after_seat: entry.after_seat_leaves, answer: entry.answer })
     }
 
     pub(super) fn bring_in(&mut self, now: Now, id: CallId, whom: &str, how: How) {
@@ -175,6 +122,8 @@ impl Switchboard {
         if let Some(no) = call.seat().cloned() {
             self.desk.update(&no, |seat| seat.last_third = Some(id));
         }
+        call.not_reached = None;
+        let tries = Tries { of: untried.len(), failures: Vec::new() };
         call.guests.push(Guest {
             leg,
             party,
@@ -184,6 +133,7 @@ impl Switchboard {
             answer,
             seat: None,
             early: false,
+            tries,
         });
         if how == How::Consult && call.second_line.is_none() {
             self.turn_to(now, id, With::Guest(leg));
@@ -196,13 +146,14 @@ impl Switchboard {
         let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
         let code = call.invited_code();
-        let (label, citizen) = (call.route.label.clone(), call.invited.caller.clone());
+        let (label, citizen) = (call.label(), call.invited.caller.clone());
         let Some(guest) = call.guest(last) else { return };
         let Some(target) = guest.untried.pop_front() else { return self.not_reached(now, id, last, why) };
         if let Target::Seat(no) = &target
             && let Err(why) = self.is_free(no)
         {
             self.note(id, format!("seat {}: {why}", no.0));
+            self.note_failure(id, last, Failure::Busy);
             return self.ring_next(now, id, last, Failure::Busy);
         }
         let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(last)) else { return };
@@ -210,21 +161,16 @@ impl Switchboard {
         guest.early = false;
         guest.party.leg = Some(leg);
         guest.stage = guest.stage.wanted().map_or(guest.stage, GuestStage::Ringing);
-        // Our own number is shown to others: the citizen's is nobody's but ours.
-        let (target, caller) = match target {
-            Target::Number { number, reserved, .. } => (Target::Number { number, code, reserved }, Caller::default()),
-            Target::Seat(seat) => {
-                guest.seat = Some(seat.clone());
-                (Target::Seat(seat), citizen)
-            }
-        };
-        let rung = guest.seat.clone();
+        if let Target::Seat(seat) = &target {
+            guest.seat = Some(seat.clone());
+        }
+        let (target, rung) = (target.on_behalf_of(code), guest.seat.clone());
         if let Some(call) = self.calls.get_mut(&id).filter(|call| call.with == With::Guest(last)) {
             call.with = With::Guest(leg);
         }
         self.legs.insert(leg, Role::Guest(id));
         self.timers.set(Timer::Guest(leg), now.mono + RINGS);
-        self.out.push(Output::Dial { call: id, leg, target, caller, label });
+        self.out.push(Output::Dial { call: id, leg, target, caller: citizen, label });
         if let Some(no) = rung {
             self.reserve(now, id, &no);
         }
@@ -276,6 +222,8 @@ impl Switchboard {
                 | Role::SecondLine(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)
+                | Role::DutySeat(_)
+                | Role::DutyPhone(_)
                 | Role::Feature,
             )
             | None => {}
@@ -331,6 +279,7 @@ impl Switchboard {
         self.timers.clear(Timer::Guest(leg));
         self.legs.remove(&leg);
         self.note(id, format!("the third party was not reached: {why:?}"));
+        self.note_failure(id, leg, why);
         let rung = self.calls.get_mut(&id).and_then(|call| call.guest(leg)).and_then(|guest| guest.seat.take());
         if let Some(no) = rung {
             self.seat_unanswered(now, &no, why);
@@ -343,6 +292,7 @@ impl Switchboard {
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.outcome.miss(why);
+            call.note_not_reached(leg);
         }
         let by_second_line = self.calls.get(&id).is_some_and(|call| call.second_line.is_some());
         self.tell_referrer(id, ReferOutcome::Failed(why));

@@ -1,6 +1,7 @@
 //! What is done by keys in a live call, on any plain phone (RFC 4733): `*` and a digit or two, and where
 //! somebody is called the number and `#`. Media reads them too, so that they reach nobody else.
 
+use super::directory::Service;
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
@@ -11,8 +12,9 @@ use crate::time::Now;
 const LONGEST: usize = 24;
 
 /// What stands for what in a seat's call; the README's table is held to it.
-pub fn keys_in_call() -> [(&'static str, SeatAsk); 11] {
+pub fn keys_in_call() -> [(&'static str, SeatAsk); 14] {
     let number = || "NUMBER".to_owned();
+    let police = || Service::Police.as_str().to_owned();
     [
         ("*1 NUMBER #", SeatAsk::Talk(Verb::Consult(number()))),
         ("*2 NUMBER #", SeatAsk::Talk(Verb::Direct(number()))),
@@ -25,6 +27,9 @@ pub fn keys_in_call() -> [(&'static str, SeatAsk); 11] {
         ("*73", SeatAsk::Result(ThreewayResult::Unreachable)),
         ("*74", SeatAsk::Result(ThreewayResult::Refused)),
         ("*75", SeatAsk::Result(ThreewayResult::NotCompetent)),
+        ("*08 NUMBER #", SeatAsk::Talk(Verb::Transfer(number()))),
+        ("*01", SeatAsk::Talk(Verb::Direct(police()))),
+        ("*001", SeatAsk::Talk(Verb::Transfer(police()))),
     ]
 }
 
@@ -78,7 +83,15 @@ impl Switchboard {
             Some(Role::Seat(id) | Role::SecondLine(id)) => id,
             Some(Role::Guest(id)) => return self.guest_digit(now, id, leg, digit),
             Some(Role::Supervisor(id)) => return self.supervisor_digit(now, id, digit),
-            Some(Role::Citizen(_) | Role::CallbackSeat(_) | Role::CallbackCitizen(_) | Role::Feature) | None => return,
+            Some(
+                Role::Citizen(_)
+                | Role::CallbackSeat(_)
+                | Role::CallbackCitizen(_)
+                | Role::DutySeat(_)
+                | Role::DutyPhone(_)
+                | Role::Feature,
+            )
+            | None => return,
         };
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Stage::Talking(talk) = &mut call.stage else { return };
@@ -110,19 +123,15 @@ fn read(keys: &str) -> Option<Command> {
     let mut rest = keys.chars().skip(1);
     let code = rest.next()?;
     let number: String = rest.collect();
-    let talk = |verb| Some(Command::Ask(SeatAsk::Talk(verb)));
-    let called = |verb: fn(String) -> Verb| match number.strip_suffix('#') {
-        Some("") => Some(Command::Unknown),
-        Some(number) => talk(verb(number.to_owned())),
-        None => (keys.len() > LONGEST).then_some(Command::Unknown),
-    };
+    let verb = |verb| Some(Command::Ask(SeatAsk::Talk(verb)));
     match code {
-        '1' => called(Verb::Consult),
-        '2' => called(Verb::Direct),
-        '3' => talk(Verb::Join),
-        '4' => talk(Verb::Swap),
-        '5' => talk(Verb::Drop),
-        '6' => talk(Verb::Leave),
+        '0' => behind_zero(&number),
+        '1' => called(&number, Verb::Consult),
+        '2' => called(&number, Verb::Direct),
+        '3' => verb(Verb::Join),
+        '4' => verb(Verb::Swap),
+        '5' => verb(Verb::Drop),
+        '6' => verb(Verb::Leave),
         '7' => {
             let result = ThreewayResult::of_digit(number.chars().next()?);
             Some(result.map_or(Command::Unknown, |result| Command::Ask(SeatAsk::Result(result))))
@@ -132,5 +141,30 @@ fn read(keys: &str) -> Option<Command> {
             Some(how.map_or(Command::Unknown, Command::Supervise))
         }
         _ => Some(Command::Unknown),
+    }
+}
+
+/// Behind `*0`: a service comes in, with another `0` the citizen is handed to it, with `8` to anybody.
+fn behind_zero(keys: &str) -> Option<Command> {
+    match (keys.strip_prefix('0'), keys.strip_prefix('8')) {
+        (Some(key), _) => emergency(key, Verb::Transfer),
+        (None, Some(number)) => called(number, Verb::Transfer),
+        (None, None) => emergency(keys, Verb::Direct),
+    }
+}
+
+/// One key for each service, in the order of `Service::ALL`: 1 for 110, 2 for 119 … 7 for gas (R29, R31).
+fn emergency(key: &str, verb: fn(String) -> Verb) -> Option<Command> {
+    let place = key.chars().next()?.to_digit(10).and_then(|key| usize::try_from(key).ok()?.checked_sub(1));
+    let service = place.and_then(|place| Service::ALL.get(place));
+    Some(service.map_or(Command::Unknown, |service| Command::Ask(SeatAsk::Talk(verb(service.as_str().to_owned())))))
+}
+
+/// A number and `#`.
+fn called(number: &str, verb: fn(String) -> Verb) -> Option<Command> {
+    match number.strip_suffix('#') {
+        Some("") => Some(Command::Unknown),
+        Some(number) => Some(Command::Ask(SeatAsk::Talk(verb(number.to_owned())))),
+        None => (number.len() > LONGEST).then_some(Command::Unknown),
     }
 }

@@ -21,6 +21,9 @@ pub(super) enum Role {
     /// The seat that calls a missed caller back, and that caller, until they talk.
     CallbackSeat(CallId),
     CallbackCitizen(CallId),
+    /// The seat that calls a duty phone, and that phone.
+    DutySeat(CallId),
+    DutyPhone(CallId),
     /// A seat's phone that dialled a feature code.
     Feature,
 }
@@ -46,6 +49,8 @@ impl Switchboard {
             Some(Role::Supervisor(call)) => self.supervisor_event(now, call, event),
             Some(Role::CallbackSeat(call)) => self.callback_seat_event(now, call, event),
             Some(Role::CallbackCitizen(call)) => self.callback_citizen_event(now, call, event),
+            Some(Role::DutySeat(call)) => self.duty_seat_event(now, call, leg, event),
+            Some(Role::DutyPhone(call)) => self.duty_phone_event(now, call, leg, event),
             Some(Role::Feature) => match event {
                 LegEvent::Failed(_) | LegEvent::HungUp => self.feature_gone(now, leg),
                 LegEvent::Lost(_) => self.feature_over(now, leg),
@@ -71,7 +76,8 @@ impl Switchboard {
                 }
             }
             Some(Role::CallbackSeat(id) | Role::CallbackCitizen(id)) => self.callback_carried(id, leg, dialog),
-            Some(Role::Citizen(_) | Role::SecondLine(_) | Role::Feature) | None => {}
+            Some(Role::DutyPhone(id)) => self.duty_carried(id, dialog),
+            Some(Role::Citizen(_) | Role::SecondLine(_) | Role::DutySeat(_) | Role::Feature) | None => {}
         }
     }
 
@@ -85,7 +91,9 @@ impl Switchboard {
                 | Role::Guest(_)
                 | Role::Supervisor(_)
                 | Role::CallbackSeat(_)
-                | Role::CallbackCitizen(_),
+                | Role::CallbackCitizen(_)
+                | Role::DutySeat(_)
+                | Role::DutyPhone(_),
             )
             | None => {}
         }

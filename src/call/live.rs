@@ -9,7 +9,7 @@ use super::second_line::SecondLine;
 use super::settings::Settings;
 use super::supervise::Supervisor;
 use super::waiting::Ear;
-use super::{CallId, Course, Invited, LegId, Mark, OpenTicket, Output, Party, Role, SeatNo};
+use super::{CallId, Course, Invited, LegId, Mark, OpenTicket, Output, Party, Role, SeatNo, ThirdView};
 use crate::rules::numbers::Route;
 use crate::time::{Mono, Now, Wall};
 
@@ -48,6 +48,8 @@ pub(super) struct Call {
     /// Third parties, in the order in which they were brought in.
     pub guests: Vec<Guest>,
     pub outcome: Outcome,
+    /// The last one of whose numbers none was reached.
+    pub not_reached: Option<ThirdView>,
     pub supervisor: Option<Supervisor>,
     /// With whom the seat speaks.
     pub with: With,
@@ -138,6 +140,7 @@ impl Call {
             bad: None,
             guests: Vec::new(),
             outcome: Outcome::default(),
+            not_reached: None,
             supervisor: None,
             with: With::Citizen,
             second_line: None,
@@ -157,6 +160,15 @@ impl Call {
             number: self.invited.caller.number.as_ref().map(ToString::to_string).unwrap_or_default(),
             name: String::new(),
             leg: Some(self.leg()),
+        }
+    }
+
+    /// What a phone shows beside the number: which hotline was called, and which platform has handed the call
+    /// over (R30).
+    pub fn label(&self) -> String {
+        match &self.invited.caller.platform {
+            Some(platform) => format!("{platform}转 {}", self.route.label),
+            None => self.route.label.clone(),
         }
     }
 

@@ -36,7 +36,7 @@ impl Switchboard {
             leg,
             target: Target::Seat(no.clone()),
             caller: call.invited.caller.clone(),
-            label: call.route.label.clone(),
+            label: call.label(),
         });
         self.desk.update(no, |seat| seat.call = Some(id));
         self.desk.turn(now, no, SeatState::Reserved, None, &mut self.out);

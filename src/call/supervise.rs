@@ -150,7 +150,7 @@ impl Switchboard {
             return;
         }
         let before = self.desk.get(by).map_or((SeatState::Idle, None), Seat::otherwise);
-        let (caller, label) = (call.invited.caller.clone(), call.route.label.clone());
+        let (caller, label) = (call.invited.caller.clone(), call.label());
         call.supervisor =
             Some(Supervisor { seat: by.clone(), leg, how, answered: false, keys: Typing::default(), before });
         self.legs.insert(leg, Role::Supervisor(id));

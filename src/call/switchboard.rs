@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::alarms::Alarms;
 use super::ask::FeatureLeg;
 use super::callback::{Carried, Pending};
+use super::duty::Duty;
 use super::leg::{LegEvent, Role};
 use super::live::Call;
 use super::queue::Queue;
@@ -26,6 +27,7 @@ pub struct Switchboard {
     pub(super) legs: BTreeMap<LegId, Role>,
     pub(super) features: BTreeMap<LegId, FeatureLeg>,
     pub(super) callbacks: BTreeMap<CallId, Pending>,
+    pub(super) duties: BTreeMap<CallId, Duty>,
     /// Callbacks that wait until the seat's phone has hung up from the feature code.
     pub(super) callbacks_held: BTreeMap<SeatNo, CallBack>,
     pub(super) desk: Desk,
@@ -55,6 +57,7 @@ impl Switchboard {
             legs: BTreeMap::new(),
             features: BTreeMap::new(),
             callbacks: BTreeMap::new(),
+            duties: BTreeMap::new(),
             callbacks_held: BTreeMap::new(),
             desk,
             queue: Queue::default(),
@@ -96,6 +99,7 @@ impl Switchboard {
             }
             Input::Supervise { call, by, how } => self.supervise(now, call, &by, how),
             Input::CallBack(due) => self.call_back(now, due),
+            Input::Duty(wish) => self.call_duty(now, wish),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
             Input::EarlyMedia { leg } => self.early_media(now, leg),
             Input::Carried { leg, sip_call_id, trunk } => self.carried(leg, Carried { sip_call_id, trunk }),
@@ -149,6 +153,7 @@ impl Switchboard {
             Timer::Connect(call) => self.connect_waiting(now, call),
             Timer::Overflow(call) => self.overflow(now, call),
             Timer::CallBack(call) => self.callback_rang_out(now, call),
+            Timer::Duty(call) => self.duty_rang_out(now, call),
             Timer::Journal(call) => self.journal_silent(now, call),
             Timer::LongCall(call) => self.alarms.raise(super::alarms::LONG_CALL, &call.to_string(), &mut self.out),
             Timer::Guest(leg) => self.guest_rang_out(now, leg),

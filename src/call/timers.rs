@@ -17,6 +17,8 @@ pub(super) enum Timer {
     LongCall(CallId),
     /// The seat, then the citizen, of a callback has been rung long enough.
     CallBack(CallId),
+    /// The seat, then a number of the duty phone, has been rung long enough.
+    Duty(CallId),
     /// A third party has been rung long enough.
     Guest(LegId),
     WrapUp(SeatNo),

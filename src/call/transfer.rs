@@ -18,6 +18,8 @@ impl Switchboard {
                 | Role::Supervisor(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)
+                | Role::DutySeat(_)
+                | Role::DutyPhone(_)
                 | Role::Feature,
             )
             | None => None,
@@ -33,7 +35,7 @@ impl Switchboard {
 
     /// None: not from this leg, or not to this number.
     fn transfer_to(&mut self, now: Now, id: CallId, leg: LegId, whom: &str) -> Option<()> {
-        let verb = Verb::Direct(whom.to_owned());
+        let verb = Verb::Transfer(whom.to_owned());
         let no = self.calls.get(&id).filter(|call| call.seat_leg() == Some(leg)).and_then(Call::seat).cloned()?;
         self.may_talk(now, id, &no, &verb).ok()?;
         self.out.push(Output::Referred { leg, outcome: ReferOutcome::Accepted });

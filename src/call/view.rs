@@ -3,7 +3,7 @@
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{CallId, Caller, LegId, SeatNo, SeatReason, SeatState};
+use super::{CallId, Caller, LegId, SeatNo, SeatReason, SeatState, ThirdView};
 use crate::time::Wall;
 
 /// A live call.
@@ -29,6 +29,8 @@ pub struct CallView {
     pub position: Option<u32>,
     /// Our 200 has gone to the caller; not yet an answer of the hotline.
     pub connected: bool,
+    /// Who has been brought in or is being called, and who was not reached last.
+    pub thirds: Vec<ThirdView>,
     #[serde(skip)]
     pub citizen: LegId,
     #[serde(skip)]
@@ -87,6 +89,7 @@ impl Switchboard {
             seat: call.seat().cloned(),
             position,
             connected: call.connected,
+            thirds: call.thirds(),
             citizen: call.leg(),
             seat_leg: call.seat_leg(),
         })
@@ -118,7 +121,9 @@ impl Switchboard {
             | Role::Guest(call)
             | Role::Supervisor(call)
             | Role::CallbackSeat(call)
-            | Role::CallbackCitizen(call) => Some(*call),
+            | Role::CallbackCitizen(call)
+            | Role::DutySeat(call)
+            | Role::DutyPhone(call) => Some(*call),
             Role::Feature => None,
         }
     }

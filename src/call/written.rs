@@ -1,7 +1,7 @@
 //! What of calls and seats is written down: the shapes of tickets, missed calls and seat changes on disk.
 
 use super::{
-    By, CallId, CallKind, Caller, EndReason, MissedStage, Participant, SeatNo, SeatReason, SeatState, Segment,
+    By, CallId, CallKind, Caller, EndReason, Failure, MissedStage, Participant, SeatNo, SeatReason, SeatState, Segment,
     ThreewayResult,
 };
 use crate::rules::numbers::Mode;
@@ -77,6 +77,25 @@ pub struct CallRecord {
     #[serde(default)]
     pub threeway_result: Option<ThreewayResult>,
     pub notice_played: NoticePlayed,
+}
+
+/// A call of a seat to a duty phone on behalf of an emergency ticket (R28), which has no ticket of its own.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DutyCall {
+    pub call: CallId,
+    /// Number of the ticket.
+    pub ticket: String,
+    pub seat: SeatNo,
+    /// Code of the duty phone in the directory, and its name.
+    pub to: String,
+    pub name: String,
+    pub began: Wall,
+    /// None: nobody was reached.
+    pub answered: Option<Wall>,
+    /// None while it is up, or where a crash has ended it.
+    pub ended: Option<Wall>,
+    /// Why its numbers did not come about, in their order.
+    pub failures: Vec<Failure>,
 }
 
 /// A call that no seat answered (R17), or that was refused (R7).

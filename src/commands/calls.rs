@@ -51,7 +51,7 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
 pub fn as_text(calls: &Value, now: Wall) -> String {
     let one = json!({ "rows": [calls] });
     let calls = if calls.get("rows").is_some() { calls } else { &one };
-    let head = ["CALL", "STAGE", "CODE", "CALLER", "SEAT", "ARRIVED", "TALKS", "TICKET", "TRUNK"];
+    let head = ["CALL", "STAGE", "CODE", "CALLER", "SEAT", "THIRDS", "ARRIVED", "TALKS", "TICKET", "TRUNK"];
     list(calls, "no calls", &head, |call| {
         let stage = match call.pointer("/position").and_then(Value::as_u64) {
             Some(position) => format!("{} {position}", cell(call, "/stage")),
@@ -63,10 +63,24 @@ pub fn as_text(calls: &Value, now: Wall) -> String {
             cell(call, "/original_code"),
             cell(call, "/caller/number"),
             cell(call, "/seat"),
+            thirds(call),
             since(call, "/arrived", now),
             since(call, "/answered", now),
             cell(call, "/ticket"),
             cell(call, "/trunk"),
         ]
     })
+}
+
+/// `601 ringing 2/3 (busy)`: which of its numbers, and why those before it did not come about.
+fn thirds(call: &Value) -> String {
+    let thirds = call.get("thirds").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let one = |third: &Value| {
+        let failures = third.get("failures").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let why: Vec<&str> = failures.iter().filter_map(Value::as_str).collect();
+        let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
+        let at = format!("{}/{}", cell(third, "/attempt"), cell(third, "/of"));
+        format!("{} {} {at}{why}", cell(third, "/number"), cell(third, "/state"))
+    };
+    if thirds.is_empty() { "-".to_owned() } else { thirds.iter().map(one).collect::<Vec<_>>().join(", ") }
 }

@@ -55,7 +55,7 @@ pub fn as_json(found: &Result<Config, Vec<Fault>>) -> Value {
     }
 }
 
-fn counts(config: &Config) -> [(&'static str, usize); 6] {
+fn counts(config: &Config) -> [(&'static str, usize); 7] {
     let mut codes: Vec<&str> = config.numbers.rows().map(|row| row.code.as_str()).collect();
     codes.dedup();
     [
@@ -65,6 +65,7 @@ fn counts(config: &Config) -> [(&'static str, usize); 6] {
         ("groups", config.queues.len()),
         ("codes", codes.len()),
         ("targets", config.directory.entries().count()),
+        ("devices", config.directory.devices().count()),
     ]
 }
 

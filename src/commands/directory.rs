@@ -45,6 +45,7 @@ pub fn as_text(directory: &Value) -> String {
 fn line(line: &Value) -> String {
     let duty = if line.get("duty").and_then(Value::as_bool) == Some(true) { " (duty)" } else { "" };
     match cell(line, "/kind").as_str() {
+        "device" => format!("device {}{duty}", cell(line, "/to")),
         "seat" => format!("seat {}{duty}", cell(line, "/to")),
         _ => format!("{}{duty}", cell(line, "/to")),
     }

@@ -9,7 +9,9 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::call::directory::{Line, LineTo};
 use crate::config::{Config, Fault, SeatKind, Trunk};
+use crate::privacy::mask_within;
 use crate::rules::numbers::{Dialled, Route};
 
 /// Shows where a call would go, and why; nothing is dialled.
@@ -143,7 +145,10 @@ pub fn answer(config: &Config, args: &Args, now: Timestamp) -> Result<Answer, Ro
     let numbers = trunk.map(Trunk::numbers).unwrap_or_default();
     let fate = match config.numbers.route(&dialled, &numbers, at.date()) {
         Ok(route) => Fate::Queued(Box::new(queued(config, route, night))),
-        Err(unknown) => Fate::Refused { status: 404, why: unknown.why },
+        Err(unknown) => {
+            let seats = seats_reach(config, args.number.trim());
+            Fate::Refused { status: 404, why: unknown.why.into_iter().chain(seats).collect() }
+        }
     };
     Ok(Answer {
         number: args.number.clone(),
@@ -152,6 +157,18 @@ pub fn answer(config: &Config, args: &Args, now: Timestamp) -> Result<Answer, Ro
         night,
         fate,
     })
+}
+
+/// Whom a seat would reach that dials this: no call from outside does.
+fn seats_reach(config: &Config, code: &str) -> Option<String> {
+    let entry = config.directory.entry(code)?;
+    let line = |line: &Line| match &line.to {
+        LineTo::Number { number, .. } => format!("number {}", mask_within(number.reveal())),
+        LineTo::Device(uri) => format!("device {} (unknown whether it is there)", mask_within(uri)),
+        LineTo::Seat(seat) => format!("seat {}", seat.0),
+    };
+    let lines: Vec<String> = entry.lines.iter().map(line).collect();
+    Some(format!("a seat that dials it brings in {}: {}", entry.name, lines.join(", ")))
 }
 
 fn queued(config: &Config, route: Route, night: bool) -> Queued {

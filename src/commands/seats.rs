@@ -22,7 +22,7 @@ pub struct Args {
     /// Why; needed for bad-call
     #[arg(long, requires = "ask")]
     pub reason: Option<String>,
-    /// The third party's number; needed for consult and direct
+    /// The third party's number, or water, power, gas; needed for consult, direct and transfer
     #[arg(long, requires = "ask")]
     pub to: Option<String>,
     /// What came of the three-way call; needed for result: resolved_on_spot, unit_will_handle, unreachable, refused, not_competent
@@ -64,6 +64,8 @@ pub enum Ask {
     Drop,
     /// Leave: the citizen and the third party go on
     Leave,
+    /// Leave as soon as a third party answers
+    Transfer,
 }
 
 impl Ask {
@@ -83,6 +85,7 @@ impl Ask {
             Self::Swap => "swap",
             Self::Drop => "drop",
             Self::Leave => "leave",
+            Self::Transfer => "transfer",
         }
     }
 }

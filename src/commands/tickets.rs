@@ -8,7 +8,8 @@ use super::client::{Client, ClientError, Server, finish, segment};
 use super::page::Page;
 use super::table::{card, cell, duration, list, time};
 
-/// Shows tickets. With a number: that one, with the citizen's number; with --type, --place or --text it is changed.
+/// Shows tickets. With a number: that one, with the citizen's number; with --type, --place, --text or --emergency
+/// it is changed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Number of one ticket
@@ -34,6 +35,18 @@ pub struct Args {
     /// New text
     #[arg(long, requires = "one")]
     pub text: Option<String>,
+    /// Marks it as an emergency: water, power, gas, road, fire, flood, debris_flow, other
+    #[arg(long, requires = "one")]
+    pub emergency: Option<String>,
+    /// Calls this duty phone for it, a code of the directory; --by names the seat that is rung first
+    #[arg(long, requires = "one", requires = "by", value_name = "CODE")]
+    pub duty: Option<String>,
+    /// The seat that calls the duty phone
+    #[arg(long, requires = "duty", value_name = "SEAT")]
+    pub by: Option<String>,
+    /// Who took it over at the duty phone that was called last
+    #[arg(long, requires = "one", conflicts_with = "duty", value_name = "NAME")]
+    pub accepted_by: Option<String>,
     #[command(flatten)]
     pub server: Server,
 }
@@ -51,11 +64,23 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
     };
     let path = format!("/api/tickets/{}", segment(number));
     let ticket = client.get(&path, &[])?;
-    if args.kind.is_none() && args.place.is_none() && args.text.is_none() {
+    if let (Some(to), Some(seat)) = (&args.duty, &args.by) {
+        return client.post(&format!("{path}/duty"), &json!({ "seat": seat, "to": to }));
+    }
+    if let Some(name) = &args.accepted_by {
+        let calls = ticket.pointer("/emergency/calls").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let answered = calls.iter().rfind(|call| call.get("answered").is_some_and(Value::is_i64));
+        let call = answered.and_then(|call| call.get("call")).and_then(Value::as_str).unwrap_or_default();
+        return client.post(&format!("{path}/handover"), &json!({ "call": call, "accepted_by": name }));
+    }
+    let changes = [&args.kind, &args.place, &args.text, &args.emergency];
+    if changes.iter().all(|change| change.is_none()) {
         return Ok(ticket);
     }
+    let [kind, place, text, emergency] = changes;
     let version = ticket.get("version");
-    client.patch(&path, &json!({ "version": version, "type": args.kind, "place": args.place, "text": args.text }))
+    let change = json!({ "version": version, "type": kind, "place": place, "text": text, "emergency": emergency });
+    client.patch(&path, &change)
 }
 
 pub fn as_text(answer: &Value) -> String {
@@ -102,5 +127,22 @@ fn one(ticket: &Value) -> String {
         ("because", cell(ticket, "/ended/end_reason")),
         ("recording", cell(ticket, "/recording")),
         ("three-way", cell(ticket, "/threeway_result")),
+        ("emergency", emergency(ticket)),
     ])
+}
+
+/// What it is about, by when a duty phone must have it, and whether one has.
+fn emergency(ticket: &Value) -> String {
+    if ticket.pointer("/emergency/category").is_none() {
+        return "-".to_owned();
+    }
+    let due = format!("{}, due {}", cell(ticket, "/emergency/category"), time(ticket, "/emergency/due"));
+    match ticket.pointer("/emergency/on_time").and_then(Value::as_bool) {
+        None => format!("{due}, not handed over"),
+        Some(on_time) => {
+            let who = cell(ticket, "/emergency/handover/accepted_by");
+            let at = time(ticket, "/emergency/handover/at");
+            format!("{due}, taken over by {who} {at}, {}", if on_time { "in time" } else { "late" })
+        }
+    }
 }

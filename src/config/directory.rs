@@ -2,6 +2,7 @@
 //! Numbers belong to persons, and a reload logs its faults: within them, long numbers are masked (R104).
 
 mod check;
+mod device;
 mod lines;
 mod values;
 
@@ -16,6 +17,7 @@ use crate::call::directory::{AfterSeat, AnswerPolicy, Directory, Entry, Kind, Le
 use crate::privacy::mask_within;
 
 pub(super) use check::{Known, check};
+pub use device::DeviceContact;
 
 use lines::Lines;
 use values::OpeningHours;

@@ -11,6 +11,7 @@ use super::server::Listen;
 use super::values::{self, Secret};
 use crate::audio::g711::Law;
 use crate::call::QueueAnswer;
+pub use crate::exchange::settings::AssertedIdentity;
 pub use crate::exchange::source::Source;
 pub use crate::rules::dialling::NumberForm;
 use crate::rules::numbers::TrunkNumbers;
@@ -67,6 +68,8 @@ pub struct Trunk {
     pub identity: Identity,
     /// `110`, `119` …: calls of this trunk were handed over by that platform (R30).
     pub platform: Option<String>,
+    /// Where that platform sends its number of the incident, in order of preference (R29).
+    pub incident_headers: Vec<String>,
 }
 
 impl Trunk {
@@ -91,7 +94,7 @@ impl Trunk {
 pub struct Identity {
     pub number_form: NumberForm,
     pub from: FromForm,
-    pub asserted_identity: bool,
+    pub asserted_identity: AssertedIdentity,
     pub diversion: bool,
 }
 
@@ -162,12 +165,13 @@ struct TrunkRow {
     number_form: NumberForm,
     #[serde(default = "caller")]
     from: FromForm,
-    #[serde(default)]
-    asserted_identity: bool,
+    #[serde(default = "no_identity", deserialize_with = "asserted_identity")]
+    asserted_identity: AssertedIdentity,
     #[serde(default)]
     diversion: bool,
     #[serde(default, deserialize_with = "values::digits_given")]
     platform: Option<String>,
+    incident_headers: Option<Vec<String>>,
 }
 
 pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault>) {
@@ -198,6 +202,12 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         }
         for host in row.hosts.iter().chain(&row.domain).filter(|host| !is_host(host)) {
             refuse(&format!("`{host}` is no host or host:port"));
+        }
+        if row.incident_headers.is_some() && row.platform.is_none() {
+            refuse("incident_headers without a platform");
+        }
+        for header in row.incident_headers.iter().flatten().filter(|header| !is_header(header)) {
+            refuse(&format!("`{header}` is no header name"));
         }
         let trunk = Trunk::from(row);
         if !trunk.hosts.is_empty() && trunk.shown().is_none() {
@@ -249,8 +259,14 @@ impl From<TrunkRow> for Trunk {
             user_phone: row.user_phone,
             identity,
             platform: row.platform,
+            incident_headers: row.incident_headers.unwrap_or_else(|| vec!["User-to-User".into()]),
         }
     }
+}
+
+/// A token (RFC 3261 §25.1), as far as header names go.
+fn is_header(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
 /// A name or an address, IPv6 in brackets, with or without a port.
@@ -312,6 +328,22 @@ fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Law>>, D::Error
     if laws.is_empty() { Err(D::Error::custom("at least one of pcma, pcmu")) } else { Ok(Some(laws)) }
 }
 
+/// `false`, `true` (our own number) or `"caller"`.
+fn asserted_identity<'de, D: Deserializer<'de>>(from: D) -> Result<AssertedIdentity, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Ours(bool),
+        Whose(String),
+    }
+    match Written::deserialize(from)? {
+        Written::Ours(false) => Ok(AssertedIdentity::Off),
+        Written::Ours(true) => Ok(AssertedIdentity::Ours),
+        Written::Whose(word) if word == "caller" => Ok(AssertedIdentity::Caller),
+        Written::Whose(word) => Err(D::Error::custom(format!("`{word}` is not true, false or \"caller\""))),
+    }
+}
+
 fn ptime<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
     match u8::deserialize(from)? {
         ptime @ (10 | 20 | 30 | 40 | 60) => Ok(ptime),
@@ -363,4 +395,8 @@ fn national() -> NumberForm {
 
 fn caller() -> FromForm {
     FromForm::Caller
+}
+
+fn no_identity() -> AssertedIdentity {
+    AssertedIdentity::Off
 }

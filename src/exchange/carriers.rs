@@ -115,12 +115,14 @@ impl Exchange {
         }
     }
 
-    /// The addresses of a trunk are known at last, or have changed.
-    pub(super) fn on_resolved(&mut self, now: Now, trunk: &str, addresses: Vec<SocketAddr>) {
-        self.settings.resolve(trunk, addresses);
-        if let Some(trunk) = self.settings.trunks.iter().find(|known| known.name == trunk).cloned() {
+    /// The addresses of a trunk, or of a device, are known at last, or have changed.
+    pub(super) fn on_resolved(&mut self, now: Now, name: &str, addresses: Vec<SocketAddr>) {
+        self.settings.resolve(name, addresses);
+        if let Some(trunk) = self.settings.trunks.iter().find(|known| known.name == name).cloned() {
             self.resolved.insert(trunk.name.clone(), (trunk.hosts.clone(), trunk.addresses.clone()));
             self.start_carrier(now, trunk);
+        } else if let Some(device) = self.settings.device(name) {
+            self.resolved.insert(name.to_owned(), (Vec::new(), device.addresses.clone()));
         }
     }
 

@@ -2,8 +2,11 @@
 
 use crate::call::Caller;
 use crate::privacy::Private;
+use crate::rules::dialling::is_telephone;
 use crate::rules::numbers::Dialled;
 use crate::sip::message::{Name, NameAddr, Request, text};
+
+use super::settings::Trunk;
 
 /// The number that was dialled, in every place where a carrier may have put it (R1).
 pub(super) fn dialled(invite: &Request) -> Dialled {
@@ -16,20 +19,26 @@ pub(super) fn dialled(invite: &Request) -> Dialled {
     }
 }
 
-/// Who calls. From another platform (`linked`) the citizen is whoever was diverted, then
+/// Who calls. From another platform the citizen is whoever was diverted first, then
 /// P-Asserted-Identity, then From (R30); on an ordinary trunk the network's word goes first.
-pub(super) fn caller(invite: &Request, platform: Option<&str>) -> Caller {
+pub(super) fn caller(invite: &Request, trunk: &Trunk) -> Caller {
+    let platform = trunk.platform.as_deref();
     let withheld = is_withheld(invite);
     let from = invite.headers.from().ok();
     let asserted = invite.headers.addrs(&Name::PAssertedIdentity);
-    let diverted = invite.headers.addrs(&Name::Diversion);
+    // The newest diversion comes first (RFC 5806 §5.1), the oldest entry of a history (RFC 7044 §10.2).
+    let (diverted, history) = (invite.headers.addrs(&Name::Diversion), invite.headers.addrs(&Name::HistoryInfo));
     let mut candidates: Vec<&NameAddr> = Vec::new();
     if platform.is_some() {
         candidates.extend(diverted.last());
+        candidates.extend(history.first());
     }
     candidates.extend(asserted.first());
     candidates.extend(from.as_ref());
-    let number = candidates.into_iter().filter_map(user).find(|user| is_number(user));
+    let numbers: Vec<String> = candidates.into_iter().filter_map(user).filter(|user| is_number(user)).collect();
+    // A platform may stand in these headers with its own short number, or we with ours: no citizen has one.
+    let citizen = numbers.iter().find(|number| platform.is_some() && is_telephone(number));
+    let number = citizen.or(numbers.first()).cloned();
     let raw = [Name::From, Name::PAssertedIdentity, Name::Diversion, Name::HistoryInfo]
         .iter()
         .flat_map(|name| {
@@ -45,7 +54,7 @@ pub(super) fn caller(invite: &Request, platform: Option<&str>) -> Caller {
         number: number.filter(|_| !withheld).map(Private::new),
         raw,
         platform: platform.map(str::to_string),
-        platform_no: platform.and_then(|_| user_to_user(invite)),
+        platform_no: platform.and_then(|_| incident(invite, &trunk.incident_headers)),
         ..Caller::default()
     }
 }
@@ -81,12 +90,45 @@ fn is_number(user: &str) -> bool {
         && digits.chars().all(|sign| sign.is_ascii_digit() || matches!(sign, '-' | '*' | '#'))
 }
 
-/// What another platform says about the call beside who calls: its number of the incident (R29). Hex
+/// Another platform's number of the incident, from the first of its headers that has one (R29).
+fn incident(invite: &Request, headers: &[String]) -> Option<String> {
+    let read = |header: &String| match Name::parse(header.as_bytes()) {
+        name @ (Name::From | Name::PAssertedIdentity) => {
+            let display = invite.headers.addrs(&name).first()?.display_text()?.into_owned();
+            number_within(&display)
+        }
+        Name::Subject => number_within(&invite.headers.text(&Name::Subject)?),
+        name if name == user_to_user_name() => user_to_user(invite),
+        name => {
+            let value = invite.headers.text(&name)?;
+            let said = value.split(';').next().unwrap_or_default().trim();
+            Some(said.to_owned()).filter(|said| fits(said)).or_else(|| number_within(said))
+        }
+    };
+    headers.iter().find_map(read)
+}
+
+/// `J20261124001` in `警情 J20261124001 转办`: the first word with six digits or more.
+fn number_within(text: &str) -> Option<String> {
+    const DIGITS: usize = 6;
+    let mut words = text.split(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
+    let digits = |word: &str| word.bytes().filter(u8::is_ascii_digit).count();
+    words.find(|word| digits(word) >= DIGITS && fits(word)).map(str::to_owned)
+}
+
+fn fits(said: &str) -> bool {
+    (1..=64).contains(&said.len()) && said.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn user_to_user_name() -> Name {
+    Name::Other("User-to-User".into())
+}
+
+/// What another platform says about the call beside who calls. Hex
 /// unless it is quoted, after the octet that says that it is text. (RFC 7433 §4.1, Q.931 §4.5.30)
 fn user_to_user(invite: &Request) -> Option<String> {
-    let value = invite.headers.text(&Name::Other("User-to-User".into()))?;
+    let value = invite.headers.text(&user_to_user_name())?;
     let data = value.split(';').next().unwrap_or_default().trim();
-    let fits = |said: &str| (1..=64).contains(&said.len()) && said.bytes().all(|byte| byte.is_ascii_graphic());
     let quoted = data.strip_prefix('"').and_then(|data| data.strip_suffix('"'));
     // What is no text in hex was sent as it is, by whatever rule.
     let hex = text_of_hex(data).filter(|said| fits(said));

@@ -35,7 +35,7 @@ impl Exchange {
             trunk: trunk.name.clone(),
             sip_call_id: invite.headers.call_id().unwrap_or_default().to_string(),
             dialled: identity::dialled(&invite),
-            caller: identity::caller(&invite, trunk.platform.as_deref()),
+            caller: identity::caller(&invite, &trunk),
             queue_answer: trunk.queue_answer,
             early_media: !invite.body.is_empty(),
         };

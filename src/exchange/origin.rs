@@ -46,7 +46,7 @@ impl Exchange {
 
     /// Whether traffic from here is free of the budget for strangers.
     pub(super) fn is_known(&self, flow: Flow) -> bool {
-        self.lines.phones.has(flow) || self.settings.trunk_at(flow).is_some()
+        self.lines.phones.has(flow) || self.settings.trunk_at(flow).is_some() || self.settings.has_device_at(flow)
     }
 
     /// False: beyond the budget, to be dropped unanswered.

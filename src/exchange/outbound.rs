@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::call::directory::Shown;
 use crate::call::{self, CallId, Caller, Failure, LegId, SeatNo, Target};
 use crate::sip::flow::Flow;
 use crate::sip::message::{NameAddr, Uri};
@@ -34,10 +35,19 @@ impl Exchange {
     pub(super) fn dial(&mut self, now: Now, call: CallId, leg: LegId, target: &Target, caller: Caller, label: String) {
         let seat = match target {
             Target::Seat(seat) => seat,
-            Target::Number { number, code, reserved } => {
-                let (number, code) = (number.clone(), code.clone());
-                let errand = Errand { number, code, caller: caller.number, is_emergency: *reserved };
+            Target::Number { number, code, reserved, trunks, shown } => {
+                let errand = Errand {
+                    number: number.clone(),
+                    code: code.clone(),
+                    is_emergency: *reserved,
+                    trunks: trunks.clone(),
+                    caller: caller.number.filter(|_| *shown == Shown::Citizen),
+                };
                 return self.call_number(now, call, leg, errand);
+            }
+            Target::Device { uri, shown } => {
+                let caller = caller.number.filter(|_| *shown == Shown::Citizen);
+                return self.call_device(now, call, leg, uri, caller, label);
             }
         };
         let ring = Ring { seat: seat.clone(), caller, label, held_until: None, ports: PORTS };

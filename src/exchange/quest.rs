@@ -1,9 +1,10 @@
-//! Calling a telephone number through a trunk: host after host and trunk after trunk, until one
-//! carries the call or the called party says no. (RFC 3263 §4.3)
+//! Calling a telephone number through a trunk, or a device: host after host and trunk after trunk, until
+//! one carries the call or the called party says no. (RFC 3263 §4.3)
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::{self, CallId, Failure, LegId};
 use crate::privacy::Private;
@@ -14,8 +15,9 @@ use crate::sip::message::{Method, Name, NameAddr, Response, Uri};
 use crate::sip::session::{Place, Session};
 use crate::time::{Mono, Now};
 
+use super::device::{self, Visit};
 use super::legs::{Leg, LegKey};
-use super::settings::Trunk;
+use super::settings::{AssertedIdentity, Trunk};
 use super::{Exchange, Output};
 
 /// Whom to call, and for whom.
@@ -26,26 +28,50 @@ pub(super) struct Errand {
     pub(super) code: String,
     /// It may take the reserved channels (R31).
     pub(super) is_emergency: bool,
+    /// Names of those that may carry it, in this order; any where empty.
+    pub(super) trunks: Vec<String>,
     /// Whose call is passed on; None: the call is our own.
     pub(super) caller: Option<Private<String>>,
 }
 
-/// A number that is being called, and where it has not been tried yet.
+/// Who is called in a quest.
+#[derive(Clone, Debug)]
+pub(super) enum Whom {
+    Number(Errand),
+    Device(Visit),
+}
+
+/// A trunk, by its name, since a reload may move it, or the URI of a device; and one of its hosts.
+pub(super) type Hop = (Arc<str>, SocketAddr);
+
+/// Somebody who is being called, and where that has not been tried yet.
 #[derive(Debug)]
 pub(super) struct Quest {
-    errand: Errand,
-    /// Trunk, by its name, since a reload may move it; and host.
-    untried: VecDeque<(Arc<str>, SocketAddr)>,
+    whom: Whom,
+    untried: VecDeque<Hop>,
     /// A host that has not said a word by then is left for the next one.
     pub(super) until: Option<Mono>,
     credentials: Answerer,
 }
 
+/// How the next attempt goes out.
+struct Way {
+    listener: ListenerId,
+    /// How long the host may be silent.
+    patience: Duration,
+    /// None for a device.
+    trunk: Option<(usize, Trunk)>,
+}
+
 impl Exchange {
     /// Calls the number through the first trunk that is up and has a channel for it.
     pub(super) fn call_number(&mut self, now: Now, call: CallId, leg: LegId, errand: Errand) {
-        let untried = self.ways_out(errand.is_emergency);
-        let quest = Quest { errand, untried, until: None, credentials: Answerer::default() };
+        let untried = self.ways_out(&errand);
+        self.set_out(now, call, leg, Whom::Number(errand), untried);
+    }
+
+    pub(super) fn set_out(&mut self, now: Now, call: CallId, leg: LegId, whom: Whom, untried: VecDeque<Hop>) {
+        let quest = Quest { whom, untried, until: None, credentials: Answerer::default() };
         self.legs.insert(leg, Leg::calling_out(call, quest));
         if !self.try_next_host(now, leg) {
             self.end_leg(now, leg);
@@ -53,65 +79,101 @@ impl Exchange {
         }
     }
 
-    /// Every host of every trunk that could carry a call now, in the order of the configuration.
-    fn ways_out(&self, is_emergency: bool) -> VecDeque<(Arc<str>, SocketAddr)> {
-        let has_channel =
-            |index: usize, trunk: &Trunk| trunk.has_channel(self.busy.get(index).copied().unwrap_or(0), is_emergency);
+    /// Every host of every trunk that could carry the call now, in the order of the errand or else of the
+    /// configuration. An emergency also tries those that are believed to be down, after the others.
+    fn ways_out(&self, errand: &Errand) -> VecDeque<Hop> {
+        let has_channel = |index: usize, trunk: &Trunk| {
+            trunk.has_channel(self.busy.get(index).copied().unwrap_or(0), errand.is_emergency)
+        };
         let up = self.lines.trunk_states(&self.settings);
         let trunks = self.settings.trunks.iter().enumerate().zip(up);
-        trunks
-            .filter(|((index, trunk), (_, up))| *up && has_channel(*index, trunk))
-            .flat_map(|((_, trunk), _)| {
-                let name: Arc<str> = Arc::from(trunk.name.as_str());
-                let alive = |address: &&SocketAddr| !self.lines.is_down(&name, **address);
-                trunk.addresses.iter().filter(alive).map(|address| (Arc::clone(&name), *address)).collect::<Vec<_>>()
-            })
-            .collect()
+        let able = trunks.filter(|((index, trunk), _)| has_channel(*index, trunk));
+        let mut able: Vec<(&Trunk, bool)> = able.map(|((_, trunk), (_, up))| (trunk, up)).collect();
+        if !errand.trunks.is_empty() {
+            let place = |trunk: &Trunk| errand.trunks.iter().position(|name| *name == trunk.name);
+            able.retain(|(trunk, _)| place(trunk).is_some());
+            able.sort_by_key(|(trunk, _)| place(trunk));
+        }
+        let mut hops: Vec<(bool, Hop)> = Vec::new();
+        for (trunk, up) in able {
+            let name: Arc<str> = Arc::from(trunk.name.as_str());
+            let hop =
+                |address: &SocketAddr| (!up || self.lines.is_down(&name, *address), (Arc::clone(&name), *address));
+            hops.extend(trunk.addresses.iter().map(hop));
+        }
+        hops.retain(|(down, _)| errand.is_emergency || !down);
+        hops.sort_by_key(|(down, _)| *down);
+        hops.into_iter().map(|(_, hop)| hop).collect()
     }
 
     /// False: there is none left.
     fn try_next_host(&mut self, now: Now, id: LegId) -> bool {
-        while let Some((trunk, remote)) = self.next_host(id) {
-            if self.try_host(now, id, &trunk, remote) {
+        while let Some((by, remote)) = self.next_host(id) {
+            if self.try_host(now, id, &by, remote) {
                 return true;
             }
         }
         false
     }
 
-    fn next_host(&mut self, id: LegId) -> Option<(Arc<str>, SocketAddr)> {
+    fn next_host(&mut self, id: LegId) -> Option<Hop> {
         let leg = self.legs.get_mut(&id).filter(|leg| !leg.is_over())?;
         leg.quest.as_mut()?.untried.pop_front()
     }
 
-    /// False: the trunk is gone since, or no port is left where its carrier could send media.
-    fn try_host(&mut self, now: Now, id: LegId, name: &str, remote: SocketAddr) -> bool {
-        let Some((index, trunk)) = self.settings.trunk(name).map(|(index, trunk)| (index, trunk.clone())) else {
+    /// None: the trunk or device is gone since, or another call has taken the last channel that this one may have.
+    fn way(&self, id: LegId, whom: &Whom, by: &str) -> Option<Way> {
+        let errand = match whom {
+            Whom::Number(errand) => errand,
+            Whom::Device(_) => {
+                let listener = self.settings.device(by)?.listener;
+                return Some(Way { listener, patience: device::PATIENCE, trunk: None });
+            }
+        };
+        let (index, trunk) = self.settings.trunk(by)?;
+        let has_one = self.legs.get(&id)?.trunk == Some(index);
+        let busy = self.busy.get(index).copied().unwrap_or(0);
+        let may = has_one || trunk.has_channel(busy, errand.is_emergency);
+        let (listener, patience) = (trunk.listener, trunk.failover_after);
+        may.then(|| Way { listener, patience, trunk: Some((index, trunk.clone())) })
+    }
+
+    /// False: there is no way there any more, or no port is left where media could come from there.
+    fn try_host(&mut self, now: Now, id: LegId, by: &str, remote: SocketAddr) -> bool {
+        let Some(whom) = self.legs.get(&id).and_then(|leg| Some(leg.quest.as_ref()?.whom.clone())) else {
             return false;
         };
-        if !self.place_media(id, trunk.listener) {
+        let Some(Way { listener, patience, trunk }) = self.way(id, &whom, by) else { return false };
+        if !self.place_media(id, listener) {
             return false;
         }
         let Some(leg) = self.legs.get_mut(&id) else { return false };
         let (call, port) = (leg.call, leg.port);
         let Some(quest) = &mut leg.quest else { return false };
-        quest.until = Some(now.mono + trunk.failover_after);
+        quest.until = Some(now.mono + patience);
         quest.credentials = Answerer::default();
-        let errand = quest.errand.clone();
-        self.carry_by(id, index);
-        let settings = self.leg_settings(trunk.listener, port, Some(&trunk));
-        let Some(listener) = self.settings.listener(trunk.listener) else { return false };
+        if let Some((index, _)) = &trunk {
+            self.carry_by(id, *index);
+        }
+        let trunk = trunk.map(|(_, trunk)| trunk);
+        let settings = self.leg_settings(listener, port, trunk.as_ref());
+        let Some(listener) = self.settings.listener(listener) else { return false };
         let flow = Flow { listener: listener.id, transport: listener.transport, remote };
-        let shown = Shown { trunk: &trunk, errand: &errand, area: &self.settings.area, at: listener.sip_address };
+        let wording = match (&whom, &trunk) {
+            (Whom::Number(errand), Some(trunk)) => {
+                Shown { trunk, errand, area: &self.settings.area, at: listener.sip_address }.wording(flow)
+            }
+            (Whom::Device(visit), _) => visit.wording(listener, flow),
+            (Whom::Number(_), None) => return false,
+        };
         let tag = self.tokens.next();
-        let target = request_uri(&trunk, errand.number.reveal(), &self.settings.area, flow);
         let place = Place {
             call_id: format!("{}@hotline", self.tokens.next()),
             local_tag: tag.clone(),
-            from: shown.from(),
-            to: format!("<{target}>").into_bytes(),
-            target,
-            extra: shown.elsewhere(),
+            from: wording.from,
+            to: format!("<{}>", wording.target).into_bytes(),
+            target: wording.target,
+            extra: wording.extra,
         };
         self.outputs.push_back(Output::Placed { call, leg: id, sip_call_id: place.call_id.clone() });
         let (session, _) = Session::outgoing(now.mono, &mut self.transactions, flow, place, settings);
@@ -210,19 +272,40 @@ struct Shown<'a> {
     at: SocketAddr,
 }
 
+/// What an INVITE of ours says of both ends.
+pub(super) struct Wording {
+    pub(super) from: Vec<u8>,
+    pub(super) target: String,
+    pub(super) extra: Vec<(Name, Vec<u8>)>,
+}
+
 impl Shown<'_> {
-    fn from(&self) -> Vec<u8> {
-        let caller = self.errand.caller.as_ref().filter(|_| self.trunk.shows_caller);
-        self.address(caller.map_or(self.own(), |caller| caller.reveal()))
+    fn wording(&self, flow: Flow) -> Wording {
+        let target = request_uri(self.trunk, self.errand.number.reveal(), self.area, flow);
+        Wording { from: self.from(), target, extra: self.elsewhere() }
     }
 
-    /// The headers that it reads beside From: our own number as the network's customer, and the hotline
-    /// number that the citizen dialled (RFC 3325 §9.1, RFC 5806 §4).
+    fn from(&self) -> Vec<u8> {
+        self.address(self.number(self.trunk.shows_caller))
+    }
+
+    /// The headers that it reads beside From: our own number as the network's customer, or the caller's where
+    /// the carrier reads it there, and the hotline number that the citizen dialled (RFC 3325 §9.1, RFC 5806 §4).
     fn elsewhere(&self) -> Vec<(Name, Vec<u8>)> {
-        let asserted = self.trunk.asserted_identity.then(|| (Name::PAssertedIdentity, self.address(self.own())));
+        let asserted = match self.trunk.asserted_identity {
+            AssertedIdentity::Off => None,
+            AssertedIdentity::Ours => Some(self.own()),
+            AssertedIdentity::Caller => Some(self.number(true)),
+        };
+        let asserted = asserted.map(|number| (Name::PAssertedIdentity, self.address(number)));
         let diverted = || [&self.address(&self.errand.code)[..], b";reason=unconditional"].concat();
         let diversion = self.trunk.diversion.then(|| (Name::Diversion, diverted()));
         asserted.into_iter().chain(diversion).collect()
+    }
+
+    /// The caller's, where there is one that may be shown.
+    fn number(&self, foreign: bool) -> &str {
+        self.errand.caller.as_ref().filter(|_| foreign).map_or(self.own(), |caller| caller.reveal())
     }
 
     fn own(&self) -> &str {

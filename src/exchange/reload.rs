@@ -15,7 +15,8 @@ impl Exchange {
         let listeners = std::mem::take(&mut self.settings.listeners);
         let old = std::mem::replace(&mut self.settings, Settings { listeners, ..settings });
         self.resolved.retain(|name, (hosts, addresses)| {
-            let same = self.settings.trunks.iter().any(|trunk| trunk.name == *name && trunk.hosts == *hosts);
+            let same = self.settings.trunks.iter().any(|trunk| trunk.name == *name && trunk.hosts == *hosts)
+                || self.settings.device(name).is_some();
             if same {
                 self.settings.resolve(name, addresses.clone());
             }

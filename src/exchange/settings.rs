@@ -78,12 +78,14 @@ pub struct Trunk {
     pub shows_caller: bool,
     /// Our own number towards this carrier. None: the hotline number on whose behalf we call.
     pub shown: Option<String>,
-    pub asserted_identity: bool,
+    pub asserted_identity: AssertedIdentity,
     pub diversion: bool,
     pub number_form: NumberForm,
     pub add_prefix: Option<String>,
     pub user_phone: bool,
     pub platform: Option<String>,
+    /// Names of those in which the platform sends its number of the incident, in order of preference (R29).
+    pub incident_headers: Vec<String>,
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
     pub laws: Vec<Law>,
@@ -96,6 +98,15 @@ pub struct Trunk {
     pub overload_status: u16,
     /// Seconds; None by default, because a Retry-After makes a carrier bar the whole trunk.
     pub overload_retry_after: Option<u32>,
+}
+
+/// Whose number stands in P-Asserted-Identity towards a carrier (RFC 3325).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssertedIdentity {
+    Off,
+    Ours,
+    /// That of the caller whose call is passed on, where there is one.
+    Caller,
 }
 
 impl Trunk {
@@ -137,6 +148,18 @@ impl FixedPhone {
     }
 }
 
+/// A SIP device of the directory that is no seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// As the directory writes it.
+    pub uri: String,
+    /// The one from which it is called.
+    pub listener: ListenerId,
+    pub user: Option<String>,
+    /// In order of preference; filled in by `Resolved` where its host is a name.
+    pub addresses: Vec<SocketAddr>,
+}
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `ListenerId(n)` is the n-th.
@@ -145,6 +168,7 @@ pub struct Settings {
     pub pools: Vec<(u16, u16)>,
     pub trunks: Vec<Trunk>,
     pub seats: Vec<SeatLine>,
+    pub devices: Vec<Device>,
     /// Own area code, `0798`.
     pub area: String,
     /// Digest realm.
@@ -197,13 +221,26 @@ impl Settings {
         self.seats.iter().find(|line| line.seat == *seat)
     }
 
-    /// Takes over the addresses that a trunk's hosts stand for, those that its listener reaches.
-    pub(super) fn resolve(&mut self, trunk: &str, mut addresses: Vec<SocketAddr>) {
-        let Some(trunk) = self.trunks.iter_mut().find(|known| known.name == trunk) else { return };
-        let listener = self.listeners.iter().find(|listener| listener.id == trunk.listener);
+    pub(super) fn device(&self, uri: &str) -> Option<&Device> {
+        self.devices.iter().find(|device| device.uri == uri)
+    }
+
+    pub(super) fn has_device_at(&self, flow: Flow) -> bool {
+        let there = |device: &Device| device.addresses.iter().any(|address| same_address(*address, flow.remote));
+        self.devices.iter().any(|device| device.listener == flow.listener && there(device))
+    }
+
+    /// Takes over the addresses that a trunk's hosts, or a device's, stand for: those that its listener reaches.
+    pub(super) fn resolve(&mut self, name: &str, mut addresses: Vec<SocketAddr>) {
+        let trunk = self.trunks.iter_mut().find(|known| known.name == name);
+        let trunk = trunk.map(|trunk| (trunk.listener, &mut trunk.addresses));
+        let device = self.devices.iter_mut().find(|known| known.uri == name);
+        let device = device.map(|device| (device.listener, &mut device.addresses));
+        let Some((listener, known)) = trunk.or(device) else { return };
+        let listener = self.listeners.iter().find(|own| own.id == listener);
         addresses.retain(|address| listener.is_some_and(|listener| listener.reaches(*address)));
         if !addresses.is_empty() {
-            trunk.addresses = addresses;
+            *known = addresses;
         }
     }
 }

@@ -79,6 +79,7 @@ impl Exchange {
             | Wish::SeatChanged { .. }
             | Wish::WantCallback { .. }
             | Wish::CalledBack { .. }
+            | Wish::DutyCall(_)
             | Wish::Alarm { .. }
             | Wish::Note { .. }) => self.outputs.push_back(Output::Call(wish)),
         }

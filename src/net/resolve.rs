@@ -27,9 +27,10 @@ const LATEST: Duration = Duration::from_secs(3600);
 const UNTOLD: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A trunk with a host that is a name.
+/// A trunk, or a device of the directory, with a host that is a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
+    /// Its name; the URI of a device.
     pub trunk: String,
     /// In order of preference; addresses among them keep their place.
     pub hosts: Vec<String>,

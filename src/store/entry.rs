@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::archive::Sealed;
 use crate::archive::shelf::Condition;
 pub use crate::call::SeatChange;
-use crate::call::{CallId, CallRecord, LegId, MissedCall, OpenTicket, ThreewayResult};
+use crate::call::{CallId, CallRecord, DutyCall, LegId, MissedCall, OpenTicket, ThreewayResult};
 use crate::privacy::Private;
+use crate::rules::emergency::Category;
 use crate::time::Wall;
 
 /// The version of the entries written by this program. A greater one is kept, and not understood.
@@ -43,6 +44,10 @@ pub enum Entry {
     Edit(TicketEdit),
     /// We called a missed caller back (R18).
     CalledBack(CalledBack),
+    /// A seat has called a duty phone for an emergency ticket; a later one of the same call replaces it (R28).
+    Duty(Box<DutyCall>),
+    /// The duty phone has taken an emergency ticket over (R28).
+    Handover(Handover),
     /// A line that a newer program wrote, as it stands on disk. Read only.
     #[serde(skip)]
     Foreign(Private<String>),
@@ -125,6 +130,9 @@ pub struct TicketEdit {
     pub kind: Option<String>,
     pub place: Option<Private<String>>,
     pub text: Option<Private<String>>,
+    /// Marks it as an emergency ticket (R28).
+    #[serde(default)]
+    pub emergency: Option<Category>,
     pub by: String,
     pub at: Wall,
 }
@@ -135,6 +143,18 @@ pub struct CalledBack {
     pub task: CallId,
     pub at: Wall,
     pub reached: bool,
+}
+
+/// Who took an emergency ticket over, and in which call; the first one of a ticket counts.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Handover {
+    /// Number of the ticket.
+    pub ticket: String,
+    pub call: CallId,
+    pub accepted_by: Private<String>,
+    /// Who wrote it down.
+    pub by: String,
+    pub at: Wall,
 }
 
 impl Entry {
@@ -153,13 +173,15 @@ impl Entry {
             Self::Verified(verified) => Some(verified.call),
             Self::Access(access) => Some(access.call),
             Self::CalledBack(called) => Some(called.task),
+            Self::Duty(duty) => Some(duty.call),
+            Self::Handover(handover) => Some(handover.call),
             Self::Seat(_) | Self::Alarm(_) | Self::Edit(_) | Self::Foreign(_) => None,
         }
     }
 
     /// Whether a caller waits for this one to be on disk.
     pub fn is_urgent(&self) -> bool {
-        matches!(self, Self::Answered(_) | Self::Edit(_) | Self::Access(_))
+        matches!(self, Self::Answered(_) | Self::Edit(_) | Self::Access(_) | Self::Handover(_))
     }
 }
 

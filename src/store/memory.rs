@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::entry::{Access, AlarmChange, CalledBack, Entry, Record, SeatChange, TicketEdit};
+use super::entry::{Access, AlarmChange, CalledBack, Entry, Handover, Record, SeatChange, TicketEdit};
 use super::numbering::{Number, Numbering};
 use super::query::{
-    Alarm, CallbackTask, Counts, Cursor, Ended, MissedQuery, Page, PageAsk, Recording, RecordingQuery, RecordingState,
-    SetAside, Span, Ticket, TicketQuery, TicketState,
+    Alarm, CallbackTask, Counts, Cursor, Emergency, Ended, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
+    RecordingState, SetAside, Span, Ticket, TicketQuery, TicketState,
 };
 use super::{Store, StoreError};
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, CallRecord, MissedCall, OpenTicket, SeatNo, ThreewayResult};
+use crate::call::{CallId, CallRecord, DutyCall, MissedCall, OpenTicket, SeatNo, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::callback;
 use crate::time::Wall;
@@ -36,6 +36,8 @@ struct Tables {
     alarms: Vec<Alarm>,
     accesses: Vec<Access>,
     set_aside: Vec<SetAside>,
+    duties: BTreeMap<CallId, DutyCall>,
+    handovers: BTreeMap<String, Handover>,
 }
 
 impl Store for Memory {
@@ -127,10 +129,14 @@ impl Store for Memory {
         let tables = self.tables();
         let ticket_call =
             |number: &String| tables.tickets.values().find(|ticket| ticket.number == *number).map(|ticket| ticket.call);
+        let is_of_ticket = |number: &String, call: CallId| {
+            let for_it = tables.duties.get(&call).is_some_and(|duty| duty.ticket == *number);
+            for_it || ticket_call(number) == Some(call)
+        };
         let wanted = |one: &Recording| {
             query.span.holds(one.sealed.started)
                 && query.call.is_none_or(|call| one.sealed.call == call)
-                && query.ticket.as_ref().is_none_or(|number| ticket_call(number) == Some(one.sealed.call))
+                && query.ticket.as_ref().is_none_or(|number| is_of_ticket(number, one.sealed.call))
                 && (!query.quarantined || one.is_quarantined())
         };
         let checked = |sealed: &Sealed| {
@@ -207,7 +213,13 @@ impl Tables {
         let verdicts: Vec<Verdict> =
             self.sealed.iter().filter(|sealed| sealed.call == ticket.call).map(|sealed| sealed.verdict).collect();
         let recording = RecordingState::of(&verdicts, self.failures.contains(&ticket.call), ticket.ended.is_some());
-        Ticket { recording, ..ticket.clone() }
+        let of_ticket = |duty: &&DutyCall| duty.ticket == ticket.number;
+        let emergency = ticket.emergency.as_ref().map(|marked| {
+            let calls = self.duties.values().filter(of_ticket).cloned().collect();
+            let handover = self.handovers.get(&ticket.number).cloned();
+            Emergency::new(marked.category, ticket.opened.t_answer, calls, handover)
+        });
+        Ticket { recording, emergency, ..ticket.clone() }
     }
 
     fn carry_out(&mut self, journal: &str, record: &Record) {
@@ -245,6 +257,12 @@ impl Tables {
             }
             Entry::Edit(edit) => self.edit(edit),
             Entry::CalledBack(called) => self.called_back(called),
+            Entry::Duty(duty) => {
+                self.duties.insert(duty.call, (**duty).clone());
+            }
+            Entry::Handover(handover) => {
+                self.handovers.entry(handover.ticket.clone()).or_insert_with(|| handover.clone());
+            }
             Entry::Foreign(raw) => {
                 let why = format!("written by a newer program (version {})", record.v);
                 let (journal, raw) = (journal.to_owned(), raw.clone());
@@ -272,6 +290,7 @@ impl Tables {
             invalid: None,
             threeway_result: None,
             recording: RecordingState::Running,
+            emergency: None,
             opened: opened.clone(),
             ended: None,
         };
@@ -366,6 +385,9 @@ impl Tables {
             keep(&edit.text, &mut ticket.text);
             if edit.kind.is_some() {
                 ticket.kind.clone_from(&edit.kind);
+            }
+            if let Some(category) = edit.emergency {
+                ticket.emergency = Some(Emergency::new(category, ticket.opened.t_answer, Vec::new(), None));
             }
         });
         self.edits.insert(edit.edit.clone(), fits.is_some());

@@ -2,14 +2,16 @@
 
 use jiff::civil::Date;
 
+use super::entry::Handover;
 use super::numbering::day_start;
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
 use crate::call::{
-    By, CallId, CallRecord, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo, Segment, ThreewayResult,
+    By, CallId, CallRecord, DutyCall, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo, Segment, ThreewayResult,
 };
 use crate::privacy::Private;
 use crate::rules::callback::Task;
+use crate::rules::emergency::{self, Category};
 use crate::time::Wall;
 
 /// From the first to before the second.
@@ -250,6 +252,8 @@ pub struct Ticket {
     /// What came of its third parties (R23).
     pub threeway_result: Option<ThreewayResult>,
     pub recording: RecordingState,
+    /// None unless it was marked as one (R28).
+    pub emergency: Option<Emergency>,
     pub opened: OpenTicket,
     /// None while the call is up.
     pub ended: Option<Ended>,
@@ -258,6 +262,26 @@ pub struct Ticket {
 impl Ticket {
     pub(super) fn cursor(&self) -> Cursor {
         Cursor { at: self.opened.t_answer, call: self.call }
+    }
+}
+
+/// An emergency ticket: by when a duty phone must have it, and how that went (R28).
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Emergency {
+    pub category: Category,
+    pub due: Wall,
+    /// To duty phones, oldest first; each has a recording of its own.
+    pub calls: Vec<DutyCall>,
+    pub handover: Option<Handover>,
+    /// None while it is not handed over.
+    pub on_time: Option<bool>,
+}
+
+impl Emergency {
+    /// The clock runs from the answer.
+    pub fn new(category: Category, accepted: Wall, calls: Vec<DutyCall>, handover: Option<Handover>) -> Self {
+        let on_time = handover.as_ref().map(|handover| emergency::is_on_time(accepted, handover.at));
+        Self { category, due: emergency::due(accepted), calls, handover, on_time }
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn history(
 pub struct Wish {
     ask: Word,
     reason: Option<String>,
-    /// Whom to consult or to bring in: a number.
+    /// Whom to consult, to bring in or to transfer to: a number, or an emergency service by its name.
     to: Option<String>,
     /// What came of the three-way call.
     result: Option<ThreewayResult>,
@@ -67,6 +67,7 @@ enum Word {
     Swap,
     Drop,
     Leave,
+    Transfer,
 }
 
 /// The seat as it is afterwards; 409 with the reason where it cannot be had.
@@ -109,6 +110,7 @@ impl Wish {
                     ThreewayResult::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")
                 ))
             })?),
+            Word::Transfer => SeatAsk::Talk(Verb::Transfer(to()?)),
             Word::BadCall => match reason {
                 Some(reason) => SeatAsk::BadCall(reason.to_owned()),
                 None => return Err(ApiError::bad("a bad call needs a reason, such as silent or harassing (R35)")),
@@ -117,7 +119,7 @@ impl Wish {
     }
 }
 
-fn refused(why: AskRefused) -> ApiError {
+pub fn refused(why: AskRefused) -> ApiError {
     match why {
         AskRefused::UnknownSeat => ApiError::new(StatusCode::NOT_FOUND, "unknown_seat", why.to_string()),
         AskRefused::SignedOut

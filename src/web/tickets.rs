@@ -11,6 +11,7 @@ use super::login::Visitor;
 use crate::app::Office;
 use crate::call::{EndReason, SeatNo, ThreewayResult};
 use crate::privacy::Private;
+use crate::rules::emergency::{self, Category};
 use crate::rules::ticket::Type;
 use crate::store::Store;
 use crate::store::edit::{EditError, edit_ticket};
@@ -19,7 +20,7 @@ use crate::store::query::{RecordingState, Ticket, TicketQuery, TicketState};
 use crate::time::Wall;
 
 /// For the database to follow the journal, before the editor is told that it has not yet.
-const EDIT_PATIENCE: Duration = Duration::from_secs(5);
+pub const EDIT_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest place and text, characters.
 const PLACE: usize = 200;
 const TEXT: usize = 10_000;
@@ -135,6 +136,8 @@ pub struct Change {
     kind: Option<String>,
     place: Option<Private<String>>,
     text: Option<Private<String>>,
+    /// A word of `rules::emergency::Category`: marks the ticket as an emergency, for good (R28).
+    emergency: Option<Category>,
 }
 
 /// The ticket afterwards; 409 where somebody else was quicker, 202 where the edit is kept but the
@@ -146,6 +149,10 @@ pub async fn change(
     Sent(change): Sent<Change>,
 ) -> Result<Json<Ticket>, ApiError> {
     let kind = change.checked()?;
+    if change.emergency.is_some() || kind.is_some() {
+        let before = office.store.ticket(&number).await?.ok_or_else(unknown)?;
+        may_be_emergency(&before, kind, change.emergency)?;
+    }
     let edit = TicketEdit {
         edit: random_id()?,
         number,
@@ -153,6 +160,7 @@ pub async fn change(
         kind: kind.map(|kind| kind.code().to_owned()),
         place: change.place,
         text: change.text,
+        emergency: change.emergency,
         by: visitor.who,
         at: office.clock.wall(),
     };
@@ -170,8 +178,8 @@ impl Change {
         let longer = |text: &Option<Private<String>>, most: usize| {
             text.as_ref().is_some_and(|text| text.reveal().chars().count() > most)
         };
-        if self.kind.is_none() && self.place.is_none() && self.text.is_none() {
-            return Err(ApiError::bad("nothing to change: type, place or text"));
+        if self.kind.is_none() && self.place.is_none() && self.text.is_none() && self.emergency.is_none() {
+            return Err(ApiError::bad("nothing to change: type, place, text or emergency"));
         }
         if longer(&self.place, PLACE) || longer(&self.text, TEXT) {
             return Err(ApiError::bad(format!("place has at most {PLACE} characters, text {TEXT}")));
@@ -180,6 +188,16 @@ impl Change {
         let known = || Type::ALL.map(Type::code).join(", ");
         Type::parse(word).map(Some).ok_or_else(|| ApiError::bad(format!("type must be one of {}", known())))
     }
+}
+
+/// An emergency ticket is a call for help or a report, and stays one (R28).
+fn may_be_emergency(before: &Ticket, kind: Option<Type>, marked: Option<Category>) -> Result<(), ApiError> {
+    let kind = kind.or_else(|| before.kind.as_deref().and_then(Type::parse));
+    let is_one = marked.is_some() || before.emergency.is_some();
+    if is_one && !kind.is_some_and(emergency::may_be) {
+        return Err(ApiError::conflict("no_emergency", "only a ticket of the type help or report is an emergency"));
+    }
+    Ok(())
 }
 
 fn refused(error: EditError) -> ApiError {
@@ -199,7 +217,7 @@ fn refused(error: EditError) -> ApiError {
     }
 }
 
-fn unknown() -> ApiError {
+pub fn unknown() -> ApiError {
     ApiError::missing("there is no such ticket")
 }
 

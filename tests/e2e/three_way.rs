@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::bad_line::{self, BadLine};
 use crate::baresip::{Phone, Setup};
-use crate::server::{self, Server};
+use crate::server::{self, DatabaseLock, Server};
 use crate::sound::{self, CITIZEN, SEAT};
 
 /// A unit's telephone behind the trunk; invented.
@@ -17,14 +17,81 @@ const THIRD: u32 = 1600;
 const HEARD: f64 = 0.15;
 const UNHEARD: f64 = 0.01;
 
-/// It picks up by itself, and the trunk leads to it.
 fn unit(server: &mut Server) -> Phone {
-    let setup = Setup { user: UNIT.into(), answers: true, tone: THIRD, ..Phone::citizen_setup(server.sip) };
+    behind_the_trunk(server, UNIT)
+}
+
+/// A telephone that picks up by itself, and the trunk leads to it.
+fn behind_the_trunk(server: &mut Server, number: &str) -> Phone {
+    let setup = Setup { user: number.into(), answers: true, tone: THIRD, ..Phone::citizen_setup(server.sip) };
     let phone = Phone::start(server, setup);
     let hosts = format!("default_code = \"12345\"\nhosts = [\"{}\"]\n[[trunk]]\nname = \"tcp\"", phone.address);
     server.edit("sip-configs/trunks.toml", "default_code = \"12345\"\n[[trunk]]\nname = \"tcp\"", &hosts);
     server.reload();
     phone
+}
+
+/// 110 by one command while the database cannot be reached (R31): its number is behind the trunk.
+#[test]
+fn an_emergency_is_reached_while_the_database_is_locked() {
+    let mut server = Server::start();
+    let mut police = behind_the_trunk(&mut server, "110");
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    let lock = DatabaseLock::take(&server);
+    citizen.dial("12345");
+    citizen.wait("CALL_ESTABLISHED");
+    seat.wait("CALL_ESTABLISHED");
+    server.ask(&["seats", "1001", "transfer", "--to", "110"]);
+    police.wait("CALL_ESTABLISHED");
+    seat.wait_closed();
+    server.record_more(Duration::from_secs(2));
+    assert!(!citizen.has_seen("CALL_CLOSED"), "the citizen talks to 110");
+    citizen.hang_up();
+    police.wait_closed();
+    drop(lock);
+    let call = server.closed(1).remove(0);
+    let roles: Vec<&str> =
+        call["ended"]["participants"].as_array().expect("list").iter().filter_map(|who| who["role"].as_str()).collect();
+    assert_eq!(roles, ["citizen", "seat", "platform"]);
+    assert!(heard(&citizen, THIRD) > HEARD && heard(&police, CITIZEN) > HEARD);
+}
+
+/// R28: the seat is rung first, then the duty phone; what they say is the ticket's.
+#[test]
+fn a_duty_phone_is_called_for_an_emergency_ticket() {
+    let mut server = Server::start();
+    let unit = "[[unit]]\ncode = \"681\"\nname = \"防汛值班\"\nkind = \"duty_phone\"\n\
+                lines = [{ number = \"07980000681\" }]\n";
+    server.edit("dialplan/units.toml", "", unit);
+    let mut duty = behind_the_trunk(&mut server, "07980000681");
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    citizen.dial("12345");
+    seat.wait("CALL_ESTABLISHED");
+    citizen.wait("CALL_ESTABLISHED");
+    citizen.hang_up();
+    seat.wait_closed();
+    let number = server.closed(1)[0]["number"].as_str().expect("a number").to_owned();
+    server.seat_is("1001", "idle");
+    server.ask(&["tickets", &number, "--type", "help", "--emergency", "flood"]);
+    server.ask(&["tickets", &number, "--duty", "681", "--by", "1001"]);
+    duty.wait("CALL_ESTABLISHED");
+    seat.wait("CALL_ESTABLISHED");
+    server.record_for(Duration::from_secs(3));
+    duty.hang_up();
+    seat.wait_closed();
+    server.rows(2, "SELECT data FROM recording");
+    let list = server.ask(&["recordings", "--ticket", &number]);
+    let rows = list["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 2, "the citizen's call and this one: {list}");
+    let path = server.data().join("recordings").join(rows[0]["path"].as_str().expect("a path"));
+    let [left, right] = sound::read_recording(&path);
+    sound::assert_only("left, the duty phone", &left, THIRD, SEAT);
+    sound::assert_only("right, the seat", &right, SEAT, THIRD);
+    let ticket = server.ask(&["tickets", &number, "--accepted-by", "某值班员"]);
+    assert_eq!(ticket["emergency"]["on_time"], true, "{ticket}");
+    assert_eq!(server.tickets(1).len(), 1, "it has no ticket of its own");
 }
 
 fn heard(phone: &Phone, hz: u32) -> f64 {

@@ -3,6 +3,7 @@
 mod centres;
 mod commands;
 mod crash;
+mod emergency;
 mod house;
 mod parts;
 mod supervise;
@@ -92,7 +93,9 @@ async fn the_directory_is_searched_without_numbers_and_follows_a_reload() {
     assert_eq!((&found["rows"][0]["code"], &found["rows"][1]), (&json!("601"), &json!(null)));
     assert_eq!(
         found["rows"][0]["lines"][2],
-        json!({ "kind": "number", "to": "138****0101", "trunks": [], "shown": null, "duty": true })
+        json!({
+            "kind": "number", "to": "138****0101", "trunks": [], "shown": "ours", "duty": true, "reachable": null
+        })
     );
     let police = &house.get("/api/directory?q=110").json()["rows"][0];
     assert_eq!((&police["service"], &police["reserved"]), (&json!("110"), &json!(true)));

@@ -231,6 +231,7 @@ fn line(output: &Output) -> Option<String> {
         Output::Dial { leg: id, target: Target::Number { number, .. }, .. } => {
             format!("Dial {} {}", leg(*id), number.reveal())
         }
+        Output::Dial { leg: id, target: Target::Device { uri, .. }, .. } => format!("Dial {} {uri}", leg(*id)),
         Output::Progress { leg: id, media } => {
             format!("Progress {}{}", leg(*id), if *media { " with media" } else { "" })
         }
@@ -265,6 +266,9 @@ fn line(output: &Output) -> Option<String> {
         Output::MarkResult { call: _, result } => format!("MarkResult {result}"),
         Output::MarkInvalid { reason, .. } => format!("MarkInvalid {reason}"),
         Output::WantCallback { seat } => format!("WantCallback {}", seat.0),
+        Output::DutyCall(record) => {
+            format!("DutyCall {} {}answered", record.ticket, if record.answered.is_some() { "" } else { "not " })
+        }
         Output::CalledBack { reached, .. } => format!("CalledBack {reached}"),
         Output::SeatChanged { seat, state, reason, .. } => {
             let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();

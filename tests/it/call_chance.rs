@@ -248,8 +248,21 @@ impl World {
                 self.send(Input::Transfer { leg, to });
             }
             (2..=3, Some(leg)) => {
-                let keys =
-                    self.chance.pick(&["*113800000009#", "*213800000009#", "*3", "*4", "*5", "*6", "*9"]).unwrap();
+                let keys = self
+                    .chance
+                    .pick(&[
+                        "*113800000009#",
+                        "*213800000009#",
+                        "*0813800000009#",
+                        "*01",
+                        "*001",
+                        "*3",
+                        "*4",
+                        "*5",
+                        "*6",
+                        "*9",
+                    ])
+                    .unwrap();
                 for digit in keys.chars().filter(|_| self.standing.contains_key(&leg)).collect::<Vec<_>>() {
                     self.send(Input::Digit { leg, digit });
                 }
@@ -261,6 +274,7 @@ impl World {
                     6 => Verb::Swap,
                     7 => Verb::Drop,
                     8 => Verb::Leave,
+                    9 if self.chance.one_in(2) => Verb::Transfer(whom),
                     _ => Verb::Consult(whom),
                 };
                 let busy: Vec<SeatNo> = self.hall.board.calls().into_iter().filter_map(|call| call.seat).collect();
@@ -410,7 +424,7 @@ impl World {
                 }
                 self.standing.insert(*leg, (Some(*call), Some(seat.clone())));
             }
-            Output::Dial { call, leg, target: Target::Number { .. }, .. } => {
+            Output::Dial { call, leg, target: Target::Number { .. } | Target::Device { .. }, .. } => {
                 assert_eq!(self.audits[call].tickets, 1, "only an answered call has third parties");
                 self.standing.insert(*leg, (Some(*call), None));
                 self.guests += 1;
@@ -485,7 +499,9 @@ impl World {
                 assert_eq!((audit.tickets, audit.recordings, audit.records), (0, 0, 1), "a missed call (I2)");
                 assert!(missed.t_arrive <= missed.t_end);
             }
-            Output::WantCallback { .. } | Output::CalledBack { .. } => panic!("nobody asked for a callback"),
+            Output::WantCallback { .. } | Output::CalledBack { .. } | Output::DutyCall(_) => {
+                panic!("nobody asked for such a call")
+            }
             Output::Referred { leg, .. } => assert!(self.standing.contains_key(leg), "told to a leg that is gone"),
             Output::MarkInvalid { call, .. } | Output::MarkResult { call, .. } => {
                 assert_eq!(self.audits[call].tickets, 1)

@@ -75,6 +75,7 @@ impl Scene {
                 scene.verb(Verb::Direct("110".into()));
                 scene.send(Input::Answered { leg: scene.third });
             }
+            "one-key 110" => scene.verb(Verb::Transfer("110".into())),
             "fourth" => {
                 scene.join();
                 let third = scene.third;

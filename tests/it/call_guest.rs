@@ -44,6 +44,7 @@ pub fn with_seats() -> Directory {
         [
             entry("601", Kind::Unit, &["13800000601", "13800000602"], AfterSeat::EndAll),
             entry("110", Kind::Emergency(Service::Police), &["110"], AfterSeat::KeepTalking),
+            entry("803", Kind::Emergency(Service::Gas), &["13800000803", "13800000804"], AfterSeat::EndAll),
             Entry {
                 lines: [LineTo::Seat(no("1002")), number("13800000605")].map(|to| Line { to, duty: true }).into(),
                 ..entry("651", Kind::Expert, &[], AfterSeat::KeepTalking)
@@ -175,11 +176,11 @@ fn the_same_by_keys_on_a_plain_phone() {
     assert!(hall.keys("*3").contains(&"Mix 1 + [d1 d3]".to_owned()));
     assert!(hall.keys("*5").contains(&"HangUp d3".to_owned()));
     // What means nothing, or cannot be now, is told by a prompt; keys without a star are not for us.
-    for wrong in ["*9", "*3", "*4", "*5", "*6", "*1#", "*1999#"] {
+    for wrong in ["*9", "*09", "*008", "*08#", "*3", "*4", "*5", "*6", "*1#", "*1999#"] {
         assert_eq!(hall.keys(wrong), ["Play d1 Refused"], "{wrong}");
     }
     assert_eq!(hall.keys("12345#"), [""; 0]);
-    assert_eq!(keys_in_call().len(), 11);
+    assert_eq!(keys_in_call().len(), 14);
 }
 
 /// R22: the citizen is back with the seat, after every number of the unit was tried.
@@ -566,4 +567,54 @@ fn what_the_thirds_network_says_is_heard_by_the_seat_alone() {
     let mut hall = talking();
     hall.verb(Verb::Direct("601".into()));
     assert_eq!(hall.tell(early()), [""; 0], "the seat is with the citizen");
+}
+
+/// R22: the reason for each number reaches the seat, also after the last one.
+#[test]
+fn the_seat_sees_which_number_is_tried_and_why_those_before_failed() {
+    let seen = |hall: &Hall| {
+        let thirds = hall.call().thirds;
+        let seen = |third: ThirdView| (third.number, third.state, third.attempt, third.of, third.failures);
+        thirds.into_iter().map(seen).collect::<Vec<_>>()
+    };
+    let one = |state, attempt, failures: &[Failure]| vec![("601".to_owned(), state, attempt, 2, failures.to_vec())];
+    let mut hall = talking();
+    assert_eq!(seen(&hall), []);
+    hall.verb(Verb::Consult("601".into()));
+    assert_eq!(seen(&hall), one(ThirdState::Ringing, 1, &[]));
+    hall.tell(Input::Failed { leg: THIRD, why: Failure::Declined });
+    assert_eq!(seen(&hall), one(ThirdState::Ringing, 2, &[Failure::Declined]));
+    hall.wait(T_THIRD);
+    let all = [Failure::Declined, Failure::NoAnswer];
+    assert_eq!(seen(&hall), one(ThirdState::NotReached, 2, &all), "the seat is back with the citizen, and reads why");
+
+    // The next one takes its place.
+    hall.verb(Verb::Direct("601".into()));
+    assert_eq!(seen(&hall), one(ThirdState::Ringing, 1, &[]));
+}
+
+/// R29, R31: the key, or the name by API; the seat goes only when somebody is there.
+#[test]
+fn one_key_brings_an_emergency_service_in_or_hands_the_citizen_to_it() {
+    let mut hall = talking();
+    assert_eq!(hall.keys("*01"), ["Dial d3 110", "Mix 1 + [d1]"]);
+    assert_eq!(hall.answers(THIRD), ["Mark joined 110", "Mix 1 + [d1 d3]", "1001 ThreeWay"]);
+
+    for by_key in [true, false] {
+        let mut hall = talking();
+        let out = if by_key { hall.keys("*007") } else { hall.verb(Verb::Transfer("gas".into())) };
+        assert_eq!(out, ["Dial d3 13800000803", "Mix 1 + [d1]", "Play 1 Music …"]);
+        let next = hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+        assert_eq!(next[0], "Dial d4 13800000804", "its other number");
+        let out = hall.answers(NEXT);
+        assert!(out.contains(&"HangUp d1".to_owned()) && out.contains(&"Mix 1 + [d4]".to_owned()), "{out:?}");
+        assert_eq!(hall.state("1001"), SeatState::WrapUp);
+        assert_eq!(hall.call().stage, "handed_over");
+    }
+
+    let mut hall = talking();
+    hall.keys("*001");
+    let back = hall.tell(Input::Failed { leg: THIRD, why: Failure::NoWay });
+    assert!(back.contains(&"Mix 1 + [d1]".to_owned()) && back.contains(&"StopPlay 1".to_owned()), "{back:?}");
+    assert_eq!(hall.state("1001"), SeatState::Talking, "the citizen is back with the same seat");
 }

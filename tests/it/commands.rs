@@ -67,7 +67,10 @@ fn a_reload_is_whole_or_nothing() {
 fn check_tells_text_and_json() {
     let args = check::Args { config: None, json: false };
     let found = check::check(&args, u64::MAX);
-    assert_eq!(check::as_text(&found), "ok: 2 listeners, 2 trunks, 3 seats, 12 groups, 28 codes, 14 targets");
+    assert_eq!(
+        check::as_text(&found),
+        "ok: 2 listeners, 2 trunks, 3 seats, 12 groups, 28 codes, 14 targets, 1 devices"
+    );
     assert_eq!(check::as_json(&found)["counts"]["codes"], 28);
     let found = check::check(&args, 1024);
     assert!(check::as_text(&found).contains("LimitNOFILE"));

@@ -283,6 +283,27 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
         (
             Trunks,
             "",
+            trunk("sources = [\"192.0.2.1\"]\nincident_headers = [\"X-Incident-No\"]"),
+            "[[trunk]]",
+            "incident_headers without a platform",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\nplatform = \"110\"\nincident_headers = [\"X Incident\"]"),
+            "[[trunk]]",
+            "`X Incident` is no header name",
+        ),
+        (
+            Trunks,
+            "",
+            trunk("sources = [\"192.0.2.1\"]\nasserted_identity = \"citizen\""),
+            "asserted_identity",
+            "`citizen` is not true, false or \"caller\"",
+        ),
+        (
+            Trunks,
+            "",
             trunk("sources = [\"192.0.2.1\"]\nregister = true"),
             "[[trunk]]",
             "register needs hosts, username and password",

@@ -1,11 +1,13 @@
 //! Whole calls through the exchange, in virtual time: bytes in and bytes out.
 
 pub mod city;
+pub mod lines;
 pub mod peers;
 
 mod answers;
 mod calls;
 mod carriers;
+mod linked;
 mod origins;
 mod quest;
 mod records;

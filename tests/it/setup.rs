@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotline::app::secrets::Secrets;
-use hotline::app::setup::exchange_settings;
+use hotline::app::setup::{exchange_settings, names_to_resolve};
 use hotline::audio::g711::Law;
 use hotline::call::directory::Directory;
 use hotline::call::settings::{
@@ -12,7 +12,8 @@ use hotline::call::settings::{
 use hotline::call::{CallBack, CallId, QueueAnswer, SeatNo};
 use hotline::config::{Config, Texts};
 use hotline::exchange::Input;
-use hotline::exchange::settings::{FixedPhone, Listener, SeatLine, Settings, Source, Trunk};
+use hotline::exchange::settings::{AssertedIdentity, Device, FixedPhone, Listener, SeatLine, Settings, Source, Trunk};
+use hotline::net::resolve::Wanted;
 use hotline::privacy::Private;
 use hotline::rules::dialling::NumberForm;
 use hotline::sip::digest::Algorithm;
@@ -194,7 +195,7 @@ strip_prefix = "9"
 add_prefix = "8"
 number_form = "e164"
 from = "pilot"
-asserted_identity = true
+asserted_identity = "caller"
 diversion = true
 user_phone = true
 codecs = ["pcmu", "pcma"]
@@ -206,6 +207,7 @@ queue_answer = "early_then_connect(44)"
 overload_status = 486
 overload_retry_after_s = 7
 platform = "110"
+incident_headers = ["X-Incident-No", "Subject"]
 "#;
 
 const SEAT: &str = r#"
@@ -282,12 +284,13 @@ fn every_key_of_the_files_reaches_the_settings() {
         reserved_channels: 3,
         shows_caller: false,
         shown: Some("0799-8220001".into()),
-        asserted_identity: true,
+        asserted_identity: AssertedIdentity::Caller,
         diversion: true,
         number_form: NumberForm::E164,
         add_prefix: Some("8".into()),
         user_phone: true,
         platform: Some("110".into()),
+        incident_headers: vec!["X-Incident-No".into(), "Subject".into()],
         queue_answer: QueueAnswer::EarlyThenConnect(Duration::from_secs(44)),
         ring_with_180: true,
         laws: vec![Law::Mu, Law::A],
@@ -305,6 +308,13 @@ fn every_key_of_the_files_reaches_the_settings() {
         fixed: Some(FixedPhone { flow: flow(0, Transport::Udp, "192.0.2.31:5066"), user: "8002".into() }),
     };
     assert_eq!(settings.seats.last(), Some(&seat));
+    let device = Device {
+        uri: "sip:671@192.0.2.71:5060".into(),
+        listener: ListenerId(0),
+        user: Some("671".into()),
+        addresses: vec!["192.0.2.71:5060".parse().unwrap()],
+    };
+    assert_eq!(settings.devices, [device]);
     assert_eq!((settings.area.as_str(), settings.realm.as_str()), ("0799", "pbx"));
     assert_eq!((settings.user_agent.as_str(), &settings.registrar.algorithms[..]), ("pbx/9", &[Algorithm::Sha256][..]));
     assert_eq!(settings.features.len(), 13);
@@ -356,4 +366,24 @@ fn every_key_of_the_files_reaches_the_settings() {
     board.seats.clear();
     board.skills.clear();
     assert_eq!(board, expected);
+}
+
+/// RFC 3263; out of the listener for seats with its transport.
+#[test]
+fn a_device_with_a_name_is_looked_up_for_the_listener_that_calls_it() {
+    let mut texts = Texts::embedded();
+    let named = "sip:671@phone.example;transport=tcp";
+    texts.units.text = texts.units.text.replace("sip:671@192.0.2.71:5060", named);
+    let config = Config::read(&texts).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let wanted =
+        Wanted { trunk: named.into(), hosts: vec!["phone.example".into()], transport: Transport::Tcp, ipv4: true };
+    assert_eq!(names_to_resolve(&config), [wanted]);
+    let listener = config.listens.iter().position(|listen| listen.transport == Transport::Tcp).unwrap();
+    let device = Device {
+        uri: named.into(),
+        listener: ListenerId(u16::try_from(listener).unwrap()),
+        user: Some("671".into()),
+        addresses: Vec::new(),
+    };
+    assert_eq!(read_settings("device", &texts).devices, [device]);
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use hotline::archive::Verdict;
 use hotline::archive::shelf::Condition;
 use hotline::call::{
-    CallId, CallKind, CallRecord, Caller, EndReason, MissedCall, OpenTicket, SeatNo, SeatState, ThreewayResult,
+    CallId, CallKind, CallRecord, Caller, DutyCall, EndReason, Failure, MissedCall, OpenTicket, SeatNo, SeatState,
+    ThreewayResult,
 };
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
+use hotline::rules::emergency::Category;
 use hotline::store::entry::{
-    Access, AlarmChange, CalledBack, Entry, MarkedResult, Record, RecordingFailed, SeatChange, TicketEdit, VERSION,
-    Verified,
+    Access, AlarmChange, CalledBack, Entry, Handover, MarkedResult, Record, RecordingFailed, SeatChange, TicketEdit,
+    VERSION, Verified,
 };
 use hotline::store::memory::Memory;
 use hotline::store::query::*;
@@ -55,6 +57,7 @@ contract! {
     a_number_that_is_taken_loses_no_ticket
     the_result_of_a_three_way_call_closes_a_ticket_or_not
     a_newer_programs_entry_is_set_aside
+    an_emergency_has_its_calls_and_the_first_handover
     told_again_from_the_start_it_stays_the_same
 }
 
@@ -302,6 +305,7 @@ pub fn edit(id: &str, version: u32, text: &str) -> TicketEdit {
         kind: None,
         place: None,
         text: Some(Private::new(text.to_owned())),
+        emergency: None,
         by: "api".to_owned(),
         at: MORNING,
     }
@@ -409,6 +413,52 @@ async fn a_newer_programs_entry_is_set_aside(store: impl Store) {
     let aside = store.set_aside().await.unwrap();
     assert_eq!((aside.len(), aside[0].seq, &aside[0].raw), (1, 2, &raw));
     assert_eq!(ticket(&store, 2).await.number, "JDZ-20261124-000002", "those behind it are not held up");
+}
+
+/// R28: the recordings of such calls are found by the ticket too.
+async fn an_emergency_has_its_calls_and_the_first_handover(store: impl Store) {
+    let number = "JDZ-20261124-000001".to_owned();
+    let duty = |call: u64, ticket: &str, ended: bool| {
+        let at = |seconds: i64| Wall(MORNING.0 + seconds * 1000);
+        Entry::Duty(Box::new(DutyCall {
+            call: CallId(call),
+            ticket: ticket.to_owned(),
+            seat: SeatNo("1001".to_owned()),
+            to: "681".to_owned(),
+            name: "x".to_owned(),
+            began: at(call as i64),
+            answered: Some(at(70)),
+            ended: ended.then(|| at(130)),
+            failures: vec![Failure::Busy],
+        }))
+    };
+    let handover = |by: &str, at: i64| {
+        let (ticket, call, accepted_by) = (number.clone(), CallId(9), Private::new(by.to_owned()));
+        Entry::Handover(Handover { ticket, call, accepted_by, by: "api".to_owned(), at: Wall(at) })
+    };
+    let marked = TicketEdit { text: None, emergency: Some(Category::Flood), ..edit("a", 1, "") };
+    let in_time = opened(1).t_answer.0 + 7_200_000;
+    tell(&store, vec![answered(1), answered(2), duty(9, &number, false), duty(8, &number, true)]).await;
+    assert_eq!(ticket(&store, 1).await.emergency, None);
+    tell(&store, vec![Entry::Edit(marked), duty(9, &number, true), duty(7, "another", true)]).await;
+    let found = ticket(&store, 1).await;
+    let emergency = found.emergency.clone().expect("marked");
+    assert_eq!((emergency.category, emergency.due, emergency.on_time), (Category::Flood, Wall(in_time), None));
+    let calls: Vec<_> = emergency.calls.iter().map(|duty| (duty.call.0, duty.ended.is_some())).collect();
+    assert_eq!(calls, [(8, true), (9, true)], "oldest first, as it was told last");
+    assert_eq!(found.text, None, "the rest stays");
+    tell(&store, vec![handover("first", in_time), handover("second", in_time + 1)]).await;
+    let emergency = ticket(&store, 1).await.emergency.expect("marked");
+    assert_eq!(emergency.handover.map(|took| took.accepted_by), Some(Private::new("first".to_owned())));
+    assert_eq!(emergency.on_time, Some(true));
+    assert_eq!(ticket(&store, 2).await.emergency, None);
+
+    tell(&store, vec![sealed(1), sealed(9), sealed(7)]).await;
+    let query = RecordingQuery { ticket: Some(number), ..RecordingQuery::default() };
+    let mut calls: Vec<u64> =
+        store.recordings(&query).await.unwrap().rows.iter().map(|one| one.sealed.call.0).collect();
+    calls.sort_unstable();
+    assert_eq!(calls, [1, 9]);
 }
 
 /// Everything that can be asked, as text.

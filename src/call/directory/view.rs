@@ -36,19 +36,38 @@ pub struct LineView {
     pub kind: &'static str,
     pub to: String,
     pub trunks: Vec<String>,
+    /// Whose number it is shown; None for a seat, which sees the citizen's.
     pub shown: Option<Shown>,
     pub duty: bool,
+    /// Whether its phone is there. None: that shows only when it is called, but for a seat's.
+    pub reachable: Option<bool>,
 }
 
 impl Switchboard {
     /// Who can be brought into a call; with a query those in which all its words occur.
     pub fn directory(&self, query: &str, at: Wall) -> Vec<EntryView> {
         let directory = &self.settings.directory;
-        directory.search(query).map(|entry| view(directory, entry, at)).collect()
+        let line = |entry: &Entry, line: &Line| self.line_view(entry, line);
+        directory.search(query).map(|entry| view(directory, entry, at, line)).collect()
+    }
+
+    fn line_view(&self, entry: &Entry, line: &Line) -> LineView {
+        let shown = entry.kind.shown();
+        let (kind, to, trunks, shown, reachable) = match &line.to {
+            LineTo::Number { number, trunks, shown: own } => {
+                ("number", mask_within(number.reveal()), trunks.clone(), Some(own.unwrap_or(shown)), None)
+            }
+            LineTo::Device(uri) => ("device", mask_within(uri), Vec::new(), Some(shown), None),
+            LineTo::Seat(seat) => {
+                let reachable = self.desk.get(seat).is_some_and(|seat| seat.reachable);
+                ("seat", seat.0.clone(), Vec::new(), None, Some(reachable))
+            }
+        };
+        LineView { kind, to, trunks, shown, duty: line.duty, reachable }
     }
 }
 
-fn view(directory: &Directory, entry: &Entry, at: Wall) -> EntryView {
+fn view(directory: &Directory, entry: &Entry, at: Wall, line: impl Fn(&Entry, &Line) -> LineView) -> EntryView {
     let now = local(at);
     let (level, service) = match &entry.kind {
         Kind::Leader { level, .. } => (Some(*level), None),
@@ -65,7 +84,7 @@ fn view(directory: &Directory, entry: &Entry, at: Wall) -> EntryView {
         post: entry.kind.post().map(str::to_owned),
         level,
         service,
-        lines: entry.lines.iter().map(line).collect(),
+        lines: entry.lines.iter().map(|own| line(entry, own)).collect(),
         open: reason.is_none(),
         reason: reason.map(|reason| reason.to_string()),
         answer: entry.answer,
@@ -74,13 +93,4 @@ fn view(directory: &Directory, entry: &Entry, at: Wall) -> EntryView {
         competence: entry.competence.clone(),
         session: session.map(|session| session.topic.clone()),
     }
-}
-
-fn line(line: &Line) -> LineView {
-    let (kind, to, trunks, shown) = match &line.to {
-        LineTo::Number { number, trunks, shown } => ("number", mask_within(number.reveal()), trunks.clone(), *shown),
-        LineTo::Device(uri) => ("device", mask_within(uri), Vec::new(), None),
-        LineTo::Seat(seat) => ("seat", seat.0.clone(), Vec::new(), None),
-    };
-    LineView { kind, to, trunks, shown, duty: line.duty }
 }

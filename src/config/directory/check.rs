@@ -1,9 +1,8 @@
 //! What the directory may not say beside the other files.
 
-use super::DirectoryFiles;
+use super::{DeviceContact, DirectoryFiles};
 use crate::call::directory::{Entry, Kind, LineTo};
 use crate::config::rows::Row;
-use crate::config::seats::{self, FixedContact};
 use crate::config::server::Listen;
 use crate::config::{Fault, QueueSettings, SeatSettings, Texts, Trunk};
 use crate::rules::numbers::{EMERGENCY, NumberRow};
@@ -86,9 +85,8 @@ fn lines(entry: &Entry, known: &Known<'_>, refuse: &mut impl FnMut(String)) {
                 }
             }
             LineTo::Device(uri) => {
-                let (Some(listens), Ok(contact)) = (known.listens, FixedContact::parse(uri)) else { continue };
-                let served = |row: &Row<Listen>| row.value.serves.seats() && seats::reaches(&contact, &row.value);
-                if !listens.iter().any(served) {
+                let (Some(listens), Ok(contact)) = (known.listens, DeviceContact::parse(uri)) else { continue };
+                if !listens.iter().any(|row| contact.is_reached_by(&row.value)) {
                     refuse("no listener for seats can reach its device".into());
                 }
             }

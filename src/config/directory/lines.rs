@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Deserializer, de::Error};
 
+use super::device::DeviceContact;
 use crate::call::SeatNo;
 use crate::call::directory::{Line, LineTo, Shown};
-use crate::config::seats::FixedContact;
 use crate::privacy::Private;
 
 /// At least one.
@@ -44,10 +44,7 @@ fn read(row: LineRow) -> Result<Line, &'static str> {
             return Err("only a number has trunks and shown");
         }
         (None, Some(seat), None) => LineTo::Seat(seat),
-        (None, None, Some(uri)) => match FixedContact::parse(&uri) {
-            Ok(_) => LineTo::Device(uri),
-            Err(_) => return Err("a device is written as sip:601@192.0.2.60:5060;transport=udp"),
-        },
+        (None, None, Some(uri)) => DeviceContact::parse(&uri).map(|_| LineTo::Device(uri))?,
         (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (None, Some(_), Some(_)) | (None, None, None) => {
             return Err("a line has one of number, seat and device");
         }

@@ -171,6 +171,8 @@ impl Book {
                 | Entry::Access(_)
                 | Entry::Edit(_)
                 | Entry::CalledBack(_)
+                | Entry::Duty(_)
+                | Entry::Handover(_)
                 | Entry::Foreign(_),
                 _,
             ) => {}
@@ -187,6 +189,7 @@ impl Book {
             Entry::Arrived(missed) | Entry::Missed(missed) => missed.call,
             Entry::Answered(opened) => opened.call,
             Entry::Closed(ended) => ended.opened.call,
+            Entry::Duty(duty) => duty.call,
             Entry::Leg(_)
             | Entry::LegGone(_)
             | Entry::Invalid(_)
@@ -199,6 +202,7 @@ impl Book {
             | Entry::Verified(_)
             | Entry::Edit(_)
             | Entry::CalledBack(_)
+            | Entry::Handover(_)
             | Entry::Foreign(_) => return,
         };
         let furthest =

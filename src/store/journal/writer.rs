@@ -126,6 +126,8 @@ impl Writer {
             | Entry::Access(_)
             | Entry::Edit(_)
             | Entry::CalledBack(_)
+            | Entry::Duty(_)
+            | Entry::Handover(_)
             | Entry::Foreign(_) => None,
         };
         let seq = self.book.seq.saturating_add(1);

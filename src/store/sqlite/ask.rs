@@ -6,21 +6,23 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use super::{gone, of_word, word};
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, CallKind, MissedCall, SeatNo, SeatReason};
+use crate::call::{CallId, CallKind, MissedCall, OpenTicket, SeatNo, SeatReason};
 use crate::privacy::Private;
 use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
 use crate::store::entry::{Access, SeatChange};
 use crate::store::query::{
-    Alarm, CallbackTask, Counts, Cursor, Ended, MissedQuery, Page, PageAsk, Recording, RecordingQuery, RecordingState,
-    SetAside, Span, Ticket, TicketQuery,
+    Alarm, CallbackTask, Counts, Cursor, Emergency, Ended, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
+    RecordingState, SetAside, Span, Ticket, TicketQuery,
 };
 use crate::time::Wall;
 
 const TICKET: &str = "SELECT t.number, t.call, t.state, t.kind, t.place, t.text, t.version, t.invalid, t.threeway_result, \
     c.opened, \
     c.ended, (SELECT group_concat(r.verdict) FROM recording r WHERE r.call = c.call) AS verdicts, \
-    EXISTS (SELECT 1 FROM recording_failure f WHERE f.call = c.call) AS failed \
+    EXISTS (SELECT 1 FROM recording_failure f WHERE f.call = c.call) AS failed, t.emergency, \
+    (SELECT json_group_array(json(d.data) ORDER BY d.began, d.call) FROM duty_call d WHERE d.ticket = t.number) \
+    AS duties, (SELECT h.data FROM handover h WHERE h.ticket = t.number) AS handover \
     FROM call c JOIN ticket t ON t.call = c.call WHERE ";
 
 pub(super) async fn ticket(
@@ -61,6 +63,7 @@ fn to_ticket(row: &SqliteRow) -> Option<Ticket> {
     let ended = row.try_get::<Option<&str>, _>("ended").ok()?.map(serde_json::from_str::<Ended>).transpose().ok()?;
     let verdicts = row.try_get::<Option<&str>, _>("verdicts").ok()?.unwrap_or_default();
     let verdicts: Vec<Verdict> = verdicts.split(',').filter_map(|one| of_word(one.to_owned())).collect();
+    let opened: OpenTicket = serde_json::from_str(row.try_get("opened").ok()?).ok()?;
     Some(Ticket {
         number: row.try_get("number").ok()?,
         call: call(row)?,
@@ -72,9 +75,18 @@ fn to_ticket(row: &SqliteRow) -> Option<Ticket> {
         invalid: row.try_get("invalid").ok()?,
         threeway_result: row.try_get::<Option<String>, _>("threeway_result").ok()?.and_then(of_word),
         recording: RecordingState::of(&verdicts, row.try_get("failed").ok()?, ended.is_some()),
-        opened: serde_json::from_str(row.try_get("opened").ok()?).ok()?,
+        emergency: emergency(row, opened.t_answer)?,
+        opened,
         ended,
     })
+}
+
+/// None: unreadable.
+fn emergency(row: &SqliteRow, accepted: Wall) -> Option<Option<Emergency>> {
+    let Some(category) = row.try_get::<Option<String>, _>("emergency").ok()? else { return Some(None) };
+    let calls = serde_json::from_str(row.try_get("duties").ok()?).ok()?;
+    let handover = row.try_get::<Option<&str>, _>("handover").ok()?.map(serde_json::from_str).transpose().ok()?;
+    Some(Some(Emergency::new(of_word(category)?, accepted, calls, handover)))
 }
 
 pub(super) async fn missed(readers: &SqlitePool, ask: &MissedQuery) -> Result<Page<MissedCall>, StoreError> {
@@ -101,7 +113,8 @@ pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Re
         query.push(" AND call = ").push_bind(call.to_string());
     }
     if let Some(number) = &ask.ticket {
-        query.push(" AND call = (SELECT call FROM ticket WHERE number = ").push_bind(number).push(")");
+        query.push(" AND call IN (SELECT call FROM ticket WHERE number = ").push_bind(number);
+        query.push(" UNION ALL SELECT call FROM duty_call WHERE ticket = ").push_bind(number).push(")");
     }
     if ask.quarantined {
         query.push(" AND condition <> ").push_bind(word(Condition::Verified));

@@ -9,12 +9,12 @@ use sqlx::{Connection, Error};
 use super::ask::task;
 use super::{gone, position, word};
 use crate::call::CallId;
-use crate::call::{CallRecord, MissedCall, OpenTicket, ThreewayResult};
+use crate::call::{CallRecord, DutyCall, MissedCall, OpenTicket, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::callback;
 use crate::store::StoreError;
 use crate::store::entry::{
-    Access, AlarmChange, CalledBack, Entry, Record, RecordingFailed, SeatChange, TicketEdit, Verified,
+    Access, AlarmChange, CalledBack, Entry, Handover, Record, RecordingFailed, SeatChange, TicketEdit, Verified,
 };
 use crate::store::numbering::Number;
 use crate::store::query::{CallbackTask, Ended, TicketState};
@@ -108,6 +108,8 @@ async fn attempt(
             (Entry::Access(access), _) => accessed(&mut change, access).await,
             (Entry::Edit(wish), _) => edit(&mut change, wish).await,
             (Entry::CalledBack(called), _) => called_back(&mut change, called).await,
+            (Entry::Duty(duty), _) => duty_called(&mut change, duty).await,
+            (Entry::Handover(handover), _) => handed_over(&mut change, handover).await,
             (Entry::Arrived(_) | Entry::Leg(_) | Entry::LegGone(_), _)
             | (Entry::Answered(_) | Entry::Closed(_), None) => Ok(()),
         };
@@ -310,6 +312,29 @@ async fn called_back(change: &mut SqliteConnection, called: &CalledBack) -> Resu
     }
 }
 
+async fn duty_called(change: &mut SqliteConnection, duty: &DutyCall) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO duty_call (call, ticket, began, data) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (call) DO UPDATE SET data = excluded.data",
+    )
+    .bind(duty.call.to_string())
+    .bind(&duty.ticket)
+    .bind(duty.began.0)
+    .bind(json(duty))
+    .execute(change)
+    .await
+    .map(drop)
+}
+
+async fn handed_over(change: &mut SqliteConnection, handover: &Handover) -> Result<(), Error> {
+    sqlx::query("INSERT INTO handover (ticket, data) VALUES (?, ?) ON CONFLICT (ticket) DO NOTHING")
+        .bind(&handover.ticket)
+        .bind(json(handover))
+        .execute(change)
+        .await
+        .map(drop)
+}
+
 async fn open_task(change: &mut SqliteConnection, caller: &str) -> Result<Option<CallbackTask>, Error> {
     let row = sqlx::query("SELECT * FROM callback_task WHERE caller = ? AND closed IS NULL")
         .bind(caller)
@@ -407,8 +432,8 @@ async fn accessed(change: &mut SqliteConnection, access: &Access) -> Result<(), 
 async fn edit(change: &mut SqliteConnection, edit: &TicketEdit) -> Result<(), Error> {
     let (place, text) = (edit.place.as_ref().map(Private::reveal), edit.text.as_ref().map(Private::reveal));
     let noted = sqlx::query(
-        "INSERT INTO ticket_edit (edit, number, version, carried_out, kind, place, text, by, at) \
-         VALUES (?1, ?2, ?3, EXISTS (SELECT 1 FROM ticket WHERE number = ?2 AND version = ?3), ?4, ?5, ?6, ?7, ?8) \
+        "INSERT INTO ticket_edit (edit, number, version, carried_out, kind, place, text, by, at, emergency) \
+         VALUES (?1, ?2, ?3, EXISTS (SELECT 1 FROM ticket WHERE number = ?2 AND version = ?3), ?4, ?5, ?6, ?7, ?8, ?9) \
          ON CONFLICT (edit) DO NOTHING",
     )
     .bind(&edit.edit)
@@ -419,6 +444,7 @@ async fn edit(change: &mut SqliteConnection, edit: &TicketEdit) -> Result<(), Er
     .bind(text)
     .bind(&edit.by)
     .bind(edit.at.0)
+    .bind(edit.emergency.map(word))
     .execute(&mut *change)
     .await?;
     if noted.rows_affected() == 0 {
@@ -426,13 +452,14 @@ async fn edit(change: &mut SqliteConnection, edit: &TicketEdit) -> Result<(), Er
     }
     sqlx::query(
         "UPDATE ticket SET kind = coalesce(?3, kind), place = coalesce(?4, place), text = coalesce(?5, text), \
-         version = version + 1 WHERE number = ?1 AND version = ?2",
+         emergency = coalesce(?6, emergency), version = version + 1 WHERE number = ?1 AND version = ?2",
     )
     .bind(&edit.number)
     .bind(edit.version)
     .bind(&edit.kind)
     .bind(place)
     .bind(text)
+    .bind(edit.emergency.map(word))
     .execute(change)
     .await
     .map(drop)

@@ -9,6 +9,7 @@ use hotline::commands::client::ClientError;
 use hotline::commands::{alarms, calls, directory, healthcheck, recordings, reload, seats, tickets};
 use hotline::store::Store;
 use hotline::time::Wall;
+use serde_json::json;
 
 use super::house::House;
 use crate::facts;
@@ -116,6 +117,9 @@ async fn a_recording_becomes_a_file() {
 async fn health_reload_and_alarms_have_their_commands() {
     let house = House::start("cli-health").await;
     assert_eq!(calls::as_text(&calls::answer(&typed(&house, &[])).unwrap(), Wall(0)), "no calls");
+    let third = json!({ "number": "601", "state": "ringing", "attempt": 2, "of": 3, "failures": ["busy"] });
+    let text = calls::as_text(&json!({ "rows": [{ "stage": "consulting", "thirds": [third] }] }), Wall(0));
+    assert!(text.contains("601 ringing 2/3 (busy)"), "{text}");
     house.server.office.alarms.set(facts::MORNING, "trunk_down", "carrier", true, None);
     let alarms = alarms::as_text(&alarms::answer(&typed(&house, &[])).unwrap());
     assert!(alarms.contains("major") && alarms.contains("2026-11-24 08:00:00"), "{alarms}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hotline::audio::g711::Law;
 use hotline::call::mix_plan::{Command, LegFigures, Report};
 use hotline::call::{CallId, LegId, Output as Wish, QueueAnswer, SeatAsk, SeatNo, Switchboard};
-use hotline::exchange::settings::{Listener, SeatLine, Settings, Source, Trunk};
+use hotline::exchange::settings::{AssertedIdentity, Listener, SeatLine, Settings, Source, Trunk};
 use hotline::exchange::{Exchange, Input, Output};
 use hotline::rules::dialling::NumberForm;
 use hotline::sip::flow::{Flow, ListenerId, Transport};
@@ -66,12 +66,13 @@ pub fn trunk(name: &str, listener: u16, source: &str) -> Trunk {
         reserved_channels: 2,
         shows_caller: true,
         shown: Some("12345".into()),
-        asserted_identity: false,
+        asserted_identity: AssertedIdentity::Off,
         diversion: false,
         number_form: NumberForm::National,
         add_prefix: None,
         user_phone: false,
         platform: None,
+        incident_headers: vec!["User-to-User".into()],
         queue_answer: QueueAnswer::EarlyThenConnect(seconds(45)),
         ring_with_180: false,
         laws: vec![Law::A, Law::Mu],
@@ -102,6 +103,7 @@ pub fn settings() -> Settings {
         ],
         pools: vec![(20_000, 20_199), (30_000, 30_199), (32_000, 32_199), (34_000, 34_199)],
         trunks: vec![trunk("carrier", 0, "198.51.100.9"), trunk("mixed", 3, "192.0.2.16")],
+        devices: Vec::new(),
         seats: vec![seat_line("1001"), seat_line("1002"), seat_line("1003")],
         area: "0798".into(),
         realm: "hotline".into(),

@@ -3,7 +3,7 @@
 use hotline::call::mix_plan::{Command, Report};
 use hotline::call::{CallBack, CallId, LegId, Output as Wish, SeatNo, SeatState};
 use hotline::exchange::Input;
-use hotline::exchange::settings::{Settings, Trunk};
+use hotline::exchange::settings::{AssertedIdentity, Settings, Trunk};
 use hotline::privacy::Private;
 use hotline::rules::dialling::NumberForm;
 use hotline::sip::flow::Flow;
@@ -69,7 +69,7 @@ fn the_citizen_who_answers_is_in_a_call_with_a_ticket() {
         trunk.add_prefix = Some("9".into());
         trunk.user_phone = true;
         trunk.number_form = NumberForm::E164;
-        trunk.asserted_identity = true;
+        trunk.asserted_identity = AssertedIdentity::Ours;
         trunk.shown = Some("0798-8000000".into());
     }));
     let invite = invited(&mut city, FIRST).expect("the carrier is asked");

@@ -26,6 +26,8 @@ use hotline::time::Wall;
 use super::peer::{CALL, CITIZEN, Hotline, Phone, SEAT, V4};
 
 const TONE: u8 = 0x34;
+/// What a citizen says last.
+const LAST: u8 = 0x25;
 const SILENCE: u8 = 0xD5;
 const PACKET: Duration = Duration::from_millis(20);
 
@@ -131,10 +133,10 @@ impl House {
         }
     }
 
-    /// Packets' worth of the citizen's voice on the recording.
-    fn recorded(&self, sealed: &Sealed) -> usize {
+    /// How often the citizen's side of the recording has this code.
+    fn recorded(&self, sealed: &Sealed, code: u8) -> usize {
         let file = fs::read(self.folder.join("recordings").join(&sealed.path)).unwrap();
-        file[58..].iter().step_by(2).filter(|code| **code == TONE).count() / 160
+        file[58..].iter().step_by(2).filter(|it| **it == code).count()
     }
 }
 
@@ -162,15 +164,17 @@ fn the_last_word_before_a_hang_up_is_on_the_recording() {
     // Each packet at its time, as a phone sends; two calls end after each of the later ones.
     for turn in 0..50 {
         thread::sleep((start + PACKET * turn).saturating_duration_since(Instant::now()));
-        for (_, talk) in &mut talks {
-            talk.citizen.say(talk.port, 8, &[TONE; 160]);
+        let is_over = |last: u64| last <= u64::from(turn);
+        let word = |last: u64| if is_over(last) { LAST } else { TONE };
+        for (last, talk) in &mut talks {
+            talk.citizen.say(talk.port, 8, &[word(*last); 160]);
             talk.said += 1;
         }
-        for (_, talk) in &talks {
+        for (last, talk) in &talks {
             // The seat has heard it: it is with the media thread, and not yet with the recorder.
-            while talk.seat.hear().payload[0] != TONE {}
+            while talk.seat.hear().payload[0] != word(*last) {}
         }
-        let (over, on) = talks.into_iter().partition(|(last, _)| *last <= u64::from(turn));
+        let (over, on) = talks.into_iter().partition(|(last, _)| is_over(*last));
         talks = on;
         let over: Vec<(u64, Talk)> = over;
         for (_, talk) in &over {
@@ -180,8 +184,11 @@ fn the_last_word_before_a_hang_up_is_on_the_recording() {
     }
     let short: Vec<_> = (0..50)
         .map(|_| house.sealed())
-        .map(|sealed| (sealed.call, sealed.verdict, said[&sealed.call] - house.recorded(&sealed)))
-        .filter(|(_, verdict, missing)| *missing > 0 || *verdict != Verdict::Ok)
+        .map(|sealed| (sealed.call, sealed.verdict, house.recorded(&sealed, TONE), house.recorded(&sealed, LAST)))
+        // Of a phone that a busy machine keeps waiting the clock is corrected, by a part of one packet.
+        .filter(|(call, verdict, tone, last)| {
+            *verdict != Verdict::Ok || *last != 160 || *tone <= (said[call] - 2) * 160
+        })
         .collect();
     assert!(short.is_empty(), "{} of 50: {short:?}", short.len());
     assert_eq!(house.archive.figures.stray.load(std::sync::atomic::Ordering::Relaxed), 0);

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use hotline::call::directory::{Directory, Kind, LineTo};
 use hotline::call::mix_plan::{Command, LegFigures, Report};
 use hotline::call::{CallId, Output as Wish, Switchboard};
-use hotline::exchange::settings::{Listener, Settings, Source};
+use hotline::exchange::settings::{Device, Listener, Settings, Source};
 use hotline::exchange::{Exchange, Input, Output};
 use hotline::net::clock::Clock;
 use hotline::net::driver::{Carry, Driver, Event, INBOX, Listen, Sockets, Trace};
@@ -17,7 +18,12 @@ use hotline::sip::message::{Framed, Framer, Message, Method, Request, Response};
 use hotline::time::{Now, Wall};
 use tokio::sync::mpsc::{self, Sender};
 
+use crate::exchange::lines::entry;
+
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// 601 in the directory, on the listener for seats over UDP.
+pub const DEVICE: &str = "sip:671@phone.example";
 
 /// The running loop: listener 0 takes trunks over UDP, 1 the same over TCP, 2 and 3 are for seats on
 /// IPv6 over UDP and TCP.
@@ -64,6 +70,11 @@ fn settings(addresses: &[SocketAddr; 4]) -> Settings {
         })
         .collect();
     settings.pools = vec![(20_000, 20_199), (30_000, 30_199)];
+    let device =
+        Device { uri: DEVICE.into(), listener: ListenerId(2), user: Some("671".into()), addresses: Vec::new() };
+    settings.devices = vec![device];
+    let branch = entry("601", Kind::Branch, vec![LineTo::Device(DEVICE.into())]);
+    settings.board.directory = Directory::new([branch], Vec::new());
     settings.trunks[1].name = "streams".into();
     for (id, trunk) in settings.trunks.iter_mut().enumerate() {
         trunk.listener = ListenerId(id as u16);

@@ -1,11 +1,14 @@
 //! Calls over real sockets: UDP and TCP, IPv4 and IPv6.
 
+use hotline::call::{SeatAsk, SeatNo, Verb};
+use hotline::exchange::Input;
+use hotline::net::driver::Event;
 use hotline::net::udp::{self, Sent};
 use hotline::sip::digest::Answerer;
 use hotline::sip::flow::ListenerId;
 use hotline::sip::message::{Message, Method, text};
 
-use super::hall::{Datagrams, Hall, Stream, ask, request, within};
+use super::hall::{DEVICE, Datagrams, Hall, Stream, ask, request, within};
 use crate::exchange::peers::{reply, sdp};
 
 /// A REGISTER of seat 1001 from there, with or without its proof.
@@ -102,6 +105,45 @@ fn answers_and_requests_use_the_connection_that_the_peer_opened() {
     assert!(hall.look(is_reachable));
     drop(phone);
     hall.until("the seat is gone", move |exchange| !is_reachable(exchange));
+}
+
+/// It has no account and stands where DNS says.
+#[test]
+fn a_device_of_the_directory_joins_a_call() {
+    let hall = Hall::open();
+    let phone = Datagrams::new("::1", hall.addresses[2]);
+    phone.send(register(phone.own(), "UDP", 1, ""));
+    phone.send(register(phone.own(), "UDP", 2, &proof(&phone.answer())));
+    assert_eq!(phone.answer().status, 200);
+    let device = Datagrams::new("::1", hall.addresses[2]);
+    let resolved = Input::Resolved { trunk: DEVICE.into(), addresses: vec![device.own()] };
+    hall.inbox.blocking_send(Event::Input(resolved)).ok().unwrap();
+
+    let trunk = Datagrams::new("127.0.0.1", hall.addresses[0]);
+    trunk.send(ask("INVITE", trunk.own(), "UDP", 1, &sdp("127.0.0.1", 4000, "sendrecv")));
+    let ok = trunk.answer();
+    trunk.send(within("ACK", 1, trunk.own(), "UDP", &ok));
+    let pick_up = |socket: &Datagrams, port: u16| {
+        let invite = request(&Method::Invite, || socket.hear());
+        let contact = vec![format!("Contact: <sip:phone@{}>", socket.own())];
+        socket.send(reply(&invite, 200, "phone", &contact, &sdp("::1", port, "sendrecv")));
+        request(&Method::Ack, || socket.hear());
+        invite
+    };
+    pick_up(&phone, 6000);
+    hall.until("they talk", |exchange| exchange.board().calls().iter().any(|call| call.stage == "talking"));
+    let direct = SeatAsk::Talk(Verb::Direct("601".into()));
+    hall.inbox.blocking_send(Event::Input(Input::Ask { seat: SeatNo("1001".into()), ask: direct })).ok().unwrap();
+    let invite = pick_up(&device, 6100);
+    assert_eq!(invite.uri, format!("sip:671@{}", device.own()));
+    hall.until("all three talk", |exchange| exchange.board().calls().iter().any(|call| call.stage == "three_way"));
+    trunk.send(within("BYE", 2, trunk.own(), "UDP", &ok));
+    assert_eq!(trunk.answer().status, 200);
+    for socket in [&phone, &device] {
+        let bye = request(&Method::Bye, || socket.hear());
+        socket.send(reply(&bye, 200, "", &[], ""));
+    }
+    hall.until("ports are free", |exchange| exchange.load().1 == 0);
 }
 
 #[test]
