@@ -79,6 +79,8 @@ impl Voice {
 pub struct Batch {
     pub heard: Vec<Heard>,
     pub bytes: Vec<u8>,
+    /// The same at 16 kHz, two samples for each byte, where all of it was spoken so; else empty.
+    pub wide: Vec<i16>,
 }
 
 /// To the writer thread. Media uses `try_send` only; what does not fit is counted and becomes a gap.

@@ -18,7 +18,9 @@ pub mod room;
 pub mod rtcp;
 pub mod rtp;
 pub mod shipped;
+pub mod speech;
 pub mod tap;
+pub mod ticks;
 mod tuning;
 mod worker;
 

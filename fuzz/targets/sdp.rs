@@ -1,7 +1,7 @@
 //! Session descriptions: read, answered, and offered again.
 #![no_main]
 
-use hotline::audio::g711::Law;
+use hotline::audio::codec::Codec;
 use hotline::sip::sdp::{Direction, Ours, accept, answer, offer_again, parse};
 use libfuzzer_sys::fuzz_target;
 
@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     let ours = Ours {
         address: std::net::Ipv4Addr::LOCALHOST.into(),
         port: 20_000,
-        laws: &[Law::A, Law::Mu],
+        codecs: &Codec::ALL,
         ordered: false,
         ptime: 20,
         session: 1,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::audio::codec::Codec;
 use crate::call::feature_codes;
 use crate::call::settings::{Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes};
 use crate::config::{self, Config, DeviceContact, PortRange, Require};
@@ -23,6 +24,8 @@ pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
         trunks: config.trunks.iter().map(|row| trunk(config, row)).collect(),
         seats: config.seats.iter().map(|row| seat_line(config, row, secrets)).collect(),
         devices: devices(config),
+        seat_codecs: config.server.seat_codecs.clone().unwrap_or_else(|| Codec::ALL.into()),
+        seat_codecs_ordered: config.server.seat_codecs.is_some(),
         area: config.server.area_code.to_string(),
         realm: config.server.realm.clone(),
         user_agent: config.server.user_agent.clone(),
@@ -130,8 +133,8 @@ fn trunk(config: &Config, row: &config::Trunk) -> Trunk {
         incident_headers: row.incident_headers.clone(),
         queue_answer: row.queue_answer,
         ring_with_180: row.ring_with_180,
-        laws: row.laws.clone(),
-        laws_ordered: row.laws_ordered,
+        codecs: row.codecs.clone(),
+        codecs_ordered: row.codecs_ordered,
         ptime: row.ptime,
         reliable: match row.reliable_provisionals {
             Require::Off => Reliable::Off,

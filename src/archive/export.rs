@@ -1,5 +1,5 @@
-//! One playable WAV of a sealed recording, PCM 16 bit at 8 kHz, on the call's clock from its first
-//! sample to its last. What the citizen did not hear is left out unless it is asked for.
+//! One playable WAV of a sealed recording, PCM 16 bit at 8 kHz, or at 16 where a voice in it was recorded
+//! so, on the call's clock from its first sample to its last. What the citizen did not hear is left out unless it is asked for.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -13,7 +13,8 @@ use super::shelf::{Shelf, ShelfError};
 use super::sidecar::{SideCar, TrackLine};
 use super::tape::linear;
 use super::{LEFT, RIGHT};
-use crate::audio::wav::{self, Layout, RATE};
+use crate::audio::resample::Upsampler;
+use crate::audio::wav::{self, Layout, RATE, WIDE_RATE};
 use crate::call::Role;
 
 /// Frames rendered at a time.
@@ -58,23 +59,29 @@ pub fn render(
     let frames = primary.frames();
     let wanted = channels(shelf, folder, &side_car, form, private, frames)?;
     let channels = u16::try_from(wanted.len()).map_err(|_| ExportError::TooLong)?;
-    let bytes = frames.saturating_mul(u64::from(channels)).saturating_mul(2);
+    let is_wide = wanted.iter().flat_map(|sources| &sources.tracks).any(|track| track.scale() > 1);
+    let scale = if is_wide { u64::from(WIDE_RATE / RATE) } else { 1 };
+    let bytes = frames.saturating_mul(u64::from(channels)).saturating_mul(2 * scale);
     if bytes > u64::from(u32::MAX - 44) {
         return Err(ExportError::TooLong);
     }
-    let spec =
-        hound::WavSpec { channels, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels,
+        sample_rate: RATE * scale as u32,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut writer = hound::WavWriter::new(to, spec)?;
     let mut at = 0;
     while at < frames {
         let block = at..frames.min(at + BLOCK as u64);
         let mut sums = Vec::with_capacity(wanted.len());
         for sources in &wanted {
-            let mut sum = vec![0; (block.end - block.start) as usize];
+            let mut sum = vec![0; ((block.end - block.start) * scale) as usize];
             sources.add(&primary, &block, &mut sum)?;
             sums.push(sum);
         }
-        for frame in 0..(block.end - block.start) as usize {
+        for frame in 0..((block.end - block.start) * scale) as usize {
             for sum in &sums {
                 let sample = sum.get(frame).copied().unwrap_or(0);
                 writer.write_sample(sample.clamp(i16::MIN.into(), i16::MAX.into()) as i16)?;
@@ -194,30 +201,56 @@ impl Sound {
         Ok(Self { parts, offset })
     }
 
+    /// Frames of the call.
     fn frames(&self) -> u64 {
-        self.parts.iter().map(|(_, _, frames)| frames).sum()
+        self.parts.iter().map(|(_, _, frames)| frames).sum::<u64>() / self.scale()
     }
 
-    /// Adds what of `within` lies in `block`, both in frames of the call.
+    /// Frames of it in one of the call.
+    fn scale(&self) -> u64 {
+        self.parts.first().map_or(1, |(_, layout, _)| u64::from(layout.rate / RATE).max(1))
+    }
+
+    /// Adds what of `within` lies in `block`, both in frames of the call, at the rate of `sum`.
     fn add(&self, channel: usize, block: &Range<u64>, within: &Range<u64>, sum: &mut [i32]) -> io::Result<()> {
-        let mut begin = self.offset;
+        let own = (block.end - block.start) * self.scale();
+        let sound = if sum.len() as u64 == own {
+            self.read(channel, block, 0, within)?
+        } else {
+            // What lies beside the block bends its edges.
+            let narrow = self.read(channel, block, Upsampler::DELAY, within)?;
+            let mut wide = Vec::with_capacity(2 * narrow.len());
+            Upsampler::default().run(&narrow, &mut wide);
+            let lead = 2 * 2 * Upsampler::DELAY as usize;
+            wide.split_off(lead.min(wide.len()))
+        };
+        sum.iter_mut().zip(sound).for_each(|(place, sample)| *place += i32::from(sample));
+        Ok(())
+    }
+
+    /// Its own frames of `block`, and of so many frames of the call on either side; 0 outside of `within`.
+    fn read(&self, channel: usize, block: &Range<u64>, beside: u64, within: &Range<u64>) -> io::Result<Vec<i16>> {
+        let own = |frame: u64| i64::try_from(frame.saturating_mul(self.scale())).unwrap_or(i64::MAX);
+        let (start, end) = (own(block.start) - own(beside), own(block.end) + own(beside));
+        let mut sound = vec![0; usize::try_from(end - start).unwrap_or(0)];
+        let mut begin = own(self.offset);
         for (file, layout, frames) in &self.parts {
-            let end = begin.saturating_add(*frames);
-            let from = block.start.max(begin).max(within.start);
-            let to = block.end.min(end).min(within.end);
+            let part_end = begin.saturating_add_unsigned(*frames);
+            let from = begin.max(start).max(own(within.start));
+            let to = part_end.min(end).min(own(within.end));
             if from < to {
                 let frame_bytes = layout.frame_bytes();
                 let mut bytes = vec![0; (to - from) as usize * frame_bytes];
-                let at = layout.format.header_len() as u64 + (from - begin) * frame_bytes as u64;
+                let at = layout.format.header_len() as u64 + (from - begin) as u64 * frame_bytes as u64;
                 file.read_exact_at(&mut bytes, at)?;
-                let places = sum.get_mut((from - block.start) as usize..).unwrap_or_default();
+                let places = sound.get_mut((from - start) as usize..).unwrap_or_default();
                 for (place, frame) in places.iter_mut().zip(bytes.chunks_exact(frame_bytes)) {
                     let sample = frame.get(channel * layout.format.sample_bytes()..).unwrap_or_default();
-                    *place += i32::from(linear(layout.format, sample));
+                    *place = linear(layout.format, sample);
                 }
             }
-            begin = end;
+            begin = part_end;
         }
-        Ok(())
+        Ok(sound)
     }
 }

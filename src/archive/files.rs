@@ -52,8 +52,7 @@ impl Files {
     }
 
     /// Files for one person's track beside these.
-    pub(super) fn of_track(&self, track: TrackName) -> Self {
-        let layout = self.layout.format.mono();
+    pub(super) fn of_track(&self, track: TrackName, layout: Layout) -> Self {
         let files = Self::new(self.folder.clone(), layout, self.part_bytes, Arc::clone(&self.disk));
         Self { track: Some(track), ..files }
     }
@@ -139,9 +138,9 @@ impl Files {
     /// Writes one channel over frames that are on disk already; what is not there yet is left out.
     pub(super) fn patch(&self, at: u64, stroke: Stroke<'_>) -> io::Result<()> {
         let (mut at, mut stroke) = (at, stroke);
-        while !stroke.codes.is_empty() && at < self.written {
+        while stroke.len() > 0 && at < self.written {
             let (index, within) = (at / self.capacity, at % self.capacity);
-            let frames = (self.written - at).min(self.capacity - within).min(stroke.codes.len() as u64) as usize;
+            let frames = (self.written - at).min(self.capacity - within).min(stroke.len() as u64) as usize;
             let (now, later) = stroke.split(frames);
             let Some(part) = self.parts.get(index as usize) else { return Ok(()) };
             let mut bytes = vec![0; frames * self.layout.frame_bytes()];

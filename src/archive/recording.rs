@@ -117,8 +117,8 @@ impl Recording {
         self.hearing.hear(voice);
         let Self { citizen, voices, reel, .. } = self;
         match voice {
-            Voice::Citizen => lay_out(citizen, batch, |at, codes, law| {
-                reel.put(at, Stroke { channel: LEFT, codes, law, instead_of: None });
+            Voice::Citizen => lay_out(citizen, batch, |at, heard| {
+                reel.put(at, Stroke { channel: LEFT, piece: heard.narrow(), instead_of: None });
             }),
             Voice::Heard(leg) => voices.hear(leg, Class::Heard, batch, reel),
             Voice::Private(leg) => voices.hear(leg, Class::Private, batch, reel),

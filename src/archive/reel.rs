@@ -6,7 +6,7 @@ use super::files::Files;
 use super::names::TrackName;
 use super::tape::{Stroke, Tape};
 use crate::audio::timeline::{Gap, Missing};
-use crate::audio::wav::RATE;
+use crate::audio::wav::{Layout, RATE};
 
 /// Most frames held in memory: beyond, they are written out of turn, or given up where the disk
 /// takes none.
@@ -44,7 +44,7 @@ impl Reel {
 
     /// Writes into one channel from frame `at` on.
     pub(super) fn put(&mut self, at: u64, stroke: Stroke<'_>) {
-        self.make_room(at, at.saturating_add(stroke.codes.len() as u64));
+        self.make_room(at, at.saturating_add(stroke.len() as u64));
         if at < self.tape.base() {
             let (below, _) = stroke.split(usize::try_from(self.tape.base() - at).unwrap_or(usize::MAX));
             // Later than the tape remembers. An error here shows again with the next flush.
@@ -54,15 +54,15 @@ impl Reel {
     }
 
     /// A new mono track beside this one, with what memory holds of a channel from frame `start` on.
-    pub(super) fn track(&self, name: TrackName, channel: usize, start: u64) -> Self {
-        let mut track = Self::new(self.files.of_track(name));
+    pub(super) fn track(&self, name: TrackName, layout: Layout, channel: usize, start: u64) -> Self {
+        let mut track = Self::new(self.files.of_track(name, layout));
         track.tape.take_over(&self.tape, channel, start);
         track
     }
 
-    /// Frame `at` of a mono track as 16-bit linear; 0 where it is long on disk.
-    pub(super) fn sample(&self, at: u64) -> i16 {
-        self.tape.sample(at)
+    /// Adds `count` frames of a mono track from `at` on, as 16-bit linear; 0 where they are long on disk.
+    pub(super) fn read(&self, at: u64, count: usize, into: &mut Vec<i16>) {
+        self.tape.read(at, count, into);
     }
 
     /// Silence up to frame `end`.

@@ -85,6 +85,9 @@ pub struct TrackLine {
     /// On the call's clock.
     pub offset_ms: u64,
     pub length_ms: u64,
+    /// 8000, or 16000 of a wideband phone.
+    #[serde(default = "narrow")]
+    pub sample_rate: u32,
     /// Empty while the call goes on.
     #[serde(default)]
     pub parts: Vec<PartLine>,
@@ -220,13 +223,17 @@ impl SideCar {
     }
 
     pub(super) fn add_track(&mut self, track: &Track) {
-        let Track { name: TrackName { participant, class }, offset, reel } = track;
+        let Track { name: TrackName { participant, class }, offset, reel, .. } = track;
+        let (layout, scale) = (reel.files().layout(), track.scale());
         self.add_lost_of(reel.lost(), |gap| GapLine {
             participant: Some(*participant),
             private: *class == Class::Private,
-            ..GapLine::new(Some(Side::Right), &Gap { start: gap.start.saturating_add(*offset), ..*gap })
+            ..GapLine::new(
+                Some(Side::Right),
+                &Gap { start: (gap.start / scale).saturating_add(*offset), len: gap.len / scale, ..*gap },
+            )
         });
-        self.tracks.push(TrackLine::new(track.name, *offset, reel.end()));
+        self.tracks.push(TrackLine::new(track.name, millis(*offset), layout.millis(reel.end()), layout.rate));
         self.tracks.sort_by_key(|line| (line.participant, line.class));
     }
 
@@ -289,14 +296,14 @@ impl SideCar {
 }
 
 impl TrackLine {
-    /// `offset` and `frames` are frames of the call's clock.
-    pub(super) fn new(name: TrackName, offset: u64, frames: u64) -> Self {
+    pub(super) fn new(name: TrackName, offset_ms: u64, length_ms: u64, sample_rate: u32) -> Self {
         Self {
             participant: name.participant,
             class: name.class,
             file: PartName { track: Some(name), index: 0 }.to_string(),
-            offset_ms: millis(offset),
-            length_ms: millis(frames),
+            offset_ms,
+            length_ms,
+            sample_rate,
             parts: Vec::new(),
         }
     }
@@ -318,6 +325,11 @@ impl GapLine {
             why: gap.why,
         }
     }
+}
+
+/// Of side-cars that do not say.
+const fn narrow() -> u32 {
+    RATE
 }
 
 /// Milliseconds of so many samples.

@@ -94,17 +94,20 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
         return Ok(None);
     }
     let (mut parts, mut frames, mut format, mut touched) = (Vec::new(), 0, otherwise, UNIX_EPOCH);
-    let mut tracks: BTreeMap<TrackName, u64> = BTreeMap::new();
+    let mut tracks: BTreeMap<TrackName, Found> = BTreeMap::new();
     for (name, expected) in found.iter().zip(without_holes(&found)) {
         if *name != expected {
             return Err(io::Error::new(io::ErrorKind::NotFound, format!("{expected} is missing")));
         }
-        let layout = if name.is_primary() { otherwise.stereo() } else { otherwise.mono() };
+        let layout = name.track.map_or(otherwise.stereo(), |track| layout_of(known.as_ref(), track, otherwise));
         let (file, repair) = open(folder, *name, layout)?;
         touched = touched.max(file.metadata()?.modified()?);
         match name.track {
             None => (format, frames) = (repair.layout.format, frames + repair.frames),
-            Some(track) => *tracks.entry(track).or_default() += repair.frames,
+            Some(track) => {
+                let found = tracks.entry(track).or_insert(Found { length_ms: 0, rate: repair.layout.rate });
+                found.length_ms += repair.layout.millis(repair.frames);
+            }
         }
         parts.push((*name, Arc::new(Part::new(file))));
     }
@@ -115,7 +118,7 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
         let began = last.saturating_sub(length).as_millis();
         SideCar::new(call, Wall(i64::try_from(began).unwrap_or(0)), RecordingMeta::default(), format)
     });
-    add_tracks(&mut side_car, &tracks, frames);
+    add_tracks(&mut side_car, &tracks, millis(frames));
     // The crash came between the seal and the last name: the seal holds, and is made again.
     let seal = side_car.seal.take().filter(|seal| same_sound(&parts, &seal.sha256));
     let recovered = seal.as_ref().is_none_or(|seal| seal.recovered);
@@ -153,14 +156,29 @@ fn without_holes(found: &[PartName]) -> impl Iterator<Item = PartName> {
     })
 }
 
+/// The layout of a track whose header is lost.
+fn layout_of(known: Option<&SideCar>, track: TrackName, otherwise: Format) -> Layout {
+    let line = known.and_then(|known| known.tracks.iter().find(|line| line.name() == track));
+    match line {
+        Some(line) if line.sample_rate == wav::WIDE_RATE => Format::Pcm16.mono().at(wav::WIDE_RATE),
+        Some(_) | None => otherwise.mono(),
+    }
+}
+
+/// What the files of a track tell.
+struct Found {
+    length_ms: u64,
+    rate: u32,
+}
+
 /// The side-car of a live recording tells where a track begins. Where it is lost, the track ended with
 /// the call, or so it is taken.
-fn add_tracks(side_car: &mut SideCar, tracks: &BTreeMap<TrackName, u64>, frames: u64) {
+fn add_tracks(side_car: &mut SideCar, tracks: &BTreeMap<TrackName, Found>, whole_ms: u64) {
     side_car.tracks.retain(|line| tracks.contains_key(&line.name()));
-    for (name, length) in tracks {
+    for (name, Found { length_ms, rate }) in tracks {
         match side_car.tracks.iter_mut().find(|line| line.name() == *name) {
-            Some(line) => line.length_ms = millis(*length),
-            None => side_car.tracks.push(TrackLine::new(*name, frames.saturating_sub(*length), *length)),
+            Some(line) => (line.length_ms, line.sample_rate) = (*length_ms, *rate),
+            None => side_car.tracks.push(TrackLine::new(*name, whole_ms.saturating_sub(*length_ms), *length_ms, *rate)),
         }
     }
     side_car.tracks.sort_by_key(TrackLine::name);

@@ -1,10 +1,11 @@
 //! The newest half second or so of one recording, all channels, as it will lie in the file.
 
 use crate::audio::g711::Law;
-use crate::audio::wav::{Format, Layout, RATE};
+use crate::audio::resample::Upsampler;
+use crate::audio::wav::{Format, Layout};
 
-/// Frames kept after they were written, for packets that come late.
-const KEPT: u64 = RATE as u64 / 2;
+/// Milliseconds kept after they were written, for packets that come late.
+const KEPT_MS: u64 = 500;
 
 /// Frames from `base` on; what is below lies on disk, what is above does not exist yet.
 #[derive(Debug)]
@@ -42,28 +43,36 @@ impl Tape {
     /// Writes into one channel from frame `at` on; frames below `base` are left out.
     pub(super) fn put(&mut self, at: u64, stroke: Stroke<'_>) {
         let (_, stroke) = stroke.split(usize::try_from(self.base.saturating_sub(at)).unwrap_or(usize::MAX));
-        if stroke.codes.is_empty() {
+        if stroke.len() == 0 {
             return;
         }
         let at = at.max(self.base);
-        self.extend(at + stroke.codes.len() as u64);
+        self.extend(at + stroke.len() as u64);
         self.dirty = self.dirty.min(at);
         let from = ((at - self.base) as usize).saturating_mul(self.layout.frame_bytes());
         lay(self.layout, self.bytes.get_mut(from..).unwrap_or_default(), stroke);
     }
 
-    /// Frame `at` of a tape of one channel, as 16-bit linear: 0 where there is nothing, or it is
-    /// known to the disk only.
-    pub(super) fn sample(&self, at: u64) -> i16 {
-        let at = at.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
-        let from = at.map(|at| at.saturating_mul(self.layout.frame_bytes()));
-        from.and_then(|from| self.bytes.get(from..)).map_or(0, |frame| linear(self.layout.format, frame))
+    /// Adds `count` frames of a tape of one channel, from `at` on, as 16-bit linear: 0 where there is
+    /// nothing, or it is known to the disk only.
+    pub(super) fn read(&self, at: u64, count: usize, into: &mut Vec<i16>) {
+        let end = into.len().saturating_add(count);
+        let (format, frame_bytes) = (self.layout.format, self.layout.frame_bytes());
+        let before = usize::try_from(self.base.saturating_sub(at)).unwrap_or(usize::MAX).min(count);
+        into.resize(into.len() + before, 0);
+        let from = usize::try_from(at.saturating_sub(self.base)).unwrap_or(usize::MAX).saturating_mul(frame_bytes);
+        let frames = self.bytes.get(from..).unwrap_or_default().chunks_exact(frame_bytes);
+        into.extend(frames.take(count - before).map(|frame| linear(format, frame)));
+        into.resize(end, 0);
     }
 
-    /// Takes over one channel of another tape of the same format, from its frame `start` on, to where
-    /// this mono tape begins.
+    /// Takes over one channel of another tape, at 8 kHz, from its frame `start` on, to where this mono tape
+    /// begins.
     pub(super) fn take_over(&mut self, from: &Self, channel: usize, start: u64) {
         let first = start.max(from.base);
+        if (self.layout.format, self.layout.rate) != (from.layout.format, from.layout.rate) {
+            return self.translate(from, channel, first, first - start);
+        }
         let (Some(frames), sample) = (from.end().checked_sub(first), self.layout.format.sample_bytes()) else { return };
         self.extend(first - start + frames);
         let skipped = |frames: u64, layout: Layout| (frames as usize).saturating_mul(layout.frame_bytes());
@@ -73,6 +82,23 @@ impl Tape {
             if let Some(own) = frame.get(channel * sample..(channel + 1) * sample) {
                 place.copy_from_slice(own);
             }
+        }
+    }
+
+    /// The same from another format or rate, from its frame `first` on, which comes `after` the beginning.
+    fn translate(&mut self, from: &Self, channel: usize, first: u64, after: u64) {
+        let skipped = ((first - from.base) as usize).saturating_mul(from.layout.frame_bytes());
+        let frames = from.bytes.get(skipped..).unwrap_or_default().chunks_exact(from.layout.frame_bytes());
+        let sample_bytes = from.layout.format.sample_bytes();
+        let samples =
+            frames.map(|frame| linear(from.layout.format, frame.get(channel * sample_bytes..).unwrap_or(&[])));
+        let narrow: Vec<i16> = samples.collect();
+        if self.layout.rate == from.layout.rate {
+            self.put(after, Stroke { channel: 0, piece: Piece::Linear(&narrow), instead_of: None });
+        } else {
+            let mut wide = Vec::with_capacity(2 * narrow.len());
+            Upsampler::default().run(&narrow, &mut wide);
+            self.put(2 * after, Stroke { channel: 0, piece: Piece::Linear(&wide), instead_of: None });
         }
     }
 
@@ -88,7 +114,12 @@ impl Tape {
     /// All is on disk: only the newest frames stay.
     pub(super) fn written(&mut self) {
         self.dirty = self.end();
-        self.cut(self.end().saturating_sub(KEPT));
+        self.forget_old();
+    }
+
+    /// Only the newest frames stay.
+    pub(super) fn forget_old(&mut self) {
+        self.cut(self.end().saturating_sub(u64::from(self.layout.rate) * KEPT_MS / 1000));
     }
 
     /// Forgets what lies before `frame`, which may be beyond the end.
@@ -104,13 +135,20 @@ impl Tape {
     }
 }
 
-/// Codes of one law for one channel.
+/// Sound as it came, or as it was decoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Piece<'a> {
+    Codes(&'a [u8], Law),
+    /// 16-bit, at the rate of the tape.
+    Linear(&'a [i16]),
+}
+
+/// Sound for one channel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stroke<'a> {
     /// From 0.
     pub(super) channel: usize,
-    pub(super) codes: &'a [u8],
-    pub(super) law: Law,
+    pub(super) piece: Piece<'a>,
     /// None: nobody else speaks in this channel, what lies there is replaced. Some: others may, and
     /// of what lies there this much is the same voice's (16-bit linear): it is taken out first, so
     /// that a voice that is put twice is not heard twice.
@@ -118,18 +156,39 @@ pub(super) struct Stroke<'a> {
 }
 
 impl Stroke<'_> {
+    /// Samples.
+    pub(super) fn len(&self) -> usize {
+        match self.piece {
+            Piece::Codes(codes, _) => codes.len(),
+            Piece::Linear(samples) => samples.len(),
+        }
+    }
+
     /// The first `samples` and the rest.
     pub(super) fn split(self, samples: usize) -> (Self, Self) {
-        let (now, later) = self.codes.split_at_checked(samples).unwrap_or((self.codes, &[]));
+        let (now, later) = match self.piece {
+            Piece::Codes(codes, law) => {
+                let (now, later) = codes.split_at_checked(samples).unwrap_or((codes, &[]));
+                (Piece::Codes(now, law), Piece::Codes(later, law))
+            }
+            Piece::Linear(all) => {
+                let (now, later) = all.split_at_checked(samples).unwrap_or((all, &[]));
+                (Piece::Linear(now), Piece::Linear(later))
+            }
+        };
         let own = self.instead_of.map(|own| own.split_at_checked(samples).unwrap_or((own, &[])));
         let (own_now, own_later) = own.unzip();
-        (Self { codes: now, instead_of: own_now, ..self }, Self { codes: later, instead_of: own_later, ..self })
+        (Self { piece: now, instead_of: own_now, ..self }, Self { piece: later, instead_of: own_later, ..self })
     }
 }
 
 /// Lays a stroke over interleaved frames.
 pub(super) fn lay(layout: Layout, frames: &mut [u8], stroke: Stroke<'_>) {
-    let Stroke { channel, codes, law, instead_of } = stroke;
+    let Stroke { channel, piece, instead_of } = stroke;
+    let (codes, law) = match piece {
+        Piece::Codes(codes, law) => (codes, law),
+        Piece::Linear(samples) => return lay_linear(layout, frames, channel, samples),
+    };
     if (layout, law, instead_of) == (Format::Alaw.stereo(), Law::A, None) && channel < 2 {
         // What nearly every call needs, fifty times a second for each of its voices.
         for (frame, code) in frames.as_chunks_mut::<2>().0.iter_mut().zip(codes) {
@@ -153,9 +212,23 @@ pub(super) fn lay(layout: Layout, frames: &mut [u8], stroke: Stroke<'_>) {
             let sum = sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
             match format {
                 Format::Alaw => write(format, place, Law::A, Law::A.encode(sum)),
+                Format::Mulaw => write(format, place, Law::Mu, Law::Mu.encode(sum)),
                 Format::Pcm16 => write_linear(place, sum),
             }
         }),
+    }
+}
+
+/// Decoded sound is one voice's alone, on a track of its own.
+fn lay_linear(layout: Layout, frames: &mut [u8], channel: usize, samples: &[i16]) {
+    let (format, sample_bytes) = (layout.format, layout.format.sample_bytes());
+    let places = frames.chunks_exact_mut(layout.frame_bytes());
+    for (place, sample) in places.filter_map(|frame| frame.get_mut(channel * sample_bytes..)).zip(samples) {
+        match format {
+            Format::Alaw => write(format, place, Law::A, Law::A.encode(*sample)),
+            Format::Mulaw => write(format, place, Law::Mu, Law::Mu.encode(*sample)),
+            Format::Pcm16 => write_linear(place, *sample),
+        }
     }
 }
 
@@ -169,22 +242,23 @@ pub(super) fn linear(format: Format, place: &[u8]) -> i16 {
     match (format, place) {
         (Format::Alaw, [code, ..]) if is_silence(Law::A, *code) => 0,
         (Format::Alaw, [code, ..]) => Law::A.decode(*code),
+        (Format::Mulaw, [code, ..]) => Law::Mu.decode(*code),
         (Format::Pcm16, [low, high, ..]) => i16::from_le_bytes([*low, *high]),
-        (Format::Alaw | Format::Pcm16, _) => 0,
+        (Format::Alaw | Format::Mulaw | Format::Pcm16, _) => 0,
     }
 }
 
 fn write(format: Format, place: &mut [u8], law: Law, code: u8) {
     match (format, law) {
-        (Format::Alaw, Law::A) => {
+        (Format::Alaw, Law::A) | (Format::Mulaw, Law::Mu) => {
             if let [byte, ..] = place {
                 *byte = code;
             }
         }
-        (Format::Alaw, Law::Mu) => {
+        (Format::Alaw, Law::Mu) | (Format::Mulaw, Law::A) => {
             if let [byte, ..] = place {
                 *byte = code;
-                Law::Mu.transcode(std::slice::from_mut(byte));
+                law.transcode(std::slice::from_mut(byte));
             }
         }
         (Format::Pcm16, _) => write_linear(place, law.decode(code)),

@@ -4,10 +4,11 @@
 
 use super::names::{Class, TrackName};
 use super::reel::Reel;
-use super::tape::Stroke;
+use super::tape::{Piece, Stroke, Tape};
 use super::{Batch, RIGHT};
 use crate::audio::g711::Law;
 use crate::audio::timeline::{Timeline, sample_at};
+use crate::audio::wav::{Format, Layout, RATE, WIDE_RATE};
 use crate::call::LegId;
 use crate::time::Mono;
 
@@ -42,6 +43,18 @@ pub(super) struct Person {
     turns: Vec<(u64, Class)>,
     heard: Option<Track>,
     private: Option<Track>,
+    /// How its packets came last.
+    coding: Coding,
+}
+
+/// What a track is to hold without loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Coding {
+    /// Nothing came yet.
+    #[default]
+    Unknown,
+    G711(Law),
+    Wide,
 }
 
 /// A mono track, from `offset` on.
@@ -51,6 +64,10 @@ pub(super) struct Track {
     /// Frame of the call at which it begins; whole milliseconds.
     pub(super) offset: u64,
     pub(super) reel: Reel,
+    /// What of a wide voice lies in the right channel, as long as it may come again.
+    narrow: Option<Tape>,
+    /// Its format is no guess.
+    is_settled: bool,
 }
 
 impl Voices {
@@ -117,27 +134,31 @@ impl Voices {
         self.count(at, primary);
         let Self { persons, own, .. } = self;
         let Some(person) = persons.iter_mut().find(|person| person.leg == leg) else { return };
-        let Person { timeline, heard, private, number, turns, .. } = person;
+        let Person { timeline, heard, private, number, turns, coding, .. } = person;
+        if let Some(now) = Coding::of(batch) {
+            *coding = now;
+        }
+        if let Some(track) = heard {
+            track.settle(*coding, primary);
+        }
         if turns.last().is_none_or(|(_, last)| *last != class) && turns.len() < MOST_TURNS {
             turns.push((at, class));
         }
-        lay_out(timeline, batch, |at, codes, law| {
-            match (class, &mut *heard) {
-                (Class::Heard, None) => {
-                    primary.put(at, Stroke { channel: RIGHT, codes, law, instead_of: None });
-                }
-                (Class::Heard, Some(track)) => {
-                    own.clear();
-                    own.extend((at..).take(codes.len()).map(|at| track.sample(at)));
-                    primary.put(at, Stroke { channel: RIGHT, codes, law, instead_of: Some(own) });
-                    track.put(at, codes, law);
-                }
-                (Class::Private, _) => {
-                    // As long as the call, whoever speaks.
-                    primary.extend(at.saturating_add(codes.len() as u64));
-                    let name = TrackName { participant: *number, class };
-                    private.get_or_insert_with(|| Track::private(name, at, primary)).put(at, codes, law);
-                }
+        lay_out(timeline, batch, |at, piece| match (class, &mut *heard) {
+            (Class::Heard, None) => {
+                primary.put(at, Stroke { channel: RIGHT, piece: piece.narrow(), instead_of: None });
+            }
+            (Class::Heard, Some(track)) => {
+                own.clear();
+                track.read(at, piece.codes.len(), own);
+                primary.put(at, Stroke { channel: RIGHT, piece: piece.narrow(), instead_of: Some(own) });
+                track.put(at, piece);
+            }
+            (Class::Private, _) => {
+                // As long as the call, whoever speaks.
+                primary.extend(at.saturating_add(piece.codes.len() as u64));
+                let name = TrackName { participant: *number, class };
+                private.get_or_insert_with(|| Track::private(name, at, *coding, primary)).put(at, piece);
             }
         });
     }
@@ -180,7 +201,7 @@ impl Voices {
             let offset = crowded.max(person.joined) / MILLISECOND * MILLISECOND;
             let spoke = !person.turns.is_empty();
             let start = if spoke { offset } else { u64::MAX };
-            person.heard = Some(Track { name, offset, reel: primary.track(name, RIGHT, start) });
+            person.heard = Some(Track::new(name, offset, person.coding, primary, start));
         }
     }
 
@@ -201,6 +222,7 @@ impl Person {
             turns: Vec::new(),
             heard: None,
             private: None,
+            coding: Coding::Unknown,
         }
     }
 
@@ -211,28 +233,104 @@ impl Person {
     }
 }
 
-impl Track {
-    fn private(name: TrackName, at: u64, primary: &Reel) -> Self {
-        Self { name, offset: at / MILLISECOND * MILLISECOND, reel: primary.track(name, RIGHT, u64::MAX) }
+impl Coding {
+    fn of(batch: &Batch) -> Option<Self> {
+        let law = batch.heard.iter().find(|heard| heard.len > 0)?.law;
+        Some(if batch.wide.is_empty() { Self::G711(law) } else { Self::Wide })
     }
 
-    fn put(&mut self, at: u64, codes: &[u8], law: Law) {
-        let stroke = Stroke { channel: 0, codes, law, instead_of: None };
-        let before = usize::try_from(self.offset.saturating_sub(at)).unwrap_or(usize::MAX);
-        self.reel.put(at.max(self.offset) - self.offset, stroke.split(before).1);
-    }
-
-    fn sample(&self, at: u64) -> i16 {
-        at.checked_sub(self.offset).map_or(0, |at| self.reel.sample(at))
-    }
-
-    fn extend(&mut self, end: u64) {
-        self.reel.extend(end.saturating_sub(self.offset));
+    /// Where the recording is PCM its tracks are.
+    const fn layout(self, recording: Layout) -> Layout {
+        match (self, recording.format) {
+            (Self::Wide, _) => Format::Pcm16.mono().at(WIDE_RATE),
+            (Self::G711(Law::Mu), Format::Alaw | Format::Mulaw) => Format::Mulaw.mono(),
+            (Self::Unknown | Self::G711(_), format) => format.mono(),
+        }
     }
 }
 
-/// Places the packets of a batch; calls `put` with the frame and the codes of each.
-pub(super) fn lay_out(timeline: &mut Timeline, batch: &Batch, mut put: impl FnMut(u64, &[u8], Law)) {
+impl Track {
+    /// With what memory holds of the right channel from frame `start` on.
+    fn new(name: TrackName, offset: u64, coding: Coding, primary: &Reel, start: u64) -> Self {
+        let layout = coding.layout(primary.files().layout());
+        let narrow = (layout.rate == WIDE_RATE).then(|| Tape::new(Format::Alaw.mono()));
+        let reel = primary.track(name, layout, RIGHT, start);
+        Self { name, offset, reel, narrow, is_settled: coding != Coding::Unknown }
+    }
+
+    fn private(name: TrackName, at: u64, coding: Coding, primary: &Reel) -> Self {
+        Self::new(name, at / MILLISECOND * MILLISECOND, coding, primary, u64::MAX)
+    }
+
+    /// The first packet tells what the track is made of.
+    fn settle(&mut self, coding: Coding, primary: &Reel) {
+        if !self.is_settled && coding != Coding::Unknown {
+            *self = Self::new(self.name, self.offset, coding, primary, u64::MAX);
+        }
+    }
+
+    /// Frames of the track in one of the call.
+    pub(super) fn scale(&self) -> u64 {
+        u64::from(self.reel.files().layout().rate / RATE)
+    }
+
+    fn put(&mut self, at: u64, piece: Lain<'_>) {
+        let before = usize::try_from(self.offset.saturating_sub(at)).unwrap_or(usize::MAX);
+        let within = at.max(self.offset) - self.offset;
+        let stroke = |piece| Stroke { channel: 0, piece, instead_of: None };
+        match &mut self.narrow {
+            None => self.reel.put(within, stroke(piece.narrow()).split(before).1),
+            Some(narrow) => {
+                narrow.put(within, stroke(piece.narrow()).split(before).1);
+                narrow.forget_old();
+                let repeated: Vec<i16>;
+                let wide = match piece.wide {
+                    Some(wide) => wide,
+                    // It has gone over to G.711 since.
+                    None => {
+                        let twice = |code: &u8| [piece.law.decode(*code); 2];
+                        repeated = piece.codes.iter().flat_map(twice).collect();
+                        &repeated
+                    }
+                };
+                self.reel.put(2 * within, stroke(Piece::Linear(wide)).split(before.saturating_mul(2)).1);
+            }
+        }
+    }
+
+    /// Adds what it holds of so many frames of the call from `at` on.
+    fn read(&self, at: u64, count: usize, into: &mut Vec<i16>) {
+        let before = usize::try_from(self.offset.saturating_sub(at)).unwrap_or(usize::MAX).min(count);
+        into.resize(into.len() + before, 0);
+        let (within, count) = (at.max(self.offset) - self.offset, count - before);
+        match &self.narrow {
+            None => self.reel.read(within, count, into),
+            Some(narrow) => narrow.read(within, count, into),
+        }
+    }
+
+    fn extend(&mut self, end: u64) {
+        self.reel.extend(end.saturating_sub(self.offset) * self.scale());
+    }
+}
+
+/// Sound that has got its place.
+#[derive(Clone, Copy)]
+pub(super) struct Lain<'a> {
+    codes: &'a [u8],
+    law: Law,
+    /// The same at 16 kHz, where it was spoken so.
+    wide: Option<&'a [i16]>,
+}
+
+impl<'a> Lain<'a> {
+    pub(super) const fn narrow(self) -> Piece<'a> {
+        Piece::Codes(self.codes, self.law)
+    }
+}
+
+/// Places the packets of a batch; calls `put` with the frame and the sound of each.
+pub(super) fn lay_out(timeline: &mut Timeline, batch: &Batch, mut put: impl FnMut(u64, Lain<'_>)) {
     let (mut packet, mut payload) = (0, 0);
     timeline.place(&batch.heard, |placed| {
         for before in batch.heard.get(packet..placed.packet).unwrap_or_default() {
@@ -242,11 +340,12 @@ pub(super) fn lay_out(timeline: &mut Timeline, batch: &Batch, mut put: impl FnMu
         let from = payload + placed.skip;
         let Some(codes) = batch.bytes.get(from..from + placed.len) else { return };
         let Some(law) = batch.heard.get(packet).map(|heard| heard.law) else { return };
-        if let (Some(first), Some(lead)) = (codes.first(), placed.at.checked_sub(placed.lead as u64)) {
+        let wide = batch.wide.get(2 * from..2 * (from + placed.len));
+        if let (Some(first), Some(lead)) = (codes.get(..1), placed.at.checked_sub(placed.lead as u64)) {
             for at in lead..placed.at {
-                put(at, &[*first], law);
+                put(at, Lain { codes: first, law, wide: wide.and_then(|wide| wide.get(..2)) });
             }
         }
-        put(placed.at, codes, law);
+        put(placed.at, Lain { codes, law, wide });
     });
 }

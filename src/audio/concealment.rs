@@ -38,6 +38,11 @@ impl Concealment {
         Self { per_ms, heard: vec![0; MEMORY_MS * per_ms], gap: None }
     }
 
+    /// What was heard last, real and invented.
+    pub fn heard(&self) -> &[i16] {
+        &self.heard
+    }
+
     /// Takes real sound; after a gap its beginning is blended with what would have been invented.
     pub fn hear(&mut self, samples: &mut [i16]) {
         if self.gap.is_some() {

@@ -26,6 +26,12 @@ impl Event {
         [self.code, (self.end as u8) << 7 | self.volume & 0x3F, high, low]
     }
 
+    /// The same where `to` ticks of the clock are `from` of this one.
+    pub fn counted(self, from: u16, to: u16) -> Self {
+        let duration = u32::from(self.duration) * u32::from(to) / u32::from(from.max(1));
+        Self { duration: u16::try_from(duration).unwrap_or(u16::MAX), ..self }
+    }
+
     /// The key, where it is one.
     pub fn key(self) -> Option<char> {
         KEYS.get(usize::from(self.code)).copied()

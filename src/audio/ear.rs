@@ -14,8 +14,9 @@ use crate::time::Mono;
 const JUDGED: usize = 128;
 /// The judgement is renewed once in so many packets.
 const EVERY: u32 = 8;
-/// Of the judged packets so many may be later than the delay allows for: more would be heard as delay.
-const FORGIVEN: usize = 1;
+/// Of so many judged packets and more, one may be later than the delay allows for: it would be heard as
+/// delay.
+const FORGIVING: usize = 32;
 /// A frame may end anywhere inside a packet, so that packet must have come before the frame begins.
 const PACKET_MS: i64 = 20;
 const MARGIN_MS: i64 = 2;
@@ -41,8 +42,6 @@ pub struct Ear {
     waiting: BTreeMap<i64, Vec<i16>>,
     stream: Option<Stream>,
     concealment: Concealment,
-    /// The last samples that were played, for correlation.
-    played: Vec<i16>,
     /// Samples that the mix waits for a sample beyond the fastest packet.
     delay: i64,
     rest: u32,
@@ -87,7 +86,6 @@ impl Ear {
             waiting: BTreeMap::new(),
             stream: None,
             concealment: Concealment::new(rate),
-            played: vec![0; 50 * usize::try_from(per_ms).unwrap_or(8)],
             delay: (PACKET_MS + MARGIN_MS) * per_ms,
             rest: 0,
             figures: Figures::default(),
@@ -95,7 +93,8 @@ impl Ear {
     }
 
     /// Takes a packet's sound. `timestamp` counts samples of this rate.
-    pub fn hear(&mut self, now: Mono, ssrc: u32, timestamp: u32, samples: Vec<i16>) {
+    pub fn hear(&mut self, now: Mono, ssrc: u32, timestamp: u32, samples: impl IntoIterator<Item = i16>) {
+        let samples: Vec<i16> = samples.into_iter().collect();
         let arrival = self.samples_at(now);
         let length = i64::try_from(samples.len()).unwrap_or(0);
         let jump = JUMP_MS * self.per_ms;
@@ -119,6 +118,16 @@ impl Ear {
             self.figures.late += 1;
         } else {
             self.waiting.insert(at, samples);
+        }
+    }
+
+    /// Takes what a codec knows of a packet that was lost; to be called when the next one has come. How late
+    /// that was says nothing about jitter.
+    pub fn recover(&mut self, ssrc: u32, timestamp: u32, samples: &[i16]) {
+        let Some(stream) = self.stream.as_ref().filter(|stream| stream.ssrc == ssrc) else { return };
+        let at = stream.newest + stream.ahead(timestamp);
+        if at < stream.newest && stream.play.is_none_or(|play| at + length(samples) > play) {
+            self.waiting.entry(at).or_insert_with(|| samples.to_vec());
         }
     }
 
@@ -154,7 +163,6 @@ impl Ear {
             self.fill(play, frame);
             self.advance(play + length);
         }
-        self.remember(frame);
         true
     }
 
@@ -167,7 +175,6 @@ impl Ear {
         if pauses {
             stream.play = Some(play.max(clock - stream.fastest - self.delay));
             self.concealment.conceal(frame);
-            self.remember(frame);
             return false;
         }
         self.figures.frames += 1;
@@ -176,7 +183,6 @@ impl Ear {
             stream.play = Some(play + i64::try_from(frame.len()).unwrap_or(0));
         }
         self.concealment.conceal(frame);
-        self.remember(frame);
         true
     }
 
@@ -233,7 +239,8 @@ impl Ear {
         if back >= frame.len() || !self.peek(play, frame) {
             return false;
         }
-        let mut again = self.played.get(self.played.len() - back..).unwrap_or(&[]).to_vec();
+        let played = self.concealment.heard();
+        let mut again = played.get(played.len().saturating_sub(back)..).unwrap_or(&[]).to_vec();
         again.extend_from_slice(frame.get(..frame.len() - back).unwrap_or(&[]));
         let blended = BLEND_MS * usize::try_from(self.per_ms).unwrap_or(8);
         blend(frame.get(..blended).unwrap_or(&[]), &mut again);
@@ -246,7 +253,7 @@ impl Ear {
 
     fn lag(&self) -> i64 {
         let per_ms = usize::try_from(self.per_ms).unwrap_or(8);
-        let lag = best_lag(&self.played, SHORTEST * per_ms / 10, LONGEST * per_ms / 10, 20 * per_ms);
+        let lag = best_lag(self.concealment.heard(), SHORTEST * per_ms / 10, LONGEST * per_ms / 10, 20 * per_ms);
         i64::try_from(lag).unwrap_or(0)
     }
 
@@ -277,15 +284,6 @@ impl Ear {
             && *first.key() + length(first.get()) <= to
         {
             first.remove();
-        }
-    }
-
-    fn remember(&mut self, frame: &[i16]) {
-        let size = self.played.len();
-        let new = frame.get(frame.len().saturating_sub(size)..).unwrap_or(frame);
-        self.played.rotate_left(new.len());
-        if let Some(end) = self.played.get_mut(size - new.len()..) {
-            end.copy_from_slice(new);
         }
     }
 
@@ -330,11 +328,14 @@ impl Stream {
 
     /// How much later than the fastest packet all but a few have come.
     fn judge(&mut self) -> i64 {
-        let mut sorted: Vec<i64> = self.transits.iter().copied().collect();
-        sorted.sort_unstable();
-        self.fastest = sorted.first().copied().unwrap_or(self.fastest);
-        let slowest = sorted.len().saturating_sub(1 + FORGIVEN.min(sorted.len() / 32));
-        sorted.get(slowest).map_or(0, |slow| slow - self.fastest)
+        self.fastest = self.transits.iter().copied().min().unwrap_or(self.fastest);
+        let (mut slowest, mut second) = (self.fastest, self.fastest);
+        for transit in self.transits.iter().copied() {
+            second = second.max(transit.min(slowest));
+            slowest = slowest.max(transit);
+        }
+        let judged = if self.transits.len() < FORGIVING { slowest } else { second };
+        judged - self.fastest
     }
 }
 

@@ -18,14 +18,6 @@ impl Law {
         }
     }
 
-    /// The encoding name of `a=rtpmap`.
-    pub const fn encoding(self) -> &'static str {
-        match self {
-            Self::A => "PCMA",
-            Self::Mu => "PCMU",
-        }
-    }
-
     /// The code of silence, which is also what a gap is filled with.
     pub const fn silence(self) -> u8 {
         match self {
@@ -45,8 +37,8 @@ impl Law {
     /// The code of a 16-bit linear sample (ITU-T G.711 tables 1 and 2).
     pub const fn encode(self, sample: i16) -> u8 {
         match self {
-            Self::A => a_encode(sample),
-            Self::Mu => mu_encode(sample),
+            Self::A => LINEAR_TO_A[(sample as u16 >> 4) as usize],
+            Self::Mu => LINEAR_TO_MU[(sample as u16 >> 2) as usize],
         }
     }
 
@@ -85,6 +77,28 @@ static MU_TO_LINEAR: [i16; 256] = {
     while code < 256 {
         table[code] = mu_decode(code as u8);
         code += 1;
+    }
+    table
+};
+
+/// By the upper 12 bits of a sample: A-law looks at no others.
+static LINEAR_TO_A: [u8; 4096] = {
+    let mut table = [0; 4096];
+    let mut high = 0;
+    while high < table.len() {
+        table[high] = a_encode((high << 4) as u16 as i16);
+        high += 1;
+    }
+    table
+};
+
+/// By the upper 14 bits, as µ-law.
+static LINEAR_TO_MU: [u8; 16_384] = {
+    let mut table = [0; 16_384];
+    let mut high = 0;
+    while high < table.len() {
+        table[high] = mu_encode((high << 2) as u16 as i16);
+        high += 1;
     }
     table
 };

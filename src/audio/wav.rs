@@ -1,14 +1,18 @@
-//! WAV headers of the recordings: A-law (format tag 6) and 16-bit PCM at 8 kHz, of one channel or two.
+//! WAV headers of the recordings: A-law and µ-law (format tags 6 and 7) at 8 kHz and 16-bit PCM at 8 or
+//! 16 kHz, of one channel or two.
 //!
 //! Only bytes and sums; the files are opened elsewhere. hound knows no A-law and leaves a header of
 //! size 0 when the process dies, so a header is written here with each flush and can be made anew
 //! from nothing but the file's length. (RIFF WAVE, Microsoft/IBM 1991; `fact` for other than PCM)
 
-/// Frames a second; a frame is one sample of each channel.
+/// Frames a second, unless a layout says otherwise; a frame is one sample of each channel.
 pub const RATE: u32 = 8000;
+/// The other rate there is: what a wideband phone says, on a track of its own.
+pub const WIDE_RATE: u32 = 16_000;
 
 const TAG_PCM: u16 = 1;
 const TAG_ALAW: u16 = 6;
+const TAG_MULAW: u16 = 7;
 
 /// How a sample lies in the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -17,6 +21,8 @@ pub enum Format {
     /// One byte a sample, 57.6 MB an hour of both channels.
     #[default]
     Alaw,
+    /// The same in µ-law; only of a person's track.
+    Mulaw,
     /// Two bytes a sample, little end first, 115.2 MB an hour of both channels.
     Pcm16,
 }
@@ -26,6 +32,7 @@ impl Format {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Alaw => "alaw",
+            Self::Mulaw => "mulaw",
             Self::Pcm16 => "pcm16",
         }
     }
@@ -33,47 +40,58 @@ impl Format {
     /// Bytes of one sample.
     pub const fn sample_bytes(self) -> usize {
         match self {
-            Self::Alaw => 1,
+            Self::Alaw | Self::Mulaw => 1,
             Self::Pcm16 => 2,
         }
     }
 
     pub const fn mono(self) -> Layout {
-        Layout { format: self, channels: 1 }
+        Layout { format: self, channels: 1, rate: RATE }
     }
 
     pub const fn stereo(self) -> Layout {
-        Layout { format: self, channels: 2 }
+        Layout { format: self, channels: 2, rate: RATE }
     }
 
     /// Bytes before the first sample.
     pub const fn header_len(self) -> usize {
         match self {
-            Self::Alaw => 58,
+            Self::Alaw | Self::Mulaw => 58,
             Self::Pcm16 => 44,
         }
     }
 
-    /// The byte that, repeated, is silence: in A-law the code of +0.
+    /// The byte that, repeated, is silence: in G.711 the code of +0.
     pub const fn silence(self) -> u8 {
         match self {
             Self::Alaw => 0xd5,
+            Self::Mulaw => 0xff,
             Self::Pcm16 => 0,
         }
     }
 }
 
-/// A format and how many channels lie side by side in it: 1 or 2.
+/// A format, how many channels lie side by side in it (1 or 2), and how many frames make a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     pub format: Format,
     pub channels: u16,
+    pub rate: u32,
 }
 
 impl Layout {
     /// Bytes of one frame, all channels.
     pub const fn frame_bytes(self) -> usize {
         self.format.sample_bytes() * self.channels as usize
+    }
+
+    pub const fn at(self, rate: u32) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// Milliseconds of so many frames.
+    pub const fn millis(self, frames: u64) -> u64 {
+        frames / (self.rate as u64 / 1000)
     }
 
     /// Whole frames in a file of `file_len` bytes; a torn last frame does not count.
@@ -96,6 +114,7 @@ pub fn header(layout: Layout, frames: u64) -> Vec<u8> {
     let data = frames.saturating_mul(frame_bytes as u64);
     let (tag, bits) = match format {
         Format::Alaw => (TAG_ALAW, 8u16),
+        Format::Mulaw => (TAG_MULAW, 8u16),
         Format::Pcm16 => (TAG_PCM, 16u16),
     };
     let mut out = Vec::with_capacity(format.header_len());
@@ -105,8 +124,8 @@ pub fn header(layout: Layout, frames: u64) -> Vec<u8> {
     out.extend_from_slice(&if tag == TAG_PCM { 16u32 } else { 18u32 }.to_le_bytes());
     out.extend_from_slice(&tag.to_le_bytes());
     out.extend_from_slice(&layout.channels.to_le_bytes());
-    out.extend_from_slice(&RATE.to_le_bytes());
-    out.extend_from_slice(&(RATE * frame_bytes as u32).to_le_bytes());
+    out.extend_from_slice(&layout.rate.to_le_bytes());
+    out.extend_from_slice(&(layout.rate * frame_bytes as u32).to_le_bytes());
     out.extend_from_slice(&(frame_bytes as u16).to_le_bytes());
     out.extend_from_slice(&bits.to_le_bytes());
     if tag != TAG_PCM {
@@ -142,8 +161,9 @@ pub fn repair(head: &[u8], file_len: u64, otherwise: Layout) -> Repair {
 
 /// The layout that one of our own headers tells, whatever sizes it holds.
 pub fn layout_of(head: &[u8]) -> Option<Layout> {
-    let ours = [Format::Alaw, Format::Pcm16].into_iter().flat_map(|format| [format.stereo(), format.mono()]);
-    ours.into_iter().find(|layout| {
+    let narrow = [Format::Alaw, Format::Pcm16].into_iter().flat_map(|format| [format.stereo(), format.mono()]);
+    let mut ours = narrow.chain([Format::Mulaw.mono(), Format::Pcm16.mono().at(WIDE_RATE)]);
+    ours.find(|layout| {
         let ours = header(*layout, 0);
         let sizes =
             |at: usize| matches!(at, 4..8) || at + 4 >= ours.len() || (ours.len() == 58 && matches!(at, 46..50));

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use super::{CallId, Hearing, LegId, Prompt};
-use crate::audio::g711::Law;
+use crate::audio::codec::Codec;
 use crate::time::{Mono, Wall};
 
 /// What offer and answer agreed for one leg. Sent again, whole, after each new agreement.
@@ -13,12 +13,14 @@ pub struct LegMedia {
     /// Where the peer's SDP says it receives RTP; None while its address is 0.0.0.0 or its port 0.
     pub remote: Option<SocketAddr>,
     pub remote_rtcp: Option<SocketAddr>,
-    pub law: Law,
-    /// Payload number to send; received packets of either law's static number are accepted as well.
+    pub codec: Codec,
+    /// Payload number to send; received packets of any codec's static number are accepted as well.
     pub payload: u8,
     /// Payload number of telephone-event towards the peer and from it, where agreed (RFC 4733).
     pub events_out: Option<u8>,
     pub events_in: Option<u8>,
+    /// They count at 48 kHz.
+    pub fast_events: bool,
     /// Milliseconds of audio per packet that we generate ourselves (prompts).
     pub ptime: u8,
     /// We may send to the peer / the peer may send to us (hold).

@@ -9,6 +9,7 @@ use super::files::Text;
 use super::ports::PortRange;
 use super::rows::{Reader, Row};
 use super::{Fault, values};
+use crate::audio::codec::Codec;
 use crate::call::settings::AfterWrapUp;
 use crate::rules::numbers::AreaCode;
 use crate::sip::digest::Algorithm;
@@ -57,6 +58,10 @@ pub struct ServerSettings {
     /// Between two announcements to a waiting caller.
     #[serde(rename = "announce_every_s", deserialize_with = "values::seconds::<5, 600, _>")]
     pub announce_every: Duration,
+    /// What seats' phones are offered, in order of preference. None: all, and an answer keeps the phone's
+    /// order but for the cheaper ones.
+    #[serde(deserialize_with = "values::codecs_given")]
+    pub seat_codecs: Option<Vec<Codec>>,
     pub say_seat_number: bool,
     pub greeting: bool,
     pub notice: bool,
@@ -87,6 +92,7 @@ impl Default for ServerSettings {
             after_wrap_up: AfterWrapUp::Idle,
             media_timeout: Duration::from_secs(30),
             announce_every: Duration::from_secs(20),
+            seat_codecs: None,
             say_seat_number: true,
             greeting: true,
             notice: true,

@@ -9,7 +9,7 @@ use super::files::Text;
 use super::rows::{Reader, Row};
 use super::server::Listen;
 use super::values::{self, Secret};
-use crate::audio::g711::Law;
+use crate::audio::codec::Codec;
 use crate::call::QueueAnswer;
 pub use crate::exchange::settings::AssertedIdentity;
 pub use crate::exchange::source::Source;
@@ -53,9 +53,9 @@ pub struct Trunk {
     pub default_code: Option<String>,
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
-    pub laws: Vec<Law>,
+    pub codecs: Vec<Codec>,
     /// Their order is given: it counts in our answers too.
-    pub laws_ordered: bool,
+    pub codecs_ordered: bool,
     pub ptime: u8,
     pub reliable_provisionals: Require,
     /// None: no session timer of our own (a peer's is honoured).
@@ -139,8 +139,8 @@ struct TrunkRow {
     queue_answer: QueueAnswer,
     #[serde(default, rename = "ringing", deserialize_with = "ringing")]
     ring_with_180: bool,
-    #[serde(default, rename = "codecs", deserialize_with = "laws")]
-    laws: Option<Vec<Law>>,
+    #[serde(default, deserialize_with = "values::codecs_given")]
+    codecs: Option<Vec<Codec>>,
     #[serde(default = "twenty", deserialize_with = "ptime")]
     ptime: u8,
     #[serde(default = "supported")]
@@ -247,8 +247,8 @@ impl From<TrunkRow> for Trunk {
             default_code: row.default_code,
             queue_answer: row.queue_answer,
             ring_with_180: row.ring_with_180,
-            laws_ordered: row.laws.is_some(),
-            laws: row.laws.unwrap_or_else(|| vec![Law::A, Law::Mu]),
+            codecs_ordered: row.codecs.is_some(),
+            codecs: row.codecs.unwrap_or_else(|| Codec::ALL.into()),
             ptime: row.ptime,
             reliable_provisionals: row.reliable_provisionals,
             session_expires: row.session_expires,
@@ -310,22 +310,6 @@ fn ringing<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
         183 => Ok(false),
         other => Err(D::Error::custom(format!("{other} is neither 180 nor 183"))),
     }
-}
-
-fn laws<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Law>>, D::Error> {
-    let mut laws = Vec::new();
-    for name in Vec::<String>::deserialize(from)? {
-        let law = match name.to_ascii_lowercase().as_str() {
-            "pcma" => Law::A,
-            "pcmu" => Law::Mu,
-            _ => return Err(D::Error::custom(format!("`{name}` is neither pcma nor pcmu"))),
-        };
-        if laws.contains(&law) {
-            return Err(D::Error::custom(format!("{name} stands there twice")));
-        }
-        laws.push(law);
-    }
-    if laws.is_empty() { Err(D::Error::custom("at least one of pcma, pcmu")) } else { Ok(Some(laws)) }
 }
 
 /// `false`, `true` (our own number) or `"caller"`.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
+use crate::audio::codec::Codec;
+
 /// A password. It can be used and not be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -86,4 +88,19 @@ pub fn digits_given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>
         return Err(D::Error::custom(format!("`{text}` is not made of digits")));
     }
     Ok(Some(text))
+}
+
+/// Codecs in order of preference, at least one.
+pub fn codecs_given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Codec>>, D::Error> {
+    let names = || Codec::ALL.map(Codec::name).join(", ");
+    let mut codecs = Vec::new();
+    for name in Vec::<String>::deserialize(from)? {
+        let codec = Codec::ALL.into_iter().find(|codec| name.eq_ignore_ascii_case(codec.name()));
+        let codec = codec.ok_or_else(|| D::Error::custom(format!("`{name}` is none of {}", names())))?;
+        if codecs.contains(&codec) {
+            return Err(D::Error::custom(format!("{name} stands there twice")));
+        }
+        codecs.push(codec);
+    }
+    if codecs.is_empty() { Err(D::Error::custom(format!("at least one of {}", names()))) } else { Ok(Some(codecs)) }
 }

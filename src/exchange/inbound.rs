@@ -159,7 +159,6 @@ impl Exchange {
 
     /// How a leg on this listener speaks of itself; a seat's phone gets plain defaults.
     pub(super) fn leg_settings(&mut self, listener: ListenerId, port: u16, trunk: Option<&Trunk>) -> LegSettings {
-        use crate::audio::g711::Law;
         let id = self.tokens.number() >> 2;
         let credentials = trunk.and_then(|trunk| trunk.credentials.clone());
         let login = credentials.map(|(user, password)| Login { user, password, cnonce: self.tokens.next() });
@@ -176,8 +175,8 @@ impl Exchange {
             media: OwnMedia {
                 address: listener.map_or(nowhere.ip(), |listener| listener.media_address),
                 port,
-                laws: trunk.map_or_else(|| vec![Law::A, Law::Mu], |trunk| trunk.laws.clone()),
-                ordered: trunk.is_some_and(|trunk| trunk.laws_ordered),
+                codecs: trunk.map_or(&self.settings.seat_codecs, |trunk| &trunk.codecs).clone(),
+                ordered: trunk.map_or(self.settings.seat_codecs_ordered, |trunk| trunk.codecs_ordered),
                 ptime: trunk.map_or(20, |trunk| trunk.ptime),
                 id,
             },

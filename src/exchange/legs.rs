@@ -441,10 +441,11 @@ fn leg_media(agreed: &Agreed, generation: u32) -> media::LegMedia {
         // Of a peer that told a name, the lock finds the address.
         remote: (!silent).then_some(agreed.remote),
         remote_rtcp: (!silent).then_some(agreed.remote_rtcp),
-        law: agreed.law,
+        codec: agreed.codec,
         payload: agreed.payload,
         events_out: agreed.events_out,
         events_in: agreed.events_in,
+        fast_events: agreed.fast_events,
         ptime: agreed.ptime,
         send: agreed.our_direction.sends() && !agreed.on_hold,
         receive: agreed.our_direction.receives(),

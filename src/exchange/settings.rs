@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::audio::g711::Law;
+use crate::audio::codec::Codec;
 use crate::call::settings::Settings as BoardSettings;
 use crate::call::{QueueAnswer, SeatNo};
 use crate::rules::dialling::NumberForm;
@@ -88,9 +88,9 @@ pub struct Trunk {
     pub incident_headers: Vec<String>,
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
-    pub laws: Vec<Law>,
+    pub codecs: Vec<Codec>,
     /// Their order counts in our answers too.
-    pub laws_ordered: bool,
+    pub codecs_ordered: bool,
     /// Milliseconds.
     pub ptime: u8,
     pub reliable: Reliable,
@@ -169,6 +169,9 @@ pub struct Settings {
     pub trunks: Vec<Trunk>,
     pub seats: Vec<SeatLine>,
     pub devices: Vec<Device>,
+    /// What seats' phones are offered, and whether the order counts in our answers too.
+    pub seat_codecs: Vec<Codec>,
+    pub seat_codecs_ordered: bool,
     /// Own area code, `0798`.
     pub area: String,
     /// Digest realm.

@@ -3,14 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::audio::codec::{Codec, Rate};
 use crate::audio::dtmf::{Event, Keys};
-use crate::audio::g711::Law;
+use crate::audio::inband::Detector;
 use crate::call::{CallId, LegId, Typed, Typing};
 use crate::media::latch::{Latch, Verdict};
 use crate::media::prompt::Playing;
 use crate::media::reception::Reception;
 use crate::media::relay::{Outgoing, Source};
 use crate::media::rtp::Header;
+use crate::media::speech::{Mouth, Sound, Speaker};
+use crate::media::ticks::Slowed;
 use crate::media::{LegFigures, LegMedia, rtcp, rtp};
 use crate::time::Mono;
 
@@ -24,13 +27,20 @@ pub struct Leg {
     pub prompts: u64,
     /// Frames of its room so far.
     pub mixed: u32,
+    /// Of what the peer says, where it is needed as sound.
+    pub mouth: Option<Box<Mouth>>,
+    /// Where we make the sound that the peer hears.
+    pub speaker: Speaker,
     pub figures: LegFigures,
     latch: Latch,
     reception: Reception,
+    clock: Slowed,
     keys: Keys,
     typing: Typing,
     /// The event that is being heard is part of a command of ours.
     pub commands: bool,
+    /// Where no telephone-event was agreed.
+    tones: Option<Box<Detector>>,
     cname: String,
     /// Where the peer's RTCP comes from.
     rtcp_source: Option<SocketAddr>,
@@ -43,8 +53,11 @@ pub struct Leg {
 /// What a payload type stands for on this leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    Audio(Law),
-    Event,
+    Audio(Codec),
+    Event {
+        /// It counts at 48 kHz.
+        fast: bool,
+    },
     Noise,
 }
 
@@ -52,6 +65,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Spoken<'a> {
     pub kind: Kind,
+    /// Its timestamp counted at 8 kHz.
     pub header: Header,
     pub payload: &'a [u8],
     pub key: Option<char>,
@@ -83,12 +97,16 @@ impl Leg {
             playing: None,
             prompts: 0,
             mixed: 0,
+            mouth: None,
+            speaker: Speaker::default(),
             figures: LegFigures::default(),
             latch: Latch::new(patience),
             reception: Reception::default(),
+            clock: Slowed::default(),
             keys: Keys::default(),
             typing: Typing::default(),
             commands: false,
+            tones: None,
             cname: format!("{:016x}", random()),
             rtcp_source: None,
             report_due: None,
@@ -136,15 +154,38 @@ impl Leg {
             }
         };
         self.figures.received += 1;
-        self.reception.receive(now, &header, matches!(kind, Kind::Audio(_)));
         let key = match kind {
-            Kind::Event => Event::parse(payload).and_then(|event| self.keys.hear(header.ssrc, header.timestamp, event)),
+            Kind::Event { .. } => {
+                Event::parse(payload).and_then(|event| self.keys.hear(header.ssrc, header.timestamp, event))
+            }
             Kind::Audio(_) | Kind::Noise => None,
         };
+        let ticks = match kind {
+            Kind::Audio(codec) => codec.ticks(),
+            Kind::Event { .. } | Kind::Noise => media.codec.ticks(),
+        };
+        let header = Header { timestamp: self.clock.at(header.timestamp, ticks), ..header };
+        self.reception.receive(now, &header, matches!(kind, Kind::Audio(_)));
         if let Some(key) = key {
             self.commands = self.typing.press(key) != Typed::Alien;
         }
         Some(Spoken { kind, header, payload, key, moved, back: self.is_alive(now) })
+    }
+
+    /// The key whose tones are heard in the peer's voice, where that is its only way to tell keys.
+    pub fn key_in_voice(&mut self, sound: &mut Sound<'_>) -> Option<char> {
+        if self.media.as_ref().is_none_or(|media| media.events_in.is_some()) {
+            return None;
+        }
+        let tones = self.tones.get_or_insert_default();
+        let mut key = None;
+        let pressed = |digit| key = Some(digit);
+        if let Kind::Audio(Codec::G711(law)) = sound.spoken.kind {
+            tones.hear(sound.spoken.payload.iter().map(|code| law.decode(*code)), pressed);
+        } else if let Some((_, samples)) = sound.at_most(Rate::Narrow) {
+            tones.hear(samples.iter().copied(), pressed);
+        }
+        key
     }
 
     /// Takes a compound packet from the RTCP port, or one `multiplexed` on the RTP port: that is
@@ -166,10 +207,12 @@ impl Leg {
         if let Some(fraction) = theirs.fraction_lost {
             self.figures.remote_fraction_lost = fraction;
         }
-        if let Some((ssrc, ntp, _)) = theirs.sender {
+        let ticks = media.codec.ticks();
+        let sender = theirs.sender.map(|(ssrc, ntp, timestamp)| (ssrc, ntp, self.clock.at(timestamp, ticks)));
+        if let Some((ssrc, ntp, _)) = sender {
             self.reception.sender_report(now, ssrc, ntp);
         }
-        Some(Reported { sender: theirs.sender, back: self.is_alive(now) })
+        Some(Reported { sender, back: self.is_alive(now) })
     }
 
     /// Whether what the peer says goes further: not while it is held.
@@ -188,15 +231,23 @@ impl Leg {
         let media = self.media.as_ref()?;
         match kind {
             Kind::Audio(_) => Some(media.payload),
-            Kind::Event => media.events_out,
+            Kind::Event { .. } => media.events_out,
             // Its receiver fills pauses by itself; comfort noise is not in what we agree on.
             Kind::Noise => None,
         }
     }
 
-    /// The law in which the peer wants to hear us.
-    pub fn law(&self) -> Law {
-        self.media.as_ref().map_or(Law::A, |media| media.law)
+    /// The codec in which the peer wants to hear us.
+    pub fn codec(&self) -> Codec {
+        self.media.as_ref().map_or(Codec::PCMA, |media| media.codec)
+    }
+
+    /// The payload of an event where the peer counts at another clock than the one who sent it.
+    pub fn event(&self, fast: bool, payload: &[u8]) -> Option<[u8; 4]> {
+        let ours = self.media.as_ref()?.fast_events;
+        let ticks = |fast| if fast { 6 } else { 1 };
+        let event = Event::parse(payload).filter(|_| fast != ours)?;
+        Some(event.counted(ticks(fast), ticks(ours)).to_bytes())
     }
 
     /// How this leg's current stream is known to those who hear it.
@@ -227,8 +278,11 @@ impl Leg {
         }
         self.report_due = Some(due.max(now - every) + every);
         let target = self.rtcp_target()?;
+        let ticks = self.codec().ticks();
         let sent = self.out.report(now, ntp);
+        let sent = sent.map(|sent| rtcp::Sent { timestamp: sent.timestamp.wrapping_mul(ticks), ..sent });
         let block = self.reception.block(now);
+        let block = block.map(|block| rtcp::Block { jitter: block.jitter.saturating_mul(ticks), ..block });
         let ours = rtcp::Ours { ssrc: self.out.ssrc(), cname: &self.cname, sent, block, bye };
         Some((rtcp::write(&ours, out)?, target))
     }
@@ -272,11 +326,12 @@ impl Leg {
 
 fn kind_of(media: &LegMedia, payload_type: u8) -> Option<Kind> {
     match payload_type {
-        number if Some(number) == media.events_in => Some(Kind::Event),
-        number if number == media.payload => Some(Kind::Audio(media.law)),
-        number if number == Law::A.payload() => Some(Kind::Audio(Law::A)),
-        number if number == Law::Mu.payload() => Some(Kind::Audio(Law::Mu)),
+        number if Some(number) == media.events_in => Some(Kind::Event { fast: media.fast_events }),
+        number if number == media.payload => Some(Kind::Audio(media.codec)),
         number if NOISE.contains(&number) => Some(Kind::Noise),
-        _ => None,
+        number => {
+            let known = |codec: &Codec| codec.payload() == number && (codec.is_static() || *codec == media.codec);
+            Codec::ALL.into_iter().find(known).map(Kind::Audio)
+        }
     }
 }

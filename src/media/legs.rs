@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use crate::archive::{Order, Voice};
+use crate::audio::codec::{Codec, Rate};
 use crate::call::{CallId, Hearing, LegId};
 use crate::media::LegMedia;
 use crate::media::leg::{Kind, Leg, Spoken};
@@ -14,6 +15,8 @@ use crate::media::poll::Poll;
 use crate::media::port::Port;
 use crate::media::prompt::Playing;
 use crate::media::room::Room;
+use crate::media::rtp::Header;
+use crate::media::speech::Sound;
 use crate::media::tap::Tap;
 use crate::time::Mono;
 
@@ -52,37 +55,54 @@ struct Bridge {
 }
 
 impl Legs {
-    /// What a leg said goes to the recorder and to those who hear it.
-    pub fn relay(&mut self, now: Mono, slot: usize, spoken: &Spoken<'_>, outbox: &mut [u8]) {
+    /// What a leg said goes to the recorder and to those who hear it. The key that is heard in it.
+    pub fn relay(&mut self, now: Mono, slot: usize, spoken: &Spoken<'_>, outbox: &mut [u8]) -> Option<char> {
+        let port = self.port(slot).filter(|port| port.leg.may_speak())?;
+        let mut sound = Sound::new(spoken, port.leg.mouth.take());
+        self.spread(now, slot, &mut sound, outbox);
+        let port = self.port(slot)?;
+        let key = port.leg.key_in_voice(&mut sound);
+        port.leg.mouth = sound.into_mouth();
+        key
+    }
+
+    fn spread(&mut self, now: Mono, slot: usize, sound: &mut Sound<'_>, outbox: &mut [u8]) {
         let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) else { return };
-        if !port.leg.may_speak() {
-            return;
-        }
+        let spoken = sound.spoken;
+        let mut bridge = self.calls.get_mut(&port.leg.call);
         if let Some(voice) = port.voice
-            && let Some(tap) = self.calls.get_mut(&port.leg.call).and_then(|bridge| bridge.tap.as_mut())
+            && let Some(tap) = bridge.as_mut().and_then(|bridge| bridge.tap.as_mut())
         {
-            let law = match spoken.kind {
-                Kind::Audio(law) => Some(law),
-                Kind::Event | Kind::Noise => None,
-            };
-            let lost = tap.hear(now, voice, &spoken.header, law, spoken.payload);
+            let lost = tap.hear(now, voice, &spoken.header, sound.recorded());
             port.leg.figures.unrecorded += u64::from(lost);
         }
-        if let Some(room) = self.calls.get_mut(&port.leg.call).and_then(|bridge| bridge.room.as_mut()) {
-            if let Kind::Audio(law) = spoken.kind {
-                room.hear(now, port.leg.id, law, &spoken.header, spoken.payload);
+        if let Some(room) = bridge.and_then(|bridge| bridge.room.as_mut()) {
+            match spoken.kind {
+                Kind::Audio(Codec::G711(law)) => {
+                    let samples = spoken.payload.iter().map(|code| law.decode(*code));
+                    room.hear(now, port.leg.id, Rate::Narrow, &spoken.header, samples);
+                }
+                Kind::Audio(codec) => {
+                    if let Some((rate, samples)) = sound.at_most(codec.rate()) {
+                        room.hear(now, port.leg.id, rate, &spoken.header, samples.iter().copied());
+                    }
+                    if let Some((timestamp, samples)) = sound.recovered() {
+                        room.recover(port.leg.id, &Header { timestamp, ..spoken.header }, samples);
+                    }
+                }
+                Kind::Event { .. } | Kind::Noise => {}
             }
             return;
         }
         let source = port.leg.source(spoken.header.ssrc);
         // Only the citizen has nothing to command.
         let citizen = self.calls.get(&port.leg.call).and_then(|bridge| bridge.citizen);
-        let is_ours = spoken.kind == Kind::Event && port.leg.commands && citizen != Some(port.leg.id);
+        let is_ours = matches!(spoken.kind, Kind::Event { .. }) && port.leg.commands && citizen != Some(port.leg.id);
         let feeds = std::mem::take(&mut port.feeds);
         for target in &feeds {
             match self.port(*target) {
                 Some(target) if is_ours => target.leg.out.skip(source, &spoken.header),
-                Some(target) => target.pass_on(now, source, spoken, outbox),
+                Some(target) => target.pass_on(now, source, sound, outbox),
                 None => {}
             }
         }
@@ -127,6 +147,11 @@ impl Legs {
 
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// Whether there are calls, and none is relayed.
+    pub fn are_all_in_rooms(&self) -> bool {
+        !self.calls.is_empty() && self.rooms.len() == self.calls.len()
     }
 
     pub fn ids(&self) -> Vec<LegId> {
@@ -181,7 +206,10 @@ impl Legs {
     pub fn agree(&mut self, now: Mono, leg: LegId, media: LegMedia, report_every: Duration) {
         let Some((_, port)) = self.of(leg) else { return };
         let renewed = port.leg.agree(now, media, report_every);
-        let (call, voice) = (port.leg.call, port.voice);
+        let (call, voice, rate) = (port.leg.call, port.voice, port.leg.codec().rate());
+        if let Some(room) = self.calls.get_mut(&call).and_then(|bridge| bridge.room.as_mut()) {
+            room.listen(leg, rate);
+        }
         if renewed && let Some(voice) = voice {
             let lost = self.tap(call).map_or(0, |tap| tap.change(voice, now, "new SDP"));
             self.count_unrecorded(leg, lost);
@@ -226,6 +254,9 @@ impl Legs {
         }
         if let Some(room) = &mut bridge.room {
             room.arrange(&hearings);
+            for port in bridge.slots.iter().filter_map(|slot| self.ports.get(*slot)?.as_ref()) {
+                room.listen(port.leg.id, port.leg.codec().rate());
+            }
         }
         bridge.citizen = Some(citizen);
         bridge.hearings = hearings;
@@ -244,10 +275,10 @@ impl Legs {
             let Some(bridge) = self.calls.get_mut(&call) else { continue };
             let Some(room) = &mut bridge.room else { continue };
             let (slots, ports) = (&self.slots, &mut self.ports);
-            room.mix(now, |leg, samples| {
+            room.mix(now, |leg, rate, samples| {
                 let slot = slots.get(&leg).copied();
                 if let Some(port) = slot.and_then(|slot| ports.get_mut(slot)?.as_mut()) {
-                    port.send_mixed(now, samples, outbox);
+                    port.send_mixed(now, rate, samples, outbox);
                 }
             });
             // A room that was held up (the machine slept) goes on from now instead of catching up.

@@ -5,12 +5,15 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::archive::Voice;
-use crate::media::leg::{Kind, Leg, Spoken};
+use crate::audio::codec::{Codec, Rate};
+use crate::audio::g711::Law;
+use crate::media::leg::{Kind, Leg};
 use crate::media::legs::LATE;
 use crate::media::poll::{self, Poll};
 use crate::media::relay::Source;
 use crate::media::room;
 use crate::media::rtp::{self, Header};
+use crate::media::speech::Sound;
 use crate::time::Mono;
 
 pub struct Port {
@@ -48,37 +51,55 @@ impl Port {
     }
 
     /// Sends what another leg said.
-    pub fn pass_on(&mut self, now: Mono, source: Source, spoken: &Spoken<'_>, outbox: &mut [u8]) {
+    pub fn pass_on(&mut self, now: Mono, source: Source, sound: &mut Sound<'_>, outbox: &mut [u8]) {
+        let spoken = sound.spoken;
         let leg = &mut self.leg;
         if leg.playing.is_some() {
             return;
         }
         let Some(target) = leg.target() else { return leg.out.interrupt() };
         let Some(payload_type) = leg.payload_of(spoken.kind) else { return leg.out.skip(source, &spoken.header) };
-        let Some(header) = leg.out.place(now, source, &spoken.header, spoken.payload.len()) else { return };
-        let Some(packet) = rtp::write(&Header { payload_type, ..header }, spoken.payload, outbox) else { return };
-        if let Kind::Audio(law) = spoken.kind
-            && law != leg.law()
+        let wanted = leg.codec();
+        let event;
+        let payload = match spoken.kind {
+            Kind::Audio(said) if said != wanted && !(said.is_g711() && wanted.is_g711()) => {
+                let Some((rate, samples)) = sound.at_most(wanted.rate()) else { return };
+                let payload = leg.speaker.encode(wanted, rate, samples);
+                if payload.is_empty() {
+                    return leg.out.skip(source, &spoken.header);
+                }
+                payload
+            }
+            Kind::Event { fast } => {
+                event = leg.event(fast, spoken.payload);
+                event.as_ref().map_or(spoken.payload, |event| event.as_slice())
+            }
+            Kind::Audio(_) | Kind::Noise => spoken.payload,
+        };
+        let Some(header) = leg.out.place(now, source, &spoken.header, payload.len()) else { return };
+        let header = wire(wanted, Header { payload_type, ..header });
+        let Some(packet) = rtp::write(&header, payload, outbox) else { return };
+        if let (Kind::Audio(Codec::G711(said)), Codec::G711(law)) = (spoken.kind, wanted)
+            && said != law
         {
-            law.transcode(packet.get_mut(rtp::HEADER..).unwrap_or_default());
+            said.transcode(packet.get_mut(rtp::HEADER..).unwrap_or_default());
         }
         self.send(packet, target);
     }
 
     /// Sends 20 ms of what a room sounds like to this leg. A prompt that plays to it goes first.
-    pub fn send_mixed(&mut self, now: Mono, samples: &[i16; room::FRAME], outbox: &mut [u8]) {
+    pub fn send_mixed(&mut self, now: Mono, rate: Rate, samples: &[i16], outbox: &mut [u8]) {
         let leg = &mut self.leg;
         let Some(target) = leg.target().filter(|_| leg.playing.is_none()) else { return leg.out.interrupt() };
-        let law = leg.law();
-        let mut codes = [0; room::FRAME];
-        codes.iter_mut().zip(samples).for_each(|(code, sample)| *code = law.encode(*sample));
-        let Some(payload_type) = leg.payload_of(Kind::Audio(law)) else { return };
+        let codec = leg.codec();
+        let Some(payload_type) = leg.payload_of(Kind::Audio(codec)) else { return };
+        let payload = leg.speaker.encode(codec, rate, samples);
         leg.mixed = leg.mixed.wrapping_add(1);
         let sequence = leg.mixed as u16;
-        let timestamp = leg.mixed.wrapping_mul(room::FRAME as u32);
+        let timestamp = leg.mixed.wrapping_mul(room::TICKS);
         let header = Header { payload_type, marker: false, sequence, timestamp, ssrc: 0 };
-        if let Some(header) = leg.out.place(now, Source::Room, &header, samples.len())
-            && let Some(packet) = rtp::write(&header, &codes, outbox)
+        if let Some(header) = leg.out.place(now, Source::Room, &header, payload.len())
+            && let Some(packet) = rtp::write(&wire(codec, header), payload, outbox)
         {
             self.send(packet, target);
         }
@@ -86,12 +107,14 @@ impl Port {
 
     /// Sends the next packet of the prompt; when the one after is due, None where it has ended.
     pub fn play_packet(&mut self, now: Mono, outbox: &mut [u8]) -> Option<Mono> {
-        let law = self.leg.law();
-        let (payload_type, ptime) = self.leg.media.as_ref().map_or((law.payload(), 20), |it| (it.payload, it.ptime));
+        let leg = &mut self.leg;
+        let codec = leg.codec();
+        let (payload_type, ptime) = leg.media.as_ref().map_or((codec.payload(), 20), |it| (it.payload, it.ptime));
         let mut codes = [0; 480];
         let samples = usize::from(ptime.clamp(10, 60)) * 8;
         let codes = codes.get_mut(..samples)?;
-        let playing = self.leg.playing.as_mut()?;
+        let law = codec.law().unwrap_or(Law::A);
+        let playing = leg.playing.as_mut()?;
         if !playing.fill(law, codes) {
             return None;
         }
@@ -101,13 +124,20 @@ impl Port {
         let due = if now.since(playing.due) > LATE { now } else { playing.due };
         playing.due = due + Duration::from_micros(u64::try_from(samples).unwrap_or(0) * 125);
         let (next, source) = (playing.due, Source::Prompt(playing.serial));
-        let Some(target) = self.leg.target() else {
-            self.leg.out.interrupt();
+        let Some(target) = leg.target() else {
+            leg.out.interrupt();
             return Some(next);
         };
+        let payload = if codec.is_g711() {
+            codes
+        } else {
+            let mut sound = [0; 480];
+            sound.iter_mut().zip(&*codes).for_each(|(sample, code)| *sample = law.decode(*code));
+            leg.speaker.encode(codec, Rate::Narrow, sound.get(..samples)?)
+        };
         let header = Header { payload_type, marker: false, sequence, timestamp, ssrc: 0 };
-        if let Some(header) = self.leg.out.place(now, source, &header, samples)
-            && let Some(packet) = rtp::write(&header, codes, outbox)
+        if let Some(header) = leg.out.place(now, source, &header, payload.len())
+            && let Some(packet) = rtp::write(&wire(codec, header), payload, outbox)
         {
             self.send(packet, target);
         }
@@ -134,6 +164,11 @@ impl Port {
             self.leg.figures.sent += 1;
         }
     }
+}
+
+/// A header as a peer with this codec counts.
+fn wire(codec: Codec, header: Header) -> Header {
+    Header { timestamp: header.timestamp.wrapping_mul(codec.ticks()), ..header }
 }
 
 fn bind(local: SocketAddr) -> io::Result<UdpSocket> {

@@ -1,19 +1,25 @@
 //! A call in which somebody hears two others or more: everybody's voice comes into a jitter buffer,
 //! and every 20 ms each party gets the sum of those whom it hears, never of itself (R19).
 //!
+//! Each party is mixed for at the rate of its own codec. A voice is brought to the other rate once, and
+//! only where somebody hears it there: two wideband phones hear each other at 16 kHz while the line of
+//! the citizen beside them is mixed at 8, and nothing changes for anybody when one more joins.
+//!
 //! A call that has become a room stays one to its end, so that nobody is moved between relaying and
 //! mixing when a party joins or leaves: what changes then is faded over one frame.
 
+use crate::audio::codec::Rate;
 use crate::audio::ear::Ear;
-use crate::audio::g711::Law;
 use crate::audio::mixing::{Limiter, fade};
+use crate::audio::resample::{Downsampler, Upsampler};
 use crate::call::{Hearing, LegId};
 use crate::media::rtp::Header;
 use crate::time::Mono;
 
-/// Samples of a frame of 20 ms at 8 kHz.
-pub const FRAME: usize = 160;
-const RATE: u32 = 8000;
+/// Ticks of the RTP clock in a frame of 20 ms.
+pub const TICKS: u32 = 160;
+/// Samples of the longest frame.
+const FRAME: usize = 320;
 
 /// The parties of one call.
 #[derive(Debug, Default)]
@@ -25,8 +31,15 @@ pub struct Room {
 struct Party {
     leg: LegId,
     ear: Ear,
+    /// At which it speaks.
+    rate: Rate,
+    /// At which it is mixed for.
+    listens: Rate,
     /// What it says in this frame.
-    frame: [i16; FRAME],
+    narrow: Vec<i16>,
+    wide: Vec<i16>,
+    up: Upsampler,
+    down: Downsampler,
     hears: Vec<LegId>,
     /// Whom it heard in the last frame.
     heard: Vec<LegId>,
@@ -49,6 +62,13 @@ impl Room {
         }
     }
 
+    /// The rate of a party's codec; 8 kHz until it is told.
+    pub fn listen(&mut self, leg: LegId, rate: Rate) {
+        if let Some(party) = self.parties.iter_mut().find(|party| party.leg == leg) {
+            party.listens = rate;
+        }
+    }
+
     /// The leg is closed: it says and hears nothing more.
     pub fn leave(&mut self, leg: LegId) {
         for party in &mut self.parties {
@@ -58,48 +78,63 @@ impl Room {
     }
 
     /// Takes a packet that a party spoke.
-    pub fn hear(&mut self, now: Mono, leg: LegId, law: Law, header: &Header, codes: &[u8]) {
+    pub fn hear(&mut self, now: Mono, leg: LegId, rate: Rate, header: &Header, samples: impl IntoIterator<Item = i16>) {
         if let Some(party) = self.parties.iter_mut().find(|party| party.leg == leg) {
-            let samples = codes.iter().map(|code| law.decode(*code)).collect();
-            party.ear.hear(now, header.ssrc, header.timestamp, samples);
+            if party.rate != rate {
+                party.rate = rate;
+                party.ear = Ear::new(rate.hertz());
+            }
+            let timestamp = header.timestamp.wrapping_mul(rate.per_tick());
+            party.ear.hear(now, header.ssrc, timestamp, samples);
+        }
+    }
+
+    /// Takes what the codec of a party knows of packets that were lost, after the one behind them.
+    pub fn recover(&mut self, leg: LegId, header: &Header, samples: &[i16]) {
+        if let Some(party) = self.parties.iter_mut().find(|party| party.leg == leg) {
+            let timestamp = header.timestamp.wrapping_mul(party.rate.per_tick());
+            party.ear.recover(header.ssrc, timestamp, samples);
         }
     }
 
     /// The next 20 ms: calls `send` with the sound of each party that hears somebody.
-    pub fn mix(&mut self, now: Mono, mut send: impl FnMut(LegId, &[i16; FRAME])) {
+    pub fn mix(&mut self, now: Mono, mut send: impl FnMut(LegId, Rate, &[i16])) {
+        let listens = |rate| self.parties.iter().any(|party| party.listens == rate && party.is_listening());
+        let (narrow, wide) = (listens(Rate::Narrow), listens(Rate::Wide));
         for party in &mut self.parties {
-            party.ear.play(now, &mut party.frame);
+            party.speak(now, narrow, wide);
         }
         for at in 0..self.parties.len() {
-            let Some(sum) = self.parties.get(at).and_then(|hearer| self.sum_for(hearer)) else { continue };
+            let mut sum = [0; FRAME];
+            let Some(sum) = self.parties.get(at).and_then(|hearer| self.add_up(hearer, &mut sum)) else { continue };
             let Some(hearer) = self.parties.get_mut(at) else { continue };
             let mut out = [0; FRAME];
-            hearer.limiter.limit(&sum, &mut out);
+            let out = out.get_mut(..sum.len()).unwrap_or_default();
+            hearer.limiter.limit(sum, out);
             hearer.heard.clone_from(&hearer.hears);
-            send(hearer.leg, &out);
+            send(hearer.leg, hearer.listens, out);
         }
         self.parties.retain(|party| !party.is_gone);
     }
 
     /// None where the party hears nobody and heard nobody.
-    fn sum_for(&self, hearer: &Party) -> Option<[i32; FRAME]> {
-        if hearer.is_gone || (hearer.hears.is_empty() && hearer.heard.is_empty()) {
+    fn add_up<'a>(&self, hearer: &Party, sum: &'a mut [i32; FRAME]) -> Option<&'a [i32]> {
+        if hearer.is_gone || !hearer.is_listening() {
             return None;
         }
-        let mut sum = [0; FRAME];
+        let sum = sum.get_mut(..frame(hearer.listens))?;
         for party in self.parties.iter().filter(|party| party.leg != hearer.leg) {
             let (before, after) = (hearer.heard.contains(&party.leg), hearer.hears.contains(&party.leg));
-            let mut faded;
-            let frame = match (before, after) {
-                (false, false) => continue,
-                (true, true) => &party.frame,
-                (before, after) => {
-                    faded = party.frame;
-                    fade(&mut faded, f32::from(u8::from(before)), f32::from(u8::from(after)));
-                    &faded
-                }
-            };
-            sum.iter_mut().zip(frame).for_each(|(sum, sample)| *sum += i32::from(*sample));
+            let voice = party.at(hearer.listens);
+            if before && after {
+                add(sum, voice);
+            } else if before || after {
+                let mut faded = [0; FRAME];
+                let faded = faded.get_mut(..voice.len())?;
+                faded.copy_from_slice(voice);
+                fade(faded, f32::from(u8::from(before)), f32::from(u8::from(after)));
+                add(sum, faded);
+            }
         }
         Some(sum)
     }
@@ -109,12 +144,55 @@ impl Party {
     fn new(leg: LegId, hears: Vec<LegId>) -> Self {
         Self {
             leg,
-            ear: Ear::new(RATE),
-            frame: [0; FRAME],
+            ear: Ear::new(Rate::Narrow.hertz()),
+            rate: Rate::Narrow,
+            listens: Rate::Narrow,
+            narrow: vec![0; frame(Rate::Narrow)],
+            wide: Vec::new(),
+            up: Upsampler::default(),
+            down: Downsampler::default(),
             hears,
             heard: Vec::new(),
             limiter: Limiter::default(),
             is_gone: false,
         }
     }
+
+    fn is_listening(&self) -> bool {
+        !(self.hears.is_empty() && self.heard.is_empty())
+    }
+
+    /// What it says now, at the rates that are wanted.
+    fn speak(&mut self, now: Mono, narrow: bool, wide: bool) {
+        let own = match self.rate {
+            Rate::Narrow => &mut self.narrow,
+            Rate::Wide => &mut self.wide,
+        };
+        own.resize(frame(self.rate), 0);
+        self.ear.play(now, own);
+        if self.rate == Rate::Narrow && wide {
+            self.wide.clear();
+            self.up.run(&self.narrow, &mut self.wide);
+        }
+        if self.rate == Rate::Wide && narrow {
+            self.narrow.clear();
+            self.down.run(&self.wide, &mut self.narrow);
+        }
+    }
+
+    fn at(&self, rate: Rate) -> &[i16] {
+        match rate {
+            Rate::Narrow => &self.narrow,
+            Rate::Wide => &self.wide,
+        }
+    }
+}
+
+/// Samples of 20 ms.
+const fn frame(rate: Rate) -> usize {
+    (TICKS * rate.per_tick()) as usize
+}
+
+fn add(sum: &mut [i32], voice: &[i16]) {
+    sum.iter_mut().zip(voice).for_each(|(sum, sample)| *sum += i32::from(*sample));
 }

@@ -21,6 +21,21 @@ pub struct Tap {
     channels: Vec<Channel>,
 }
 
+/// A packet's sound as the recorder takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded<'a> {
+    pub law: Law,
+    pub codes: &'a [u8],
+    /// The same at 16 kHz where it was spoken so; else empty.
+    pub wide: &'a [i16],
+}
+
+impl Default for Recorded<'_> {
+    fn default() -> Self {
+        Self { law: Law::A, codes: &[], wide: &[] }
+    }
+}
+
 #[derive(Debug)]
 struct Channel {
     /// Of all that is in the batch.
@@ -36,9 +51,9 @@ impl Tap {
         Self { call, orders, channels: Vec::with_capacity(2) }
     }
 
-    /// Takes a packet of a voice; `law` None for one that carries no audio. Returns how many packets
-    /// were lost to a full queue.
-    pub fn hear(&mut self, now: Mono, voice: Voice, header: &Header, law: Option<Law>, payload: &[u8]) -> u32 {
+    /// Takes a packet of a voice; None for one that carries no audio. Returns how many packets were lost to a
+    /// full queue.
+    pub fn hear(&mut self, now: Mono, voice: Voice, header: &Header, recorded: Option<Recorded<'_>>) -> u32 {
         let Self { call, orders, channels } = self;
         let channel = channel(channels, voice);
         let mut lost = 0;
@@ -47,17 +62,22 @@ impl Tap {
             lost += channel.flush(*call, orders);
             channel.voice = voice;
         }
-        let payload = if law.is_some() { payload } else { &[] };
+        let Recorded { law, codes: payload, wide } = recorded.unwrap_or_default();
+        if !payload.is_empty() && !channel.batch.bytes.is_empty() && wide.is_empty() != channel.batch.wide.is_empty() {
+            lost += channel.flush(*call, orders);
+        }
         if channel.batch.heard.is_empty() {
-            channel.batch = Batch { heard: Vec::with_capacity(12), bytes: Vec::with_capacity(12 * payload.len()) };
+            let (heard, bytes) = (Vec::with_capacity(12), Vec::with_capacity(12 * payload.len()));
+            channel.batch = Batch { heard, bytes, wide: Vec::with_capacity(12 * wide.len()) };
         }
         channel.batch.bytes.extend_from_slice(payload);
+        channel.batch.wide.extend_from_slice(wide);
         channel.batch.heard.push(Heard {
             arrival: now,
             ssrc: header.ssrc,
             sequence: header.sequence,
             timestamp: header.timestamp,
-            law: law.unwrap_or(Law::A),
+            law,
             len: u16::try_from(payload.len()).unwrap_or(0),
         });
         if channel.batch.heard.len() >= PACKETS {

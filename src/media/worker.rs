@@ -36,6 +36,9 @@ const WAKE: u64 = u64::MAX;
 const DENSE: usize = 200;
 const CLOSE: Duration = Duration::from_micros(100);
 const GATHER: Duration = Duration::from_micros(400);
+/// Where all calls are rooms nobody waits for a packet before the next frame is due: so much may gather,
+/// which the jitter buffers take for jitter.
+const GATHER_FOR_ROOMS: Duration = Duration::from_millis(2);
 
 pub struct Worker {
     pub poll: Poll,
@@ -68,7 +71,10 @@ impl Worker {
         let mut last_woken = tick;
         loop {
             let woken = self.now();
-            if self.legs.len() >= DENSE && woken.since(last_woken) < CLOSE {
+            if self.legs.are_all_in_rooms() {
+                let due = self.legs.next_packet().unwrap_or(woken).since(woken);
+                std::thread::sleep(due.min(GATHER_FOR_ROOMS));
+            } else if self.legs.len() >= DENSE && woken.since(last_woken) < CLOSE {
                 std::thread::sleep(GATHER);
             }
             last_woken = woken;
@@ -122,14 +128,14 @@ impl Worker {
         }
         let Some(spoken) = port.leg.hear(now, from, datagram) else { return };
         let (leg, generation) = (port.leg.id, port.leg.generation());
-        self.legs.relay(now, slot, &spoken, outbox);
+        let in_voice = self.legs.relay(now, slot, &spoken, outbox);
         if spoken.moved {
             self.report(Report::SourceMoved { leg, generation });
         }
         if spoken.back {
             self.report(Report::Back { leg });
         }
-        if let Some(digit) = spoken.key {
+        if let Some(digit) = spoken.key.or(in_voice) {
             self.report(Report::Digit { leg, digit });
         }
     }

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::audio::g711::Law;
+use crate::audio::codec::Codec;
 
 use super::sdp::{self, Agreed, Description, Direction, Ours, SdpFault};
 
@@ -16,7 +16,7 @@ pub struct OwnMedia {
     pub address: IpAddr,
     pub port: u16,
     /// In order of preference.
-    pub laws: Vec<Law>,
+    pub codecs: Vec<Codec>,
     /// Their order counts in our answers too, before the offerer's.
     pub ordered: bool,
     /// Milliseconds.
@@ -104,7 +104,7 @@ impl Negotiation {
         Ours {
             address: self.own.address,
             port: self.own.port,
-            laws: &self.own.laws,
+            codecs: &self.own.codecs,
             ordered: self.own.ordered,
             ptime: self.own.ptime,
             session: self.own.id,

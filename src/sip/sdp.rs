@@ -1,4 +1,4 @@
-//! Offer and answer of one G.711 audio stream. (RFC 3264, RFC 8866, RFC 4733)
+//! Offer and answer of one audio stream. (RFC 3264, RFC 8866, RFC 4733)
 //!
 //! `parse` takes what phones and carriers really send; `offer`, `answer` and `accept` are the two
 //! sides of RFC 3264. Only this file names the SDP crate.
@@ -9,10 +9,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 
-use crate::audio::g711::Law;
+use crate::audio::codec::Codec;
 
 /// The payload number of telephone-event in our own offers.
 const EVENTS_PAYLOAD: u8 = 101;
+const EVENTS: &str = "telephone-event/8000";
+/// The same on the clock of Opus: events count as the voice beside them does (RFC 4733 §2.1).
+const FAST_EVENTS_PAYLOAD: u8 = 102;
+const FAST_EVENTS: &str = "telephone-event/48000";
 
 /// A session description that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +55,8 @@ pub struct Ours<'a> {
     /// Where we receive RTP, as the peer must see it.
     pub address: IpAddr,
     pub port: u16,
-    /// The laws we take; their order counts in an offer.
-    pub laws: &'a [Law],
+    /// What we take; the order counts in an offer.
+    pub codecs: &'a [Codec],
     /// It counts in an answer too, before the offerer's (RFC 3264 §6.1 lets the answerer choose).
     pub ordered: bool,
     /// Milliseconds of audio in a packet.
@@ -75,12 +79,14 @@ pub struct Agreed {
     pub remote: SocketAddr,
     /// `a=rtcp` (RFC 3605), else the next port.
     pub remote_rtcp: SocketAddr,
-    pub law: Law,
-    /// Payload number to send this law with.
+    pub codec: Codec,
+    /// Payload number to send it with.
     pub payload: u8,
     /// Payload number of telephone-event towards the peer, and from it.
     pub events_out: Option<u8>,
     pub events_in: Option<u8>,
+    /// They count at 48 kHz.
+    pub fast_events: bool,
     /// Milliseconds per packet that the peer wants to receive.
     pub ptime: u8,
     pub their_direction: Direction,
@@ -161,7 +167,7 @@ impl Description {
     }
 }
 
-/// The first offer of a dialog: one audio line, our laws in their order.
+/// The first offer of a dialog: one audio line, our codecs in their order.
 pub fn offer(ours: &Ours<'_>) -> Vec<u8> {
     print(ours, vec![offered_line(ours)])
 }
@@ -169,7 +175,7 @@ pub fn offer(ours: &Ours<'_>) -> Vec<u8> {
 /// A later offer in a dialog whose last description from the peer is `theirs`: the audio keeps its
 /// place among their m-lines, the refused lines stay refused (RFC 3264 §8).
 pub fn offer_again(ours: &Ours<'_>, theirs: &Description) -> Vec<u8> {
-    let place = audio_line(theirs, ours.laws, false).map_or(0, |found| found.place);
+    let place = audio_line(theirs, ours.codecs, Choice::Cheap).map_or(0, |found| found.place);
     let mut lines: Vec<Media> = theirs.session.medias.iter().map(refused_line).collect();
     match lines.get_mut(place) {
         Some(line) => *line = offered_line(ours),
@@ -181,7 +187,8 @@ pub fn offer_again(ours: &Ours<'_>, theirs: &Description) -> Vec<u8> {
 /// Answers an offer: every m-line in its place, the first usable audio kept, all else with port 0.
 /// An offer whose only usable audio has port 0 is answered in kind and counts as hold.
 pub fn answer(offer: &Description, ours: &Ours<'_>) -> Result<(Vec<u8>, Agreed), SdpFault> {
-    let audio = audio_line(offer, ours.laws, ours.ordered).ok_or_else(|| unusable(offer))?;
+    let choice = if ours.ordered { Choice::Ours } else { Choice::Cheap };
+    let audio = audio_line(offer, ours.codecs, choice).ok_or_else(|| unusable(offer))?;
     let mut agreed = agree(offer, &audio, ours)?;
     agreed.events_in = agreed.events_out;
     agreed.on_hold |= !agreed.their_direction.receives();
@@ -189,7 +196,9 @@ pub fn answer(offer: &Description, ours: &Ours<'_>) -> Result<(Vec<u8>, Agreed),
     if audio.media.port != 0
         && let Some(line) = lines.get_mut(audio.place)
     {
-        let formats = Formats { laws: vec![(agreed.law, agreed.payload)], events: agreed.events_in };
+        let name = if agreed.fast_events { FAST_EVENTS } else { EVENTS };
+        let events = agreed.events_in.map(|payload| (name, payload)).into_iter().collect();
+        let formats = Formats { codecs: vec![(agreed.codec, agreed.payload)], events };
         *line = audio_media(ours, &audio.media.proto, &formats, agreed.ptime, agreed.our_direction);
     }
     Ok((print(ours, lines), agreed))
@@ -197,12 +206,13 @@ pub fn answer(offer: &Description, ours: &Ours<'_>) -> Result<(Vec<u8>, Agreed),
 
 /// Reads the peer's answer to our offer.
 pub fn accept(our_offer: &Ours<'_>, answer: &Description) -> Result<Agreed, SdpFault> {
-    let audio = audio_line(answer, our_offer.laws, false).ok_or_else(|| unusable(answer))?;
+    let choice = if our_offer.ordered { Choice::Theirs } else { Choice::Cheap };
+    let audio = audio_line(answer, our_offer.codecs, choice).ok_or_else(|| unusable(answer))?;
     if audio.media.port == 0 {
         return Err(SdpFault::NoAudio);
     }
     let mut agreed = agree(answer, &audio, our_offer)?;
-    agreed.events_in = agreed.events_out.map(|_| EVENTS_PAYLOAD);
+    agreed.events_in = agreed.events_out.map(|_| if agreed.fast_events { FAST_EVENTS_PAYLOAD } else { EVENTS_PAYLOAD });
     // Where we offered not to send, their silence about receiving is our own wish come back.
     agreed.on_hold |= our_offer.direction.sends() && !agreed.their_direction.receives();
     Ok(agreed)
@@ -212,23 +222,34 @@ pub fn accept(our_offer: &Ours<'_>, answer: &Description) -> Result<Agreed, SdpF
 struct Audio<'a> {
     place: usize,
     media: &'a Media,
-    law: Law,
+    codec: Codec,
     payload: u8,
 }
 
-/// The first line with a port that speaks one of our laws over plain RTP; else the first such line
-/// without a port. Its law is the first of theirs, or with `ordered` the first of `laws`.
-fn audio_line<'a>(description: &'a Description, laws: &[Law], ordered: bool) -> Option<Audio<'a>> {
+/// Which of several common codecs is taken.
+#[derive(Clone, Copy)]
+enum Choice {
+    /// The first of ours.
+    Ours,
+    /// The first of theirs.
+    Theirs,
+    /// The first of theirs that is G.711, which costs next to nothing; else the first of theirs.
+    Cheap,
+}
+
+/// The first line with a port that speaks one of our codecs over plain RTP; else the first such line
+/// without a port.
+fn audio_line<'a>(description: &'a Description, codecs: &[Codec], choice: Choice) -> Option<Audio<'a>> {
     let usable = |(place, media): (usize, &'a Media)| {
         let plain = media.media.eq_ignore_ascii_case("audio")
             && (media.proto.eq_ignore_ascii_case("RTP/AVP") || media.proto.eq_ignore_ascii_case("RTP/AVPF"));
-        let mut known = formats(media).filter_map(|payload| Some((law_of(media, payload, laws)?, payload)));
-        let (law, payload) = if ordered {
-            known.min_by_key(|(law, _)| laws.iter().position(|own| own == law))?
-        } else {
-            known.next()?
-        };
-        plain.then_some(Audio { place, media, law, payload })
+        let known = formats(media).filter_map(|payload| Some((codec_of(media, payload, codecs)?, payload)));
+        let (codec, payload) = known.min_by_key(|(codec, _)| match choice {
+            Choice::Ours => codecs.iter().position(|own| own == codec),
+            Choice::Theirs => None,
+            Choice::Cheap => Some(usize::from(!codec.is_g711())),
+        })?;
+        plain.then_some(Audio { place, media, codec, payload })
     };
     let lines = || description.session.medias.iter().enumerate().filter_map(usable);
     lines().find(|audio| audio.media.port != 0).or_else(|| lines().next())
@@ -240,14 +261,17 @@ fn agree(theirs: &Description, audio: &Audio<'_>, ours: &Ours<'_>) -> Result<Agr
     let nowhere = || if ours.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let remote = SocketAddr::new(address.unwrap_or_else(nowhere), media.port);
     let their_direction = direction_of(theirs, media);
-    let events = formats(media).find(|payload| is_encoding(media, *payload, "telephone-event"));
+    let named = |name| formats(media).find(|payload| is_encoding(media, *payload, name));
+    let fast = named(FAST_EVENTS).filter(|_| ours.events && audio.codec.ticks() > 1);
     Ok(Agreed {
         remote,
         remote_rtcp: rtcp_of(media, remote),
-        law: audio.law,
+        codec: audio.codec,
         payload: audio.payload,
-        events_out: events.filter(|_| ours.events),
+        // Many phones that speak Opus know the slow ones alone.
+        events_out: fast.or_else(|| named(EVENTS)).filter(|_| ours.events),
         events_in: None,
+        fast_events: fast.is_some(),
         ptime: ptime_of(media, ours.ptime),
         their_direction,
         our_direction: ours.direction.within(their_direction),
@@ -270,25 +294,23 @@ fn formats(media: &Media) -> impl Iterator<Item = u8> {
     media.fmt.split_ascii_whitespace().filter_map(|format| format.parse().ok()).filter(|payload| *payload < 128)
 }
 
-/// The law of a payload number: as `a=rtpmap` says, else as the static table does (RFC 3551 §6).
-fn law_of(media: &Media, payload: u8, laws: &[Law]) -> Option<Law> {
-    let law = match rtpmap(media, payload) {
-        Some(_) if is_encoding(media, payload, "PCMA") => Law::A,
-        Some(_) if is_encoding(media, payload, "PCMU") => Law::Mu,
-        Some(_) => return None,
-        None if payload == Law::A.payload() => Law::A,
-        None if payload == Law::Mu.payload() => Law::Mu,
-        None => return None,
+/// The codec of a payload number: as `a=rtpmap` says, else as the static table does (RFC 3551 §6).
+fn codec_of(media: &Media, payload: u8, codecs: &[Codec]) -> Option<Codec> {
+    let is_it = |codec: &Codec| match rtpmap(media, payload) {
+        Some(_) => is_encoding(media, payload, codec.encoding()),
+        None => codec.is_static() && payload == codec.payload(),
     };
-    laws.contains(&law).then_some(law)
+    codecs.iter().copied().find(is_it)
 }
 
-/// Whether this payload number is that encoding at 8 kHz, mono.
-fn is_encoding(media: &Media, payload: u8, name: &str) -> bool {
-    let mut parts = rtpmap(media, payload).unwrap_or_default().split('/').map(str::trim);
-    parts.next().is_some_and(|encoding| encoding.eq_ignore_ascii_case(name))
-        && parts.next() == Some("8000")
-        && matches!(parts.next(), None | Some("1" | ""))
+/// Whether this payload number is that encoding: `PCMA/8000`, where one channel may be said or not.
+fn is_encoding(media: &Media, payload: u8, encoding: &str) -> bool {
+    let parts = |text: &str| {
+        let mut parts = text.split('/').map(|part| part.trim().to_ascii_lowercase());
+        let (name, clock, channels) = (parts.next(), parts.next(), parts.next());
+        (name, clock, channels.filter(|channels| !matches!(channels.as_str(), "" | "1")))
+    };
+    rtpmap(media, payload).is_some_and(|theirs| parts(theirs) == parts(encoding))
 }
 
 /// `PCMA/8000` of `a=rtpmap:8 PCMA/8000`.
@@ -354,26 +376,29 @@ fn ptime_of(media: &Media, ours: u8) -> u8 {
 
 /// What stands on an audio line of ours.
 struct Formats {
-    laws: Vec<(Law, u8)>,
-    events: Option<u8>,
+    codecs: Vec<(Codec, u8)>,
+    events: Vec<(&'static str, u8)>,
 }
 
 fn offered_line(ours: &Ours<'_>) -> Media {
-    let laws = ours.laws.iter().map(|law| (*law, law.payload())).collect();
-    let formats = Formats { laws, events: ours.events.then_some(EVENTS_PAYLOAD) };
+    let codecs = ours.codecs.iter().map(|codec| (*codec, codec.payload())).collect();
+    let fast = ours.codecs.iter().any(|codec| codec.ticks() > 1).then_some((FAST_EVENTS, FAST_EVENTS_PAYLOAD));
+    let events = [(EVENTS, EVENTS_PAYLOAD)].into_iter().chain(fast).filter(|_| ours.events).collect();
+    let formats = Formats { codecs, events };
     audio_media(ours, "RTP/AVP", &formats, ours.ptime, ours.direction)
 }
 
 fn audio_media(ours: &Ours<'_>, proto: &str, formats: &Formats, ptime: u8, direction: Direction) -> Media {
     let mut numbers = Vec::new();
     let mut attributes = Vec::new();
-    for (law, payload) in &formats.laws {
+    for (codec, payload) in &formats.codecs {
         numbers.push(payload.to_string());
-        attributes.push(attribute("rtpmap", format!("{payload} {}/8000", law.encoding())));
+        attributes.push(attribute("rtpmap", format!("{payload} {}", codec.encoding())));
+        attributes.extend(codec.format().map(|format| attribute("fmtp", format!("{payload} {format}"))));
     }
-    if let Some(payload) = formats.events {
+    for (name, payload) in &formats.events {
         numbers.push(payload.to_string());
-        attributes.push(attribute("rtpmap", format!("{payload} telephone-event/8000")));
+        attributes.push(attribute("rtpmap", format!("{payload} {name}")));
         attributes.push(attribute("fmtp", format!("{payload} 0-15")));
     }
     attributes.push(attribute("ptime", ptime.to_string()));

@@ -116,8 +116,9 @@ impl Phone {
             &format!(
                 "sip_listen {address}\nnet_interface {local}\nrtp_ports {}-{}\n\
                  audio_source aufile,{says}\naudio_player aubridge,sink\naudio_alert aubridge,alert\n\
-                 ausrc_srate 8000\nauplay_srate 8000\n\
-                 module_path {MODULES}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+                 ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
+                 module_path {MODULES}\nmodule g711.so\nmodule g722.so\nmodule opus.so\n\
+                 module aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
                  snd_path {here}\nmodule_tmp uuid.so\nmodule_tmp account.so\n\
                  module_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen {control}\n",
                 rtp.0, rtp.1

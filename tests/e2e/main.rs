@@ -7,6 +7,7 @@
 mod bad_line;
 mod baresip;
 mod capture;
+mod codecs;
 mod kamailio;
 mod linphone;
 mod ports;

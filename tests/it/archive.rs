@@ -1,5 +1,6 @@
 //! Recordings as files: written, killed, filled up, rolled, sealed, found again.
 
+mod codings;
 mod crash;
 mod full_disk;
 mod heard;
@@ -102,7 +103,7 @@ impl Running {
         for packets in packets.chunks(10) {
             let heard = packets.iter().map(|at| packet(*at)).collect();
             let bytes = packets.iter().flat_map(|at| [code(*at); 160]).collect();
-            self.order(Order::Audio { call, voice, batch: Batch { heard, bytes } });
+            self.order(Order::Audio { call, voice, batch: Batch { heard, bytes, wide: Vec::new() } });
         }
     }
 
@@ -242,7 +243,11 @@ fn pcm_is_what_was_heard_in_either_law() {
     running.speak(CALL, Side::Left, 0, 1_000, numbered);
     let heard = (0..50).map(|at| Heard { law: Law::Mu, ..packet(at * 20) }).collect();
     let bytes = (0..50).flat_map(|at| [numbered(at * 20); 160]).collect();
-    running.order(Order::Audio { call: CALL, voice: voice_of(Side::Right), batch: Batch { heard, bytes } });
+    running.order(Order::Audio {
+        call: CALL,
+        voice: voice_of(Side::Right),
+        batch: Batch { heard, bytes, wide: Vec::new() },
+    });
     running.seal(CALL, 1_000);
     let samples = samples_of(&folder.0.join(running.sealed().path));
     for (frame, pair) in samples.chunks(2).enumerate().skip(160) {
@@ -262,7 +267,7 @@ fn mu_law_becomes_alaw_in_an_alaw_file() {
     running.order(Order::Audio {
         call: CALL,
         voice: voice_of(Side::Right),
-        batch: Batch { heard, bytes: bytes.clone() },
+        batch: Batch { heard, bytes: bytes.clone(), wide: Vec::new() },
     });
     running.seal(CALL, 1_020);
     let right = channel_of(&folder.0.join(running.sealed().path), 1);

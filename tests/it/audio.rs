@@ -1,6 +1,8 @@
-//! The two laws, the sound we make, and keys.
+//! Codecs, the sound we make, and keys.
 
+pub mod codec;
 mod ear;
+mod inband;
 mod mixing;
 
 use hotline::audio::dtmf::{Event, Keys};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hotline::audio::g711::Law;
+use hotline::audio::codec::Codec;
 use hotline::call::QueueAnswer;
 use hotline::config::{Config, Night, PortRange, Require, SeatKind, Source, Texts, ports};
 use hotline::sip::flow::Transport;
@@ -20,7 +20,7 @@ fn the_embedded_default_is_whole_and_trusts_loopback_only() {
         assert_eq!(trunk.queue_answer, QueueAnswer::EarlyThenConnect(Duration::from_secs(45)));
         assert_eq!((trunk.overload_status, trunk.overload_retry_after), (503, None));
         assert_eq!(trunk.reserved_channels, 2, "R31");
-        assert_eq!((trunk.laws.as_slice(), trunk.ptime), (&[Law::A, Law::Mu][..], 20));
+        assert_eq!((trunk.codecs.as_slice(), trunk.ptime), (&Codec::ALL[..], 20));
     }
     assert!(config.listens.iter().all(|listen| listen.bind.ip().is_loopback() && listen.media_bind.is_loopback()));
     assert_eq!(

@@ -377,7 +377,7 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "",
             trunk("sources = [\"192.0.2.1\"]\ncodecs = [\"g729\"]"),
             "codecs",
-            "`g729` is neither pcma nor pcmu",
+            "`g729` is none of pcma, pcmu, g722, opus",
         ),
         (Trunks, "", trunk("sources = [\"192.0.2.1\"]\nptime = 25"), "ptime", "25 ms is not"),
         (Trunks, "", trunk("sources = [\"192.0.2.1\"]\nringing = 182"), "ringing", "182 is neither 180 nor 183"),

@@ -4,8 +4,8 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use hotline::audio::codec::Codec;
 use hotline::audio::dtmf::Event;
-use hotline::audio::g711::Law;
 use hotline::audio::wav::{Format, repair};
 use hotline::media::{rtcp, rtp};
 use hotline::sip::sdp::{Direction, Ours, accept, answer, offer_again, parse};
@@ -15,7 +15,7 @@ fn session_descriptions_are_read_answered_and_offered_again() {
     let ours = Ours {
         address: Ipv4Addr::LOCALHOST.into(),
         port: 20_000,
-        laws: &[Law::A, Law::Mu],
+        codecs: &Codec::ALL,
         ordered: false,
         ptime: 20,
         session: 1,

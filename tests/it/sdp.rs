@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hotline::audio::g711::Law;
+use hotline::audio::codec::Codec;
 use hotline::sip::sdp::{self, Agreed, Description, Direction, Ours, SdpFault};
 
 fn ours() -> Ours<'static> {
     Ours {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         port: 20000,
-        laws: &[Law::A, Law::Mu],
+        codecs: &[Codec::PCMA, Codec::PCMU],
         ordered: false,
         ptime: 20,
         session: 7,
@@ -54,7 +54,7 @@ fn an_answer_keeps_the_offerers_order_and_numbers() {
     assert!(text.contains("a=fmtp:96 0-15\r\na=ptime:30\r\na=sendrecv\r\n"), "{text}");
     assert_eq!(agreed.remote, "192.0.2.9:4000".parse().unwrap());
     assert_eq!(agreed.remote_rtcp, "192.0.2.9:4001".parse().unwrap());
-    assert_eq!((agreed.law, agreed.payload, agreed.ptime), (Law::Mu, 0, 30));
+    assert_eq!((agreed.codec, agreed.payload, agreed.ptime), (Codec::PCMU, 0, 30));
     assert_eq!((agreed.events_out, agreed.events_in), (Some(96), Some(96)));
     assert_eq!(agreed.origin, ("1".to_owned(), "1".to_owned()));
     assert!(!agreed.on_hold);
@@ -63,25 +63,109 @@ fn an_answer_keeps_the_offerers_order_and_numbers() {
 /// Without an order of our own the offerer's stays.
 #[test]
 fn an_order_of_ours_goes_before_the_offerers() {
-    let table: [(&[Law], bool, &str, &str); 6] = [
-        (&[Law::A, Law::Mu], false, "0 8", "0"),
-        (&[Law::A, Law::Mu], true, "0 8", "8"),
-        (&[Law::Mu, Law::A], true, "8 0", "0"),
-        (&[Law::Mu, Law::A], false, "8 0", "8"),
-        (&[Law::A, Law::Mu], true, "18 0", "0"),
-        (&[Law::A], true, "0 8", "8"),
+    let table: [(&[Codec], bool, &str, &str); 6] = [
+        (&[Codec::PCMA, Codec::PCMU], false, "0 8", "0"),
+        (&[Codec::PCMA, Codec::PCMU], true, "0 8", "8"),
+        (&[Codec::PCMU, Codec::PCMA], true, "8 0", "0"),
+        (&[Codec::PCMU, Codec::PCMA], false, "8 0", "8"),
+        (&[Codec::PCMA, Codec::PCMU], true, "18 0", "0"),
+        (&[Codec::PCMA], true, "0 8", "8"),
     ];
-    for (laws, ordered, offered, expected) in table {
+    for (codecs, ordered, offered, expected) in table {
         let offer =
             read(&audio(&format!("m=audio 4000 RTP/AVP {offered} 101\r\na=rtpmap:101 telephone-event/8000\r\n")));
-        let (body, agreed) = sdp::answer(&offer, &Ours { laws, ordered, ..ours() }).unwrap();
+        let (body, agreed) = sdp::answer(&offer, &Ours { codecs, ordered, ..ours() }).unwrap();
         let text = String::from_utf8(body).unwrap();
-        assert!(text.contains(&format!("m=audio 20000 RTP/AVP {expected} 101\r\n")), "{offered} {laws:?}: {text}");
+        assert!(text.contains(&format!("m=audio 20000 RTP/AVP {expected} 101\r\n")), "{offered} {codecs:?}: {text}");
         assert_eq!(agreed.payload.to_string(), expected);
     }
     // An answer to an offer of ours has chosen already.
     let answer = read(&audio("m=audio 4000 RTP/AVP 0 8\r\n"));
-    assert_eq!(sdp::accept(&Ours { ordered: true, ..ours() }, &answer).unwrap().law, Law::Mu);
+    assert_eq!(sdp::accept(&Ours { ordered: true, ..ours() }, &answer).unwrap().codec, Codec::PCMU);
+}
+
+/// The cheap ones first, unless an order is given; a phone that has nothing else gets what it has.
+#[test]
+fn a_wideband_codec_is_taken_where_it_is_wanted() {
+    let plain = &Codec::ALL[..];
+    let wide = &[Codec::G722, Codec::PCMA][..];
+    let table = [
+        (plain, false, "m=audio 4000 RTP/AVP 9", Some(Codec::G722), "9"),
+        (plain, false, "m=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/8000", Some(Codec::G722), "9"),
+        (plain, false, "m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 g722/8000/1", Some(Codec::G722), "96"),
+        (plain, false, "m=audio 4000 RTP/AVP 9 0 8", Some(Codec::PCMU), "0"),
+        (wide, true, "m=audio 4000 RTP/AVP 0 8 9", Some(Codec::G722), "9"),
+        (wide, true, "m=audio 4000 RTP/AVP 0 8", Some(Codec::PCMA), "8"),
+        (&plain[..2], false, "m=audio 4000 RTP/AVP 9", None, ""),
+        // Its clock is 8000, whatever its rate; who says another thing counts in another way.
+        (plain, false, "m=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/16000", None, ""),
+    ];
+    for (codecs, ordered, line, expected, number) in table {
+        let ours = Ours { codecs, ordered, ..ours() };
+        let answer = sdp::answer(&read(&audio(&format!("{line}\r\n"))), &ours);
+        assert_eq!(answer.as_ref().ok().map(|(_, agreed)| agreed.codec), expected, "{line}");
+        if let Ok((body, _)) = answer {
+            assert!(String::from_utf8_lossy(&body).contains(&format!("m=audio 20000 RTP/AVP {number}\r\n")), "{line}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_to_a_wideband_offer_has_chosen_already() {
+    let wide = Ours { codecs: &[Codec::G722, Codec::PCMA], ordered: true, ..ours() };
+    let offer = String::from_utf8(sdp::offer(&wide)).unwrap();
+    assert!(offer.contains("m=audio 20000 RTP/AVP 9 8 101\r\na=rtpmap:9 G722/8000\r\n"), "{offer}");
+    for (numbers, taken) in [("9", Codec::G722), ("9 8", Codec::G722), ("8 9", Codec::PCMA)] {
+        let answer = read(&audio(&format!("m=audio 4000 RTP/AVP {numbers}\r\n")));
+        assert_eq!(sdp::accept(&wide, &answer).unwrap().codec, taken, "{numbers}");
+    }
+    let cheap = Ours { codecs: &Codec::ALL, ..ours() };
+    let answer = read(&audio("m=audio 4000 RTP/AVP 9 8\r\n"));
+    assert_eq!(sdp::accept(&cheap, &answer).unwrap().codec, Codec::PCMA, "both are allowed, one is cheap");
+}
+
+/// Opus has no number of its own, and keys beside it count on its clock where the phone can (RFC 4733 §2.1).
+#[test]
+fn opus_is_taken_with_whatever_number_and_keys_it_comes_with() {
+    let ours = Ours { codecs: &[Codec::Opus, Codec::PCMA], ordered: true, ..ours() };
+    let offer = String::from_utf8(sdp::offer(&ours)).unwrap();
+    for line in [
+        "m=audio 20000 RTP/AVP 107 8 101 102\r\na=rtpmap:107 opus/48000/2\r\na=fmtp:107 maxplaybackrate=16000;",
+        "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtpmap:102 telephone-event/48000\r\n",
+    ] {
+        assert!(offer.contains(line), "{offer}");
+    }
+    let fast = "a=rtpmap:99 telephone-event/48000\r\n";
+    let slow = "a=rtpmap:98 telephone-event/8000\r\n";
+    let table = [
+        (
+            format!("RTP/AVP 96 98 99\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 stereo=1;cbr=1\r\n{fast}{slow}"),
+            96,
+            99,
+            true,
+        ),
+        (format!("RTP/AVP 96 98\r\na=rtpmap:96 OPUS/48000/2\r\n{slow}"), 96, 98, false),
+        (format!("RTP/AVP 8 98 99\r\n{fast}{slow}"), 8, 98, false),
+        // One channel is no Opus that any RFC knows (RFC 7587 §4.1), nor is a bare number.
+        (format!("RTP/AVP 96 107 8 98\r\na=rtpmap:96 opus/48000\r\n{slow}"), 8, 98, false),
+    ];
+    for (lines, payload, events, is_fast) in table {
+        let (body, agreed) = sdp::answer(&read(&audio(&format!("m=audio 4000 {lines}"))), &ours).unwrap();
+        assert_eq!(
+            (agreed.payload, agreed.events_out, agreed.events_in),
+            (payload, Some(events), Some(events)),
+            "{lines}"
+        );
+        assert_eq!(agreed.fast_events, is_fast, "{lines}");
+        let text = String::from_utf8(body).unwrap();
+        let clock = if is_fast { 48_000 } else { 8_000 };
+        assert!(text.contains(&format!("RTP/AVP {payload} {events}\r\n")), "{text}");
+        assert!(text.contains(&format!("a=rtpmap:{events} telephone-event/{clock}\r\n")), "{text}");
+    }
+    let answer = read(&audio(&format!("m=audio 4000 RTP/AVP 96 99\r\na=rtpmap:96 opus/48000/2\r\n{fast}")));
+    let agreed = sdp::accept(&ours, &answer).unwrap();
+    assert_eq!((agreed.codec, agreed.payload), (Codec::Opus, 96));
+    assert_eq!((agreed.events_out, agreed.events_in), (Some(99), Some(102)), "each side its own");
 }
 
 #[test]
@@ -219,7 +303,7 @@ fn what_cannot_be_used_says_why() {
 
 #[test]
 fn an_ipv6_listener_is_printed_as_such() {
-    let ours = Ours { address: IpAddr::V6(Ipv6Addr::LOCALHOST), events: false, laws: &[Law::Mu], ..ours() };
+    let ours = Ours { address: IpAddr::V6(Ipv6Addr::LOCALHOST), events: false, codecs: &[Codec::PCMU], ..ours() };
     let text = String::from_utf8(sdp::offer(&ours)).unwrap();
     assert!(text.contains("o=hotline 7 1 IN IP6 ::1\r\n") && text.contains("c=IN IP6 ::1\r\n"));
     assert!(text.contains("m=audio 20000 RTP/AVP 0\r\n") && !text.contains("telephone-event"));
@@ -228,9 +312,9 @@ fn an_ipv6_listener_is_printed_as_such() {
 #[test]
 fn what_we_print_we_read() {
     let offer = sdp::parse(&sdp::offer(&ours())).unwrap();
-    let (answer, theirs) = sdp::answer(&offer, &Ours { port: 30000, laws: &[Law::Mu], ..ours() }).unwrap();
+    let (answer, theirs) = sdp::answer(&offer, &Ours { port: 30000, codecs: &[Codec::PCMU], ..ours() }).unwrap();
     let agreed = sdp::accept(&ours(), &sdp::parse(&answer).unwrap()).unwrap();
-    assert_eq!((agreed.law, theirs.law), (Law::Mu, Law::Mu));
+    assert_eq!((agreed.codec, theirs.codec), (Codec::PCMU, Codec::PCMU));
     assert_eq!((agreed.remote.port(), theirs.remote.port()), (30000, 20000));
 }
 

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hotline::audio::g711::Law;
+use hotline::audio::codec::Codec;
 use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::sip::message::{Message, Method, Name, Response};
 use hotline::sip::negotiation::OwnMedia;
@@ -36,7 +36,7 @@ fn settings() -> Settings {
         media: OwnMedia {
             address: "198.51.100.1".parse().unwrap(),
             port: 20_000,
-            laws: vec![Law::A, Law::Mu],
+            codecs: vec![Codec::PCMA, Codec::PCMU],
             ordered: false,
             ptime: 20,
             id: 77,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotline::app::secrets::Secrets;
 use hotline::app::setup::{exchange_settings, names_to_resolve};
-use hotline::audio::g711::Law;
+use hotline::audio::codec::Codec;
 use hotline::call::directory::Directory;
 use hotline::call::settings::{
     AfterWrapUp, Night, Overflow, SeatKind, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes,
@@ -151,6 +151,7 @@ announce_every_s = 21
 greeting = false
 notice = false
 say_seat_number = false
+seat_codecs = ["g722", "pcmu"]
 
 [[centre]]
 id = "leping"
@@ -198,7 +199,7 @@ from = "pilot"
 asserted_identity = "caller"
 diversion = true
 user_phone = true
-codecs = ["pcmu", "pcma"]
+codecs = ["pcmu", "g722"]
 ptime = 30
 reliable_provisionals = "required"
 session_expires_s = 900
@@ -293,8 +294,8 @@ fn every_key_of_the_files_reaches_the_settings() {
         incident_headers: vec!["X-Incident-No".into(), "Subject".into()],
         queue_answer: QueueAnswer::EarlyThenConnect(Duration::from_secs(44)),
         ring_with_180: true,
-        laws: vec![Law::Mu, Law::A],
-        laws_ordered: true,
+        codecs: vec![Codec::PCMU, Codec::G722],
+        codecs_ordered: true,
         ptime: 30,
         reliable: Reliable::Required,
         session_expires: Some(Duration::from_secs(900)),
@@ -315,6 +316,8 @@ fn every_key_of_the_files_reaches_the_settings() {
         addresses: vec!["192.0.2.71:5060".parse().unwrap()],
     };
     assert_eq!(settings.devices, [device]);
+    assert_eq!(settings.seat_codecs, [Codec::G722, Codec::PCMU]);
+    assert!(settings.seat_codecs_ordered);
     assert_eq!((settings.area.as_str(), settings.realm.as_str()), ("0799", "pbx"));
     assert_eq!((settings.user_agent.as_str(), &settings.registrar.algorithms[..]), ("pbx/9", &[Algorithm::Sha256][..]));
     assert_eq!(settings.features.len(), 13);

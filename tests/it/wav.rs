@@ -2,9 +2,16 @@
 
 use std::io::Cursor;
 
-use hotline::audio::wav::{Format, Layout, claimed_frames, header, layout_of, repair};
+use hotline::audio::wav::{Format, Layout, WIDE_RATE, claimed_frames, header, layout_of, repair};
 
-const LAYOUTS: [Layout; 4] = [Format::Alaw.stereo(), Format::Pcm16.stereo(), Format::Alaw.mono(), Format::Pcm16.mono()];
+const LAYOUTS: [Layout; 6] = [
+    Format::Alaw.stereo(),
+    Format::Pcm16.stereo(),
+    Format::Alaw.mono(),
+    Format::Pcm16.mono(),
+    Format::Mulaw.mono(),
+    Format::Pcm16.mono().at(WIDE_RATE),
+];
 
 fn file(layout: Layout, frames: u64) -> Vec<u8> {
     let (mut bytes, format) = (header(layout, frames), layout.format);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::audio::g711::Law;
+use crate::audio::codec::Codec;
 use crate::media::prompt::Clip;
 use crate::net::clock::Clock;
 use crate::sip::flow::{Flow, ListenerId, Transport};
@@ -84,7 +84,7 @@ impl Phone {
         let media = OwnMedia {
             address: here,
             port: rtp.local_addr()?.port(),
-            laws: vec![Law::A, Law::Mu],
+            codecs: vec![Codec::PCMA, Codec::PCMU],
             ordered: false,
             ptime: 20,
             id: u64::from(address.port()),

@@ -45,9 +45,10 @@ impl Voice {
 
     /// The next packet, and where it goes.
     pub fn speak(&mut self, agreed: &Agreed) -> Option<(Vec<u8>, SocketAddr)> {
-        let mut codes = [agreed.law.silence(); SAMPLES];
+        let law = agreed.codec.law()?;
+        let mut codes = [law.silence(); SAMPLES];
         if let Some((clip, said)) = &mut self.words {
-            let rest = clip.codes(agreed.law).get(*said..).unwrap_or_default();
+            let rest = clip.codes(law).get(*said..).unwrap_or_default();
             codes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
             *said += SAMPLES;
             if *said >= clip.len() {

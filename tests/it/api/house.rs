@@ -246,7 +246,8 @@ fn record(folder: PathBuf, call: CallId) -> Sealed {
             law: Law::A,
             len: 160,
         });
-        order(Order::Audio { call, voice, batch: Batch { heard: heard.collect(), bytes: vec![0x55; 50 * 160] } });
+        let batch = Batch { heard: heard.collect(), bytes: vec![0x55; 50 * 160], wide: Vec::new() };
+        order(Order::Audio { call, voice, batch });
     }
     let length = Duration::from_secs(1);
     order(Order::Seal { call, ended: facts::MORNING + length, at: opened + length });

@@ -119,13 +119,15 @@ fn a_killed_server_loses_less_than_a_second() {
         assert!(frames >= (heard - 1_000) * 8, "{format:?}: {heard} ms heard, {} ms readable", frames / 8);
         match format {
             Format::Pcm16 => assert_eq!(samples_of(&file).len() as u64, 2 * frames),
-            Format::Alaw => match Command::new("sox").arg("-t").arg("wav").arg(&file).args(["-n", "stat"]).output() {
-                Ok(read) => {
-                    let text = String::from_utf8_lossy(&read.stderr).into_owned();
-                    assert!(read.status.success() && text.contains(&(2 * frames).to_string()), "{text}");
+            Format::Alaw | Format::Mulaw => {
+                match Command::new("sox").arg("-t").arg("wav").arg(&file).args(["-n", "stat"]).output() {
+                    Ok(read) => {
+                        let text = String::from_utf8_lossy(&read.stderr).into_owned();
+                        assert!(read.status.success() && text.contains(&(2 * frames).to_string()), "{text}");
+                    }
+                    Err(_) => crate::facts::leave_out("sox is not installed, A-law was not read by another program"),
                 }
-                Err(_) => crate::facts::leave_out("sox is not installed, A-law was not read by another program"),
-            },
+            }
         }
 
         for track in ["p2.wav", "p3.wav", "p101-private.wav"] {

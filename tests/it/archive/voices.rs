@@ -28,7 +28,7 @@ fn tone(running: &Running, voice: Voice, hz: f64, from: u64, to: u64) {
             packets.iter().map(|at| Heard { ssrc: voice.leg().map_or(1, |leg| leg.0 as u32), ..packet(*at) }).collect();
         let sample = |at: u64| ((TAU * hz * at as f64 / 8000.0).sin() * LEVEL) as i16;
         let bytes = packets.iter().flat_map(|at| (at * 8..at * 8 + 160).map(|at| Law::A.encode(sample(at)))).collect();
-        running.order(Order::Audio { call: CALL, voice, batch: Batch { heard, bytes } });
+        running.order(Order::Audio { call: CALL, voice, batch: Batch { heard, bytes, wide: Vec::new() } });
     }
 }
 
@@ -241,7 +241,11 @@ fn voices_that_come_twice_or_late_are_added_once() {
         let packets = || (from..to).step_by(20);
         let heard = packets().map(|at| Heard { ssrc: 9, ..packet(at) }).collect();
         let bytes = packets().flat_map(|_| [Law::A.encode(sample); 160]).collect();
-        running.order(Order::Audio { call: CALL, voice: Voice::Heard(THIRD), batch: Batch { heard, bytes } });
+        running.order(Order::Audio {
+            call: CALL,
+            voice: Voice::Heard(THIRD),
+            batch: Batch { heard, bytes, wide: Vec::new() },
+        });
     };
     say(0, 500, 3_000);
     say(520, 1_000, 24_000);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hotline::audio::g711::Law;
+use hotline::audio::codec::Codec;
 use hotline::call::mix_plan::{Command, LegFigures, Report};
 use hotline::call::{CallId, LegId, Output as Wish, QueueAnswer, SeatAsk, SeatNo, Switchboard};
 use hotline::exchange::settings::{AssertedIdentity, Listener, SeatLine, Settings, Source, Trunk};
@@ -75,8 +75,8 @@ pub fn trunk(name: &str, listener: u16, source: &str) -> Trunk {
         incident_headers: vec!["User-to-User".into()],
         queue_answer: QueueAnswer::EarlyThenConnect(seconds(45)),
         ring_with_180: false,
-        laws: vec![Law::A, Law::Mu],
-        laws_ordered: false,
+        codecs: vec![Codec::PCMA, Codec::PCMU],
+        codecs_ordered: false,
         ptime: 20,
         reliable: Reliable::Off,
         session_expires: None,
@@ -105,6 +105,8 @@ pub fn settings() -> Settings {
         trunks: vec![trunk("carrier", 0, "198.51.100.9"), trunk("mixed", 3, "192.0.2.16")],
         devices: Vec::new(),
         seats: vec![seat_line("1001"), seat_line("1002"), seat_line("1003")],
+        seat_codecs: vec![Codec::PCMA, Codec::PCMU],
+        seat_codecs_ordered: false,
         area: "0798".into(),
         realm: "hotline".into(),
         user_agent: "hotline/test".into(),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hotline::audio::codec::Codec;
 use hotline::audio::dtmf::Event;
 use hotline::audio::g711::Law;
 use hotline::call::{CallId, LegId, Prompt};
@@ -360,10 +361,11 @@ fn no_packet_panics() {
     let media = LegMedia {
         remote: Some(at(1)),
         remote_rtcp: Some(at(2)),
-        law: Law::A,
+        codec: Codec::PCMA,
         payload: 8,
         events_out: Some(101),
         events_in: Some(101),
+        fast_events: false,
         ptime: 20,
         send: true,
         receive: true,

@@ -5,8 +5,8 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use hotline::archive::Order;
+use hotline::audio::codec::Codec;
 use hotline::audio::dtmf::Event;
-use hotline::audio::g711::Law;
 use hotline::call::{CallId, Hearing, LegId};
 use hotline::media::prompt::PromptShelf;
 use hotline::media::rtp::{self, Header};
@@ -70,14 +70,16 @@ impl Phone {
     }
 
     /// What offer and answer agree with this phone.
-    pub fn media(&self, law: Law, events: Option<u8>) -> LegMedia {
+    pub fn media(&self, codec: impl Into<Codec>, events: Option<u8>) -> LegMedia {
+        let codec = codec.into();
         LegMedia {
             remote: Some(self.address()),
             remote_rtcp: Some(self.rtcp.local_addr().unwrap()),
-            law,
-            payload: law.payload(),
+            codec,
+            payload: codec.payload(),
             events_out: events,
             events_in: events,
+            fast_events: false,
             ptime: 20,
             send: true,
             receive: true,

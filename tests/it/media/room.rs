@@ -6,9 +6,10 @@ use std::f64::consts::TAU;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hotline::audio::codec::Rate;
 use hotline::audio::g711::Law;
 use hotline::call::{Hearing, LegId};
-use hotline::media::room::{FRAME, Room};
+use hotline::media::room::{Room, TICKS};
 use hotline::media::rtp::Header;
 use hotline::time::Mono;
 
@@ -72,10 +73,11 @@ impl Hall {
             for (leg, _) in TONES {
                 let timestamp = self.packet * 160;
                 let header = Header { payload_type: 8, marker: false, sequence: 0, timestamp, ssrc: 9 };
-                self.room.hear(now, leg, Law::A, &header, &voice(leg, self.packet));
+                let samples = voice(leg, self.packet).into_iter().map(|code| Law::A.decode(code));
+                self.room.hear(now, leg, Rate::Narrow, &header, samples);
             }
             last.clear();
-            self.room.mix(now + Duration::from_millis(5), |leg, samples: &[i16; FRAME]| {
+            self.room.mix(now + Duration::from_millis(5), |leg, _, samples| {
                 self.ears.entry(leg).or_default().extend_from_slice(samples);
                 last.insert(leg, samples.to_vec());
             });
@@ -121,7 +123,7 @@ fn joins_and_drops_take_one_frame_and_no_sample_jumps() {
     hall.room.leave(THIRD);
     hall.room.arrange(&Hearing::all(&[CITIZEN, SEAT]));
     assert_eq!(hall.pass(2)[&CITIZEN], [SEAT]);
-    let citizen = &hall.ears[&CITIZEN][10 * FRAME..];
+    let citizen = &hall.ears[&CITIZEN][10 * TICKS as usize..];
     // The steepest slope of both tones together; a click is steeper.
     let steepest = LEVEL * TAU * (1000.0 + 1600.0) / 8000.0 * 1.05;
     let jumps = citizen.windows(2).filter(|pair| f64::from((i32::from(pair[1]) - i32::from(pair[0])).abs()) > steepest);
