@@ -80,6 +80,7 @@ fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
         segments,
         sip_call_ids: vec![opened.sip_call_id.clone()],
         invalid: None,
+        threeway_result: None,
         notice_played: opened.notice_played,
         opened: opened.clone(),
     }

@@ -76,7 +76,7 @@ pub struct Seal {
 /// A mono track of one person. It is as long as the person was there, from `offset_ms` on.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TrackLine {
-    /// Whose: place among `participants`, from 1.
+    /// Whose: place among `participants`, from 1; above 100 of a shift leader, who is none of them.
     pub participant: usize,
     /// What the citizen heard, or what it did not.
     pub class: Class,

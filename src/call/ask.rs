@@ -7,11 +7,13 @@ use super::seat::{Seat, Wish};
 use super::settings::AfterWrapUp;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatFault, SeatNo, SeatReason, SeatState};
+use super::{
+    CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatFault, SeatNo, SeatReason, SeatState, ThreewayResult,
+};
 use crate::time::Now;
 
 /// What a seat's phone may dial. `*` and two digits can be typed on every phone.
-pub fn feature_codes() -> [(&'static str, SeatAsk); 8] {
+pub fn feature_codes() -> [(&'static str, SeatAsk); 13] {
     [
         ("*10", SeatAsk::SignOut),
         ("*11", SeatAsk::SignIn),
@@ -21,6 +23,11 @@ pub fn feature_codes() -> [(&'static str, SeatAsk); 8] {
         ("*30", SeatAsk::BadCall("harassing".into())),
         ("*31", SeatAsk::BadCall("silent".into())),
         ("*40", SeatAsk::CallBack),
+        ("*71", SeatAsk::Result(ThreewayResult::ResolvedOnSpot)),
+        ("*72", SeatAsk::Result(ThreewayResult::UnitWillHandle)),
+        ("*73", SeatAsk::Result(ThreewayResult::Unreachable)),
+        ("*74", SeatAsk::Result(ThreewayResult::Refused)),
+        ("*75", SeatAsk::Result(ThreewayResult::NotCompetent)),
     ]
 }
 
@@ -54,6 +61,8 @@ pub enum AskRefused {
     NoThird,
     #[error("the seat is calling or consulting somebody already")]
     Consulting,
+    #[error("the seat consults by its phone's second line: it holds and resumes there")]
+    SecondLine,
     #[error("the call has as many parties as it can have")]
     TooMany,
     #[error("nobody is known by this number")]
@@ -71,6 +80,8 @@ enum Deed {
     AfterCall(Option<Wish>),
     MarkPresent(CallId, String),
     MarkLast(CallId, String),
+    ResultPresent(CallId, ThreewayResult),
+    ResultLast(CallId, ThreewayResult),
     CallBack,
     Talk(CallId),
 }
@@ -94,7 +105,12 @@ impl Switchboard {
         match ask {
             SeatAsk::SignIn | SeatAsk::Free => self.desk.update(no, |seat| seat.signed_out_by_hand = false),
             SeatAsk::SignOut => self.desk.update(no, |seat| seat.signed_out_by_hand = true),
-            SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::BadCall(_) | SeatAsk::CallBack | SeatAsk::Talk(_) => {}
+            SeatAsk::Busy
+            | SeatAsk::Break(_)
+            | SeatAsk::BadCall(_)
+            | SeatAsk::Result(_)
+            | SeatAsk::CallBack
+            | SeatAsk::Talk(_) => {}
         }
         match deed {
             Deed::Nothing => {}
@@ -108,6 +124,12 @@ impl Switchboard {
                     call.bad = Some(reason);
                 }
             }
+            Deed::ResultPresent(id, result) => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.outcome.say(result);
+                }
+            }
+            Deed::ResultLast(call, result) => self.out.push(Output::MarkResult { call, result }),
             Deed::Talk(call) => {
                 if let SeatAsk::Talk(verb) = ask {
                     self.talk(now, call, verb);
@@ -311,6 +333,15 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
             Ok(Deed::MarkLast(call, reason.clone()))
         }
 
+        (Talking | Held | Consulting | ThreeWay, SeatAsk::Result(result)) => {
+            let call = seat.call.ok_or(AskRefused::NoCall)?;
+            had_third(seat, call).map(|()| Deed::ResultPresent(call, *result))
+        }
+        (SignedOut | Idle | Reserved | Ringing | WrapUp | Busy | Break, SeatAsk::Result(result)) => {
+            let call = seat.last_call.ok_or(AskRefused::NoCall)?;
+            had_third(seat, call).map(|()| Deed::ResultLast(call, *result))
+        }
+
         (Talking | Held | Consulting | ThreeWay, SeatAsk::Talk(_)) => {
             Ok(Deed::Talk(seat.call.ok_or(AskRefused::NotTalking)?))
         }
@@ -318,4 +349,8 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
             Err(AskRefused::NotTalking)
         }
     }
+}
+
+fn had_third(seat: &Seat, call: CallId) -> Result<(), AskRefused> {
+    if seat.last_third == Some(call) { Ok(()) } else { Err(AskRefused::NoThird) }
 }

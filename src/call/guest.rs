@@ -39,6 +39,8 @@ pub(super) struct Guest {
     pub answer: AnswerPolicy,
     /// Whose phone is rung, or speaks, where it is a seat's.
     pub seat: Option<SeatNo>,
+    /// Its network is heard while it rings.
+    pub early: bool,
     pub tries: Tries,
 }
 
@@ -92,6 +94,7 @@ impl Switchboard {
                 }
                 self.invite_by(now, whom).map(|_| ())
             }
+            Verb::Swap if call.second_line.is_some() => Err(AskRefused::SecondLine),
             Verb::Join | Verb::Swap if outside == Some(GuestStage::Apart) => Ok(()),
             Verb::Drop if !call.guests.is_empty() => Ok(()),
             Verb::Leave if call.others().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
@@ -116,6 +119,9 @@ impl Switchboard {
         // Not dialled under this one: `ring_next` gives each number a leg of its own.
         let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
+        if let Some(no) = call.seat().cloned() {
+            self.desk.update(&no, |seat| seat.last_third = Some(id));
+        }
         call.not_reached = None;
         let tries = Tries { of: untried.len(), failures: Vec::new() };
         call.guests.push(Guest {
@@ -126,9 +132,10 @@ impl Switchboard {
             after_seat,
             answer,
             seat: None,
+            early: false,
             tries,
         });
-        if how == How::Consult {
+        if how == How::Consult && call.second_line.is_none() {
             self.turn_to(now, id, With::Guest(leg));
         }
         self.ring_next(now, id, leg, Failure::NoWay);
@@ -151,6 +158,7 @@ impl Switchboard {
         }
         let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(last)) else { return };
         guest.leg = leg;
+        guest.early = false;
         guest.party.leg = Some(leg);
         guest.stage = guest.stage.wanted().map_or(guest.stage, GuestStage::Ringing);
         if let Target::Seat(seat) = &target {
@@ -211,6 +219,7 @@ impl Switchboard {
             Some(
                 Role::Citizen(_)
                 | Role::Seat(_)
+                | Role::SecondLine(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)
                 | Role::DutySeat(_)
@@ -251,17 +260,18 @@ impl Switchboard {
         guest.stage = if how == How::Consult { GuestStage::Apart } else { GuestStage::Joined };
         guest.untried.clear();
         let joined = Mark::Joined(guest.party.clone());
+        call.outcome.reach();
         let mark = call.mark(now.mono, joined);
         self.out.push(mark);
         self.note(id, "the third party answered".into());
         self.colleague_turns(now, id, leg, SeatState::Talking);
-        let seat = self.calls.get(&id).and_then(Call::seat_leg);
-        match seat.filter(|_| how == How::Transfer) {
-            Some(leg) => {
-                self.out.push(Output::Referred { leg, outcome: ReferOutcome::Done });
-                self.seat_leaves(now, id);
-            }
-            None => self.arrange(now, id),
+        let has_seat = self.calls.get(&id).is_some_and(|call| call.seat_leg().is_some());
+        if how == How::Transfer && has_seat {
+            self.tell_referrer(id, ReferOutcome::Done);
+            self.seat_leaves(now, id);
+        } else {
+            self.answer_second_line(now, id);
+            self.arrange(now, id);
         }
     }
 
@@ -280,19 +290,22 @@ impl Switchboard {
     /// None of its numbers was reached: the citizen is back with the seat that wanted it, also where the
     /// seat has hung up meanwhile (R14, R22).
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let transfer = call.guest(leg).is_some_and(|guest| guest.stage.wanted() == Some(How::Transfer));
-        call.note_not_reached(leg);
-        self.take_out(now, id, leg, "not_reached");
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let (seat, has_left) = (call.seat_leg(), matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        if let Some(leg) = seat.filter(|_| transfer) {
-            self.out.push(Output::Referred { leg, outcome: ReferOutcome::Failed(why) });
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.outcome.miss(why);
+            call.note_not_reached(leg);
         }
+        let by_second_line = self.calls.get(&id).is_some_and(|call| call.second_line.is_some());
+        self.tell_referrer(id, ReferOutcome::Failed(why));
+        self.release_second_line(now, id, Some(why));
+        self.take_out(now, id, leg, "not_reached");
+        let has_left =
+            self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
         if has_left {
-            self.back_to_the_same_seat(now, id);
-        } else {
-            self.turn_back(now, id);
+            return self.back_to_the_same_seat(now, id);
+        }
+        self.turn_back(now, id);
+        if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg).filter(|_| !by_second_line) {
+            self.tell_by_prompt(leg, Prompt::NotReached(why.into()));
         }
     }
 
@@ -331,7 +344,7 @@ impl Switchboard {
     }
 
     /// A guest is released, has hung up, or was never reached.
-    fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
+    pub(super) fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
         self.take_out(now, id, leg, why);
         let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
         if alone {
@@ -341,7 +354,7 @@ impl Switchboard {
         }
     }
 
-    fn take_out(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
+    pub(super) fn take_out(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
         self.legs.remove(&leg);
         self.timers.clear(Timer::Guest(leg));
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -352,6 +365,12 @@ impl Switchboard {
             self.out.push(mark);
         }
         self.release_colleague(now, id, &guest);
+        if guest.stage.wanted() == Some(How::Transfer) {
+            self.tell_referrer(id, ReferOutcome::Failed(Failure::Declined));
+        }
+        if self.calls.get(&id).is_some_and(|call| call.outside().is_none()) {
+            self.release_second_line(now, id, None);
+        }
     }
 
     /// Whom the seat consulted is gone: it is back with the citizen.
@@ -373,6 +392,7 @@ impl Switchboard {
             guest.stage = GuestStage::Joined;
         }
         self.out.push(Output::StopPlay { leg });
+        self.go_on_by_second_line(now, id);
         self.turn_to(now, id, With::Citizen);
         self.arrange(now, id);
     }
@@ -402,54 +422,6 @@ impl Switchboard {
         self.guest_gone(now, id, leg, "dropped");
     }
 
-    /// The seat leaves on purpose: whom it consulted joins, and citizen and third go on, still recorded (R22).
-    pub(super) fn seat_leaves(&mut self, now: Now, id: CallId) {
-        if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg) {
-            self.out.push(Output::HangUp { leg });
-            self.seat_goes(now, id, "left");
-        }
-    }
-
-    /// The seat has left, and wraps up.
-    pub(super) fn seat_goes(&mut self, now: Now, id: CallId, why: &str) {
-        if let Some(no) = self.go_on_without_seat(now, id, why) {
-            self.seat_after_call(now, &no, id);
-        }
-    }
-
-    /// The seat is no longer there, for whatever reason: those who have answered are with the citizen.
-    /// Returns which seat it was.
-    pub(super) fn go_on_without_seat(&mut self, now: Now, id: CallId, why: &str) -> Option<SeatNo> {
-        let call = self.calls.get_mut(&id)?;
-        let Stage::Talking(talk) = &call.stage else { return None };
-        let (no, leg) = (talk.seat.clone(), talk.leg);
-        let seat = call.course.party(leg).cloned();
-        call.stage = Stage::Left;
-        call.with = With::Citizen;
-        let mut silent = Vec::new();
-        for guest in call.guests.iter_mut().filter(|guest| guest.stage == GuestStage::Apart) {
-            guest.stage = GuestStage::Joined;
-            silent.push(guest.leg);
-        }
-        call.transferred_by = Some(no.clone());
-        let given_up = |guest: &&Guest| matches!(guest.stage.wanted(), Some(How::Consult | How::Direct));
-        let rung: Vec<LegId> = call.guests.iter().filter(given_up).map(|guest| guest.leg).collect();
-        let left = seat.map(|party| call.mark(now.mono, Mark::Left { party, why: why.to_owned() }));
-        self.out.extend(left);
-        self.legs.remove(&leg);
-        self.note(id, format!("seat {} left the call ({why}); the others go on", no.0));
-        self.out.extend(silent.into_iter().map(|leg| Output::StopPlay { leg }));
-        for leg in rung {
-            self.out.push(Output::HangUp { leg });
-            self.take_out(now, id, leg, "not_reached");
-        }
-        if !self.supervisor_succeeds(id) {
-            self.seat_succeeds(id);
-        }
-        self.arrange(now, id);
-        Some(no)
-    }
-
     /// The seat turns from the citizen to a guest, or back; on the record it holds whom it leaves.
     fn turn_to(&mut self, now: Now, id: CallId, with: With) {
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -476,6 +448,7 @@ impl Switchboard {
             Stage::Talking(talk) => Some((talk.seat.clone(), call.seat_state(talk.holds))),
             Stage::Waiting | Stage::Offered(_) | Stage::Left => None,
         };
+        self.ring_back(id);
         match (had_music, alone) {
             (false, true) => self.play_music(id),
             (true, false) => self.out.push(Output::StopPlay { leg: citizen }),
@@ -486,8 +459,25 @@ impl Switchboard {
         }
     }
 
+    /// The seat hears the ringing tone as long as it waits for whom it consults.
+    fn ring_back(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let awaits = call.seat_awaits();
+        let did = std::mem::replace(&mut call.has_ringback, awaits);
+        let Some(leg) = call.seat_leg() else { return };
+        match (did, awaits) {
+            (false, true) => {
+                let token = self.new_token();
+                self.out.push(Output::Play { leg, prompts: vec![Prompt::Ringback], repeat: true, token });
+            }
+            (true, false) => self.out.push(Output::StopPlay { leg }),
+            (true, true) | (false, false) => {}
+        }
+    }
+
     /// The call ends, or nobody is left who called them: all are released.
     pub(super) fn release_guests(&mut self, now: Now, id: CallId) {
+        self.release_second_line(now, id, None);
         let guests = self.calls.get_mut(&id).map(|call| std::mem::take(&mut call.guests)).unwrap_or_default();
         for guest in guests {
             let leg = guest.leg;
@@ -496,22 +486,6 @@ impl Switchboard {
             self.out.push(Output::HangUp { leg });
             self.release_colleague(now, id, &guest);
         }
-    }
-
-    /// Whether others than the citizen are on the line, so that the seat's failure leaves nobody alone.
-    pub(super) fn has_guests(&self, id: CallId) -> bool {
-        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(Guest::stands) || call.barging().is_some())
-    }
-
-    /// Whether the call goes on when its seat hangs up: by the policy of whoever has answered (R22), and
-    /// always where it was transferred, or whom the seat consulted takes it over.
-    pub(super) fn goes_on_without_seat(&self, id: CallId) -> bool {
-        let stays = |guest: &Guest| match guest.stage {
-            GuestStage::Ringing(how) | GuestStage::Asked(how) => how == How::Transfer,
-            GuestStage::Apart => true,
-            GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
-        };
-        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays) || call.barging().is_some())
     }
 }
 
@@ -528,7 +502,7 @@ impl Call {
     }
 
     /// The one that has not joined: rung, or consulted.
-    fn outside(&self) -> Option<&Guest> {
+    pub(super) fn outside(&self) -> Option<&Guest> {
         self.guests.iter().find(|guest| guest.stage != GuestStage::Joined)
     }
 

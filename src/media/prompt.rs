@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::audio::g711::Law;
 use crate::audio::tone;
-use crate::call::Prompt;
+use crate::call::{NotReached, Prompt};
 use crate::time::Mono;
 
 /// The files of a whole set; `greeting-<code>.wav` may be added.
-pub const FILES: [&str; 23] = [
+pub const FILES: [&str; 28] = [
     "greeting",
     "notice",
     "position-prefix",
@@ -20,6 +20,11 @@ pub const FILES: [&str; 23] = [
     "comfort",
     "returning",
     "press-1",
+    "third-busy",
+    "third-no-answer",
+    "third-refused",
+    "third-unreachable",
+    "third-closed",
     "seat-prefix",
     "seat-suffix",
     "digit-0",
@@ -50,6 +55,7 @@ pub struct Clip {
 pub struct PromptShelf {
     clips: Arc<BTreeMap<String, Arc<Clip>>>,
     music: Arc<Clip>,
+    ringback: Arc<Clip>,
     done: Arc<Clip>,
     refused: Arc<Clip>,
     /// Stands in for a file that is missing.
@@ -105,6 +111,7 @@ impl PromptShelf {
         Self {
             clips: Arc::new(clips),
             music: Arc::new(Clip::new(&tone::music())),
+            ringback: Arc::new(Clip::new(&tone::ringback())),
             done: Arc::new(Clip::new(&tone::confirm())),
             refused: Arc::new(Clip::new(&tone::refuse())),
             pause: Arc::new(Clip::new(&tone::silence(200))),
@@ -132,6 +139,14 @@ impl PromptShelf {
             Prompt::Music => vec![self.music.clone()],
             Prompt::Returning => vec![self.named("returning")],
             Prompt::Press1 => vec![self.named("press-1")],
+            Prompt::Ringback => vec![self.ringback.clone()],
+            Prompt::NotReached(why) => vec![self.named(match why {
+                NotReached::Busy => "third-busy",
+                NotReached::NoAnswer => "third-no-answer",
+                NotReached::Refused => "third-refused",
+                NotReached::Unreachable => "third-unreachable",
+                NotReached::Closed => "third-closed",
+            })],
             Prompt::SeatNumber(seat) => {
                 let digits = seat.chars().filter_map(|digit| digit.to_digit(10)).map(spelt);
                 let names = ["seat-prefix"].into_iter().chain(digits).chain(["seat-suffix"]);

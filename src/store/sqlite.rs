@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_kind.sql"),
     include_str!("migrations/0003_callback_of_missed.sql"),
     include_str!("migrations/0004_verified.sql"),
+    include_str!("migrations/0005_threeway_result.sql"),
     include_str!("migrations/0006_emergency.sql"),
 ];
 

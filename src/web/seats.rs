@@ -8,7 +8,7 @@ use super::asked::{Asked, List, Sent, span};
 use super::error::ApiError;
 use super::look;
 use crate::app::Office;
-use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView, Verb};
+use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView, ThreewayResult, Verb};
 use crate::exchange::Input;
 use crate::store::Store;
 use crate::store::numbering::local_day;
@@ -46,6 +46,8 @@ pub struct Wish {
     reason: Option<String>,
     /// Whom to consult, to bring in or to transfer to: a number, or an emergency service by its name.
     to: Option<String>,
+    /// What came of the three-way call.
+    result: Option<ThreewayResult>,
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -58,6 +60,7 @@ enum Word {
     Free,
     CallBack,
     BadCall,
+    Result,
     Consult,
     Direct,
     Join,
@@ -101,6 +104,12 @@ impl Wish {
             Word::Swap => SeatAsk::Talk(Verb::Swap),
             Word::Drop => SeatAsk::Talk(Verb::Drop),
             Word::Leave => SeatAsk::Talk(Verb::Leave),
+            Word::Result => SeatAsk::Result(self.result.ok_or_else(|| {
+                ApiError::bad(format!(
+                    "result is missing: {}",
+                    ThreewayResult::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")
+                ))
+            })?),
             Word::Transfer => SeatAsk::Talk(Verb::Transfer(to()?)),
             Word::BadCall => match reason {
                 Some(reason) => SeatAsk::BadCall(reason.to_owned()),
@@ -119,6 +128,7 @@ pub fn refused(why: AskRefused) -> ApiError {
         | AskRefused::NotTalking
         | AskRefused::NoThird
         | AskRefused::Consulting
+        | AskRefused::SecondLine
         | AskRefused::TooMany
         | AskRefused::UnknownParty
         | AskRefused::Closed

@@ -6,6 +6,7 @@ mod crash;
 mod emergency;
 mod house;
 mod parts;
+mod supervise;
 mod verify;
 
 use std::io::{Read, Write};

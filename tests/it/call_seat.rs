@@ -57,13 +57,17 @@ fn drop_third() -> SeatAsk {
     SeatAsk::Talk(Verb::Drop)
 }
 
+fn resolved() -> SeatAsk {
+    SeatAsk::Result(ThreewayResult::ResolvedOnSpot)
+}
+
 /// One of each kind.
 fn asks() -> Vec<SeatAsk> {
-    use SeatAsk::{BadCall, Break, Busy, CallBack, Free, SignIn, SignOut, Talk};
-    let all = vec![SignIn, SignOut, Busy, lunch(), Free, CallBack, silent(), drop_third()];
+    use SeatAsk::{BadCall, Break, Busy, CallBack, Free, Result, SignIn, SignOut, Talk};
+    let all = vec![SignIn, SignOut, Busy, lunch(), Free, CallBack, silent(), resolved(), drop_third()];
     // A new one is to be put into the list above.
     let named = |ask: &SeatAsk| match ask {
-        SignIn | SignOut | Busy | Break(_) | Free | CallBack | BadCall(_) | Talk(_) => (),
+        SignIn | SignOut | Busy | Break(_) | Free | CallBack | BadCall(_) | Result(_) | Talk(_) => (),
     };
     all.iter().for_each(named);
     all
@@ -163,6 +167,18 @@ fn every_state_and_every_ask() {
         (Ringing, drop_third(), false, Ringing, Idle),
         (Talking, drop_third(), false, Talking, Idle),
         (Held, drop_third(), false, Held, Idle),
+        // Only of a call in which there was a third party.
+        (Consulting, resolved(), true, Consulting, Idle),
+        (ThreeWay, resolved(), true, ThreeWay, Idle),
+        (SignedOut, resolved(), false, SignedOut, SignedOut),
+        (Idle, resolved(), false, Idle, Idle),
+        (WrapUp, resolved(), false, WrapUp, Idle),
+        (Busy, resolved(), false, Busy, Busy),
+        (Break, resolved(), false, Break, Break),
+        (Reserved, resolved(), false, Reserved, Idle),
+        (Ringing, resolved(), false, Ringing, Idle),
+        (Talking, resolved(), false, Talking, Idle),
+        (Held, resolved(), false, Held, Idle),
     ];
     for state in SeatState::ALL {
         for ask in asks() {

@@ -14,5 +14,6 @@ mod records;
 mod room;
 mod running;
 mod seats;
+mod second_line;
 mod storm;
 mod transfers;

@@ -16,6 +16,7 @@ mod call_guest;
 mod call_queue;
 mod call_record;
 mod call_seat;
+mod call_second_line;
 mod call_supervise;
 mod call_table;
 mod call_waiting;

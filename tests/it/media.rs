@@ -8,3 +8,4 @@ mod recorder;
 mod room;
 mod shipped;
 mod talk;
+mod whisper;

@@ -54,6 +54,7 @@ impl Crowd {
         settings.trunks[0].session_expires = Some(seconds(90));
         settings.pools[1] = (30_000, 30_011);
         settings.board.wrap_up = Duration::ZERO;
+        settings.board.seats.values_mut().for_each(|seat| seat.supervisor = true);
         let phones = vec![
             Phone::new("1001"),
             Phone::new("1002"),
@@ -144,7 +145,8 @@ impl Crowd {
         let body = phone.body();
         match self.dice.below(4) {
             0 => {
-                let code = ["*21", "*20", "*20", "*11", "12345"][self.dice.below(5)];
+                let codes = ["*21", "*20", "*20", "*11", "12345", "13800000008", "1002", "*811001"];
+                let code = codes[self.dice.below(codes.len())];
                 phone.try_prove(city, "INVITE", &format!("sip:{code}@10.0.0.1"), &body);
             }
             _ => {
