@@ -1,5 +1,7 @@
 //! What stands in the files, in the exchange's settings and on the wire.
 
+mod knobs;
+
 use std::time::Duration;
 
 use hotline::app::secrets::Secrets;
