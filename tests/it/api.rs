@@ -4,7 +4,8 @@ mod centres;
 mod commands;
 mod crash;
 mod emergency;
-mod house;
+pub mod house;
+mod metrics;
 mod parts;
 mod verify;
 
