@@ -5,6 +5,7 @@ mod api;
 mod apply;
 mod archive;
 mod audio;
+mod bench_table;
 mod call;
 mod call_callback;
 mod call_chance;
