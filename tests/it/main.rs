@@ -21,6 +21,7 @@ mod call_supervise;
 mod call_table;
 mod call_waiting;
 mod callback;
+mod command_line;
 mod commands;
 mod config;
 mod config_cross;
