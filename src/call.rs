@@ -50,7 +50,7 @@ pub use settings::{SeatKind, Settings};
 pub use supervise::{SuperviseRefused, Supervision, supervision_code};
 pub use switchboard::Switchboard;
 pub use target::Target;
-pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
+pub use terms::{BadCall, CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use third::{ThirdState, ThirdView};
 pub use view::{CallView, SeatView};
 pub use written::{CallRecord, DutyCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
@@ -253,8 +253,8 @@ pub enum SeatAsk {
     Free,
     /// Calls the longest waiting missed caller back (R18).
     CallBack,
-    /// Marks the present or last call as invalid, silent or harassing (R35).
-    BadCall(String),
+    /// Marks the present or last call as invalid (R35).
+    BadCall(BadCall),
     /// What came of the three-way call, in it or after it (R23).
     Result(ThreewayResult),
     /// Something about third parties, in a live call (R20).

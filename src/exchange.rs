@@ -328,6 +328,11 @@ impl Exchange {
         self.counters
     }
 
+    /// What the transaction layer dropped or refused since the start.
+    pub fn sip_counters(&self) -> transactions::Counters {
+        self.transactions.counters()
+    }
+
     /// Whether a trunk or a phone of ours is there; whoever else sends has a small budget.
     pub fn knows(&self, flow: Flow) -> bool {
         self.is_known(flow)

@@ -279,6 +279,11 @@ impl SideCar {
         Ok(first.ok_or(io::ErrorKind::UnexpectedEof)??)
     }
 
+    /// That of the call whose folder this is, live or sealed; None where there is none that can be read.
+    pub fn in_folder(folder: &Path) -> Option<Self> {
+        [LIVE_SIDE_CAR, SIDE_CAR].iter().find_map(|name| Self::read(&folder.join(name)).ok())
+    }
+
     /// Writes it over the live side-car of `folder`. The file, so that the caller may sync it.
     ///
     /// Not by a second file and a rename: ext4 answers a rename over a file with a write to the disk

@@ -8,20 +8,23 @@ use super::settings::AfterWrapUp;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatFault, SeatNo, SeatReason, SeatState, ThreewayResult,
+    BadCall, CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatFault, SeatNo, SeatReason, SeatState,
+    ThreewayResult,
 };
 use crate::time::Now;
 
 /// What a seat's phone may dial. `*` and two digits can be typed on every phone.
-pub fn feature_codes() -> [(&'static str, SeatAsk); 13] {
+pub fn feature_codes() -> [(&'static str, SeatAsk); 15] {
     [
         ("*10", SeatAsk::SignOut),
         ("*11", SeatAsk::SignIn),
         ("*20", SeatAsk::Free),
         ("*21", SeatAsk::Busy),
         ("*22", SeatAsk::Break("by phone".into())),
-        ("*30", SeatAsk::BadCall("harassing".into())),
-        ("*31", SeatAsk::BadCall("silent".into())),
+        ("*30", SeatAsk::BadCall(BadCall::Harassing)),
+        ("*31", SeatAsk::BadCall(BadCall::Silent)),
+        ("*32", SeatAsk::BadCall(BadCall::WrongNumber)),
+        ("*33", SeatAsk::BadCall(BadCall::Short)),
         ("*40", SeatAsk::CallBack),
         ("*71", SeatAsk::Result(ThreewayResult::ResolvedOnSpot)),
         ("*72", SeatAsk::Result(ThreewayResult::UnitWillHandle)),
@@ -78,8 +81,8 @@ enum Deed {
     Turn(SeatState, Option<SeatReason>),
     /// What it shall be after the present call; None: as usual.
     AfterCall(Option<Wish>),
-    MarkPresent(CallId, String),
-    MarkLast(CallId, String),
+    MarkPresent(CallId, BadCall),
+    MarkLast(CallId, BadCall),
     ResultPresent(CallId, ThreewayResult),
     ResultLast(CallId, ThreewayResult),
     CallBack,
@@ -121,7 +124,7 @@ impl Switchboard {
             Deed::AfterCall(wish) => self.desk.update(no, |seat| seat.wish = wish),
             Deed::MarkPresent(id, reason) => {
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.bad = Some(reason);
+                    call.bad = Some(reason.to_string());
                 }
             }
             Deed::ResultPresent(id, result) => {
@@ -136,7 +139,9 @@ impl Switchboard {
                 }
             }
             Deed::CallBack => self.out.push(Output::WantCallback { seat: no.clone() }),
-            Deed::MarkLast(call, reason) => self.out.push(Output::MarkInvalid { call, reason }),
+            Deed::MarkLast(call, reason) => {
+                self.out.push(Output::MarkInvalid { call, reason: reason.to_string() });
+            }
         }
         Ok(())
     }
@@ -326,11 +331,11 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
 
         (Talking | Held | Consulting | ThreeWay, SeatAsk::BadCall(reason)) => {
             let call = seat.call.ok_or(AskRefused::NoCall)?;
-            Ok(Deed::MarkPresent(call, reason.clone()))
+            Ok(Deed::MarkPresent(call, *reason))
         }
         (SignedOut | Idle | Reserved | Ringing | WrapUp | Busy | Break, SeatAsk::BadCall(reason)) => {
             let call = seat.last_call.ok_or(AskRefused::NoCall)?;
-            Ok(Deed::MarkLast(call, reason.clone()))
+            Ok(Deed::MarkLast(call, *reason))
         }
 
         (Talking | Held | Consulting | ThreeWay, SeatAsk::Result(result)) => {

@@ -48,7 +48,7 @@ pub enum Ask {
     Free,
     /// Call the longest waiting missed caller back
     CallBack,
-    /// The present or last call is silent, harassing …
+    /// The present or last call is no matter for the hotline; --reason short, silent, wrong_number or harassing
     BadCall,
     /// What came of the present or last call's third party
     Result,

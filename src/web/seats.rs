@@ -8,7 +8,7 @@ use super::asked::{Asked, List, Sent, span};
 use super::error::ApiError;
 use super::look;
 use crate::app::Office;
-use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView, ThreewayResult, Verb};
+use crate::call::{AskRefused, BadCall, SeatAsk, SeatChange, SeatNo, SeatView, ThreewayResult, Verb};
 use crate::exchange::Input;
 use crate::store::Store;
 use crate::store::numbering::local_day;
@@ -111,12 +111,17 @@ impl Wish {
                 ))
             })?),
             Word::Transfer => SeatAsk::Talk(Verb::Transfer(to()?)),
-            Word::BadCall => match reason {
-                Some(reason) => SeatAsk::BadCall(reason.to_owned()),
-                None => return Err(ApiError::bad("a bad call needs a reason, such as silent or harassing (R35)")),
-            },
+            Word::BadCall => SeatAsk::BadCall(bad_call(reason)?),
         })
     }
+}
+
+fn bad_call(reason: Option<&str>) -> Result<BadCall, ApiError> {
+    let known = BadCall::ALL.iter().find(|word| Some(word.as_str()) == reason);
+    known.copied().ok_or_else(|| {
+        let words: Vec<&str> = BadCall::ALL.iter().map(|word| word.as_str()).collect();
+        ApiError::bad(format!("the reason of a bad call is one of {} (R35)", words.join(", ")))
+    })
 }
 
 pub fn refused(why: AskRefused) -> ApiError {

@@ -225,7 +225,7 @@ impl World {
             0..=1 => SeatAsk::SignIn,
             2 => SeatAsk::Busy,
             3 => SeatAsk::Break("lunch".into()),
-            4 => SeatAsk::BadCall("silent".into()),
+            4 => SeatAsk::BadCall(BadCall::Silent),
             _ => SeatAsk::Free,
         };
         if self.chance.one_in(2) {

@@ -50,7 +50,7 @@ fn lunch() -> SeatAsk {
 }
 
 fn silent() -> SeatAsk {
-    SeatAsk::BadCall("silent".into())
+    SeatAsk::BadCall(BadCall::Silent)
 }
 
 fn drop_third() -> SeatAsk {
@@ -239,16 +239,24 @@ fn a_feature_code_that_cannot_be_had_says_so_and_never_stays_open() {
 
 #[test]
 fn a_bad_call_is_marked_in_the_call_or_after_it() {
-    let bad = || SeatAsk::BadCall("silent".into());
-    let mut hall = in_state(SeatState::Talking);
-    assert_eq!(hall.tell(Input::Ask { seat: no("1001"), ask: bad() }), [""; 0]);
-    let record = closed(&hall.send(Input::HungUp { leg: LegId(1) }));
-    assert_eq!(record.invalid.as_deref(), Some("silent"));
+    let by_phone: Vec<_> = feature_codes()
+        .into_iter()
+        .filter_map(|(code, ask)| if let SeatAsk::BadCall(why) = ask { Some((code, why.as_str())) } else { None })
+        .collect();
+    let words = [("*30", "harassing"), ("*31", "silent"), ("*32", "wrong_number"), ("*33", "short")];
+    assert_eq!(by_phone, words, "each word of R35");
+    for why in BadCall::ALL {
+        let bad = || SeatAsk::BadCall(*why);
+        let mut hall = in_state(SeatState::Talking);
+        assert_eq!(hall.tell(Input::Ask { seat: no("1001"), ask: bad() }), [""; 0]);
+        let record = closed(&hall.send(Input::HungUp { leg: LegId(1) }));
+        assert_eq!(record.invalid.as_deref(), Some(why.as_str()));
 
-    let mut hall = in_state(SeatState::WrapUp);
-    let marked = hall.send(Input::Ask { seat: no("1001"), ask: bad() });
-    assert_eq!(brief(&marked), ["MarkInvalid silent"]);
-    assert_eq!(hall.board.may(hall.now, &no("1002"), &bad()), Err(AskRefused::NoCall));
+        let mut hall = in_state(SeatState::WrapUp);
+        let marked = hall.send(Input::Ask { seat: no("1001"), ask: bad() });
+        assert_eq!(brief(&marked), [format!("MarkInvalid {why}")]);
+        assert_eq!(hall.board.may(hall.now, &no("1002"), &bad()), Err(AskRefused::NoCall));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod answers;
 mod calls;
 mod carriers;
 mod linked;
+mod losses;
 mod origins;
 mod quest;
 mod records;

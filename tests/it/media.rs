@@ -2,8 +2,9 @@
 
 mod codecs;
 mod hangup;
+mod life;
 mod parts;
-mod peer;
+pub mod peer;
 mod recorder;
 mod room;
 mod shipped;

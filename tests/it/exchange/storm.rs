@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotline::call::mix_plan::{Command, Report};
-use hotline::call::{CallBack, CallId, LegId, Output as Wish, SeatAsk, SeatNo};
+use hotline::call::{BadCall, CallBack, CallId, LegId, Output as Wish, SeatAsk, SeatNo};
 use hotline::exchange::{Holdings, Input};
 use hotline::privacy::Private;
 use hotline::sip::flow::{Flow, Transport};
@@ -206,7 +206,7 @@ impl Crowd {
             SeatAsk::Free,
             SeatAsk::Busy,
             SeatAsk::SignOut,
-            SeatAsk::BadCall("silent".into()),
+            SeatAsk::BadCall(BadCall::Silent),
             SeatAsk::Free,
         ];
         let input = match self.dice.below(7) {
