@@ -16,10 +16,12 @@ mod guest;
 mod hearing;
 mod invitation;
 mod keys;
+mod leader;
 mod leg;
 mod live;
 pub mod mix_plan;
 mod offering;
+mod pickup;
 mod queue;
 mod record;
 mod seat;
@@ -49,7 +51,7 @@ pub use target::Target;
 pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use third::{ThirdState, ThirdView};
 pub use view::{CallView, SeatView};
-pub use written::{CallRecord, DutyCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
+pub use written::{CallRecord, DutyCall, LeaderCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
 
 use crate::privacy::Private;
 use crate::rules::dialling::e164;
@@ -272,6 +274,11 @@ pub enum Verb {
     Leave,
     /// The seat is released as soon as this party answers, and back with the citizen if it does not (R14, R29).
     Transfer(String),
+    /// Brings in the leader who sits for the call (R26).
+    Leader,
+    /// An assisting seat is heard from now on / hears, and is not heard.
+    Speak,
+    Silent,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -403,6 +410,12 @@ pub enum Prompt {
     SeatNumber(String),
     /// "This is the hotline; to take the call press 1": to a third party whose voicemail may answer.
     Press1,
+    /// To a leader before he is joined: the hotline number that the citizen dialled, and the owner's
+    /// recording of the topic where there is one.
+    Briefing {
+        code: String,
+        topic: Option<String>,
+    },
     /// A feature code was carried out / refused.
     Done,
     Refused,

@@ -63,8 +63,10 @@ fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
     let mut course = Course::default();
     let number = opened.caller.number.as_ref().map(ToString::to_string).unwrap_or_default();
     let seat = (opened.seat.0.clone(), format!("{} {}", opened.seat.0, opened.seat_name));
-    for (joined, role, (number, name)) in
-        [(opened.t_arrive, Role::Citizen, (number, String::new())), (opened.t_answer, Role::Seat, seat)]
+    let stays = [(opened.t_arrive, Role::Citizen, (number, String::new())), (opened.t_answer, Role::Seat, seat)];
+    // A leader may have answered before a seat was free.
+    let without_seat = opened.seat.0.is_empty();
+    for (joined, role, (number, name)) in stays.into_iter().filter(|(_, role, _)| *role != Role::Seat || !without_seat)
     {
         course.mark(joined, &Mark::Joined(Party { role, number, name, leg: None }));
     }
@@ -81,6 +83,7 @@ fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
         sip_call_ids: vec![opened.sip_call_id.clone()],
         invalid: None,
         notice_played: opened.notice_played,
+        leaders: Vec::new(),
         opened: opened.clone(),
     }
 }

@@ -13,12 +13,15 @@ impl Call {
             With::Guest(leg) => self.guests.iter().find(|guest| guest.leg == leg),
         };
         let mut conversation = vec![self.leg()];
-        conversation.extend(seat.filter(|_| self.with == With::Citizen));
+        let silent = self.seat_is_silent();
+        conversation.extend(seat.filter(|_| self.with == With::Citizen && !silent));
         conversation.extend(self.others());
         let mut hearings = Hearing::all(&conversation);
         if let (Some(seat), Some(guest)) = (seat, apart) {
             let stands = guest.stage == GuestStage::Apart;
             hearings.extend(if stands { Hearing::all(&[seat, guest.leg]) } else { Hearing::all(&[seat]) });
+        } else if let Some(leg) = seat.filter(|_| silent) {
+            hearings.push(Hearing { leg, hears: conversation });
         }
         self.supervised(&mut hearings);
         hearings
@@ -36,7 +39,7 @@ impl Call {
     /// Nobody speaks with the citizen.
     pub(super) fn citizen_is_alone(&self) -> bool {
         let seat = match &self.stage {
-            Stage::Talking(talk) => self.with == With::Citizen && !talk.holds,
+            Stage::Talking(talk) => self.with == With::Citizen && !talk.holds && !self.seat_is_silent(),
             Stage::Waiting | Stage::Offered(_) | Stage::Left => false,
         };
         let seat = seat && !self.guests.iter().any(|guest| guest.stage.wanted() == Some(How::Transfer));

@@ -12,7 +12,7 @@ use crate::time::Now;
 const LONGEST: usize = 24;
 
 /// What stands for what; the README's table is held to it.
-pub fn keys_in_call() -> [(&'static str, Verb); 9] {
+pub fn keys_in_call() -> [(&'static str, Verb); 12] {
     let number = || "NUMBER".to_owned();
     let police = || Service::Police.as_str().to_owned();
     [
@@ -25,6 +25,9 @@ pub fn keys_in_call() -> [(&'static str, Verb); 9] {
         ("*08 NUMBER #", Verb::Transfer(number())),
         ("*01", Verb::Direct(police())),
         ("*001", Verb::Transfer(police())),
+        ("*91", Verb::Leader),
+        ("*92", Verb::Speak),
+        ("*93", Verb::Silent),
     ]
 }
 
@@ -88,6 +91,18 @@ fn read(keys: &str) -> Read {
         '5' => Read::Verb(Verb::Drop),
         '6' => Read::Verb(Verb::Leave),
         '0' => behind_zero(&number),
+        '9' => leaders(&number),
+        _ => Read::Unknown,
+    }
+}
+
+/// Behind `*9`.
+fn leaders(keys: &str) -> Read {
+    match keys {
+        "" => Read::Unfinished,
+        "1" => Read::Verb(Verb::Leader),
+        "2" => Read::Verb(Verb::Speak),
+        "3" => Read::Verb(Verb::Silent),
         _ => Read::Unknown,
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::guest::Guest;
+use super::leader::Led;
 use super::settings::Settings;
 use super::supervise::Supervisor;
 use super::waiting::Ear;
@@ -47,6 +48,7 @@ pub(super) struct Call {
     /// The last one of whose numbers none was reached.
     pub not_reached: Option<ThirdView>,
     pub supervisor: Option<Supervisor>,
+    pub led: Led,
     /// With whom the seat speaks.
     pub with: With,
     /// The seat that left the others alone last.
@@ -88,13 +90,15 @@ pub(super) struct Talk {
     pub seat: SeatNo,
     pub leg: LegId,
     pub holds: bool,
+    /// It hears, and is not heard, as long as somebody else is with the citizen.
+    pub silent: bool,
     /// The keys that it has pressed since the last `*`; empty where they mean nothing.
     pub keys: String,
 }
 
 impl Talk {
     pub fn new(seat: SeatNo, leg: LegId) -> Self {
-        Self { seat, leg, holds: false, keys: String::new() }
+        Self { seat, leg, holds: false, silent: false, keys: String::new() }
     }
 }
 
@@ -133,6 +137,7 @@ impl Call {
             guests: Vec::new(),
             not_reached: None,
             supervisor: None,
+            led: Led::default(),
             with: With::Citizen,
             transferred_by: None,
             has_music: false,
@@ -201,13 +206,25 @@ impl Call {
         }
     }
 
+    /// A seat has answered, or a leader.
+    pub fn is_talked_to(&self) -> bool {
+        match &self.stage {
+            Stage::Waiting | Stage::Offered(_) => false,
+            Stage::Talking(_) | Stage::Left => true,
+        }
+    }
+
     /// Reads the meter after a change of stage, connection or hold.
     pub fn measure(&mut self, now: Mono) {
         let doing = match &self.stage {
             Stage::Waiting | Stage::Offered(_) => Doing::Apart,
-            Stage::Talking(_) if !self.connected => Doing::Apart,
+            Stage::Talking(_) | Stage::Left if !self.connected => Doing::Apart,
+            Stage::Left if self.led.wants_seat && self.others().next().is_none() => Doing::OnHold,
             Stage::Talking(_) | Stage::Left if self.citizen_holds => Doing::OnHold,
-            Stage::Talking(talk) if self.others().next().is_none() && (talk.holds || self.with != With::Citizen) => {
+            Stage::Talking(talk)
+                if self.others().next().is_none()
+                    && (talk.holds || self.with != With::Citizen || self.seat_is_silent()) =>
+            {
                 Doing::OnHold
             }
             Stage::Talking(_) | Stage::Left => Doing::Talking,

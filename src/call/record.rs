@@ -95,6 +95,7 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
         segments,
         invalid: call.bad.or_else(|| gone_at_answer.then(|| EndReason::CallerGoneAtAnswer.to_string())),
         notice_played: call.ear.notice,
+        leaders: call.led.rung,
     }
 }
 
@@ -102,6 +103,7 @@ fn missed(now: Now, call: &Call, cause: Cause, position: Option<u32>) -> MissedC
     let waited = millis(call.waited(now.mono));
     let stage = match &call.stage {
         Stage::Offered(_) | Stage::Talking(_) | Stage::Left => MissedStage::Ringing,
+        Stage::Waiting if call.led.rings() => MissedStage::Ringing,
         Stage::Waiting if waited == 0 => MissedStage::Arrived,
         Stage::Waiting if call.ear.in_prompt() => MissedStage::Prompt,
         Stage::Waiting => MissedStage::Queue,

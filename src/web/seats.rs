@@ -65,6 +65,9 @@ enum Word {
     Drop,
     Leave,
     Transfer,
+    Leader,
+    Speak,
+    Silent,
 }
 
 /// The seat as it is afterwards; 409 with the reason where it cannot be had.
@@ -102,6 +105,9 @@ impl Wish {
             Word::Drop => SeatAsk::Talk(Verb::Drop),
             Word::Leave => SeatAsk::Talk(Verb::Leave),
             Word::Transfer => SeatAsk::Talk(Verb::Transfer(to()?)),
+            Word::Leader => SeatAsk::Talk(Verb::Leader),
+            Word::Speak => SeatAsk::Talk(Verb::Speak),
+            Word::Silent => SeatAsk::Talk(Verb::Silent),
             Word::BadCall => match reason {
                 Some(reason) => SeatAsk::BadCall(reason.to_owned()),
                 None => return Err(ApiError::bad("a bad call needs a reason, such as silent or harassing (R35)")),
@@ -122,6 +128,8 @@ pub fn refused(why: AskRefused) -> ApiError {
         | AskRefused::TooMany
         | AskRefused::UnknownParty
         | AskRefused::Closed
-        | AskRefused::NotFree => ApiError::conflict("seat", why.to_string()),
+        | AskRefused::NotFree
+        | AskRefused::NoSession
+        | AskRefused::LeaderBusy => ApiError::conflict("seat", why.to_string()),
     }
 }

@@ -175,7 +175,7 @@ fn the_same_by_keys_on_a_plain_phone() {
     assert!(hall.keys("*3").contains(&"Mix 1 + [d1 d3]".to_owned()));
     assert!(hall.keys("*5").contains(&"HangUp d3".to_owned()));
     // What means nothing, or cannot be now, is told by a prompt; keys without a star are not for us.
-    for wrong in ["*9", "*09", "*008", "*08#", "*3", "*4", "*5", "*6", "*1#", "*1999#"] {
+    for wrong in ["*99", "*91", "*09", "*008", "*08#", "*3", "*4", "*5", "*6", "*1#", "*1999#"] {
         assert_eq!(hall.keys(wrong), ["Play d1 Refused"], "{wrong}");
     }
     assert_eq!(hall.keys("12345#"), [""; 0]);
