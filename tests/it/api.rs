@@ -5,6 +5,7 @@ mod commands;
 mod crash;
 mod emergency;
 mod house;
+mod leaders;
 mod parts;
 mod verify;
 
