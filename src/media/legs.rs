@@ -270,7 +270,21 @@ impl Legs {
             (None, Some(_)) => self.last.extend(bridge.tap.take().into_iter().flat_map(Tap::finish)),
             (Some(_), Some(_)) | (None, None) => {}
         }
+        let mut unheard = bridge.slots.clone();
+        unheard.retain(|slot| self.voice(*slot).is_none());
         self.wire(call);
+        for slot in unheard {
+            let Some(voice) = self.voice(slot) else { continue };
+            let lost = self.tap(call).map_or(0, |tap| tap.resume(voice, now));
+            if let Some(port) = self.port(slot) {
+                port.leg.figures.unrecorded += u64::from(lost);
+            }
+        }
+    }
+
+    /// As what a leg is recorded.
+    fn voice(&self, slot: usize) -> Option<Voice> {
+        self.ports.get(slot)?.as_ref()?.voice
     }
 
     /// Sends the frames of rooms that are due.

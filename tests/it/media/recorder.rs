@@ -81,6 +81,38 @@ fn another_party_is_another_voice_and_one_whom_the_citizen_does_not_hear_is_priv
     assert_eq!(story, expected);
 }
 
+/// A seat beside a leader is silent for a while: what nobody hears is no gap in its record.
+#[test]
+fn a_voice_that_nobody_heard_for_a_while_begins_anew() {
+    let mut hotline = Hotline::start();
+    let (mut citizen, mut seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, Some(101)));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, Some(101)));
+    hotline.mix(&[SEAT], true);
+    let mut say = |hotline: &mut Hotline, code| {
+        citizen.say(port, 8, &[code; 160]);
+        seat.say(seat_port, 8, &[code; 160]);
+        hotline.read_up(CITIZEN, &mut citizen, port);
+        hotline.read_up(SEAT, &mut seat, seat_port);
+    };
+    say(&mut hotline, 1);
+    hotline.arrange(Hearing::all(&[CITIZEN]), true);
+    say(&mut hotline, 2);
+    hotline.mix(&[SEAT], true);
+    say(&mut hotline, 3);
+    hotline.close(SEAT);
+    hotline.close(CITIZEN);
+    let mut told = Vec::new();
+    for order in std::iter::from_fn(|| hotline.orders.try_recv().ok()) {
+        match order {
+            Order::Audio { voice: Voice::Heard(SEAT), batch, .. } => told.push(batch.bytes[0].to_string()),
+            Order::NewSource { voice, why, .. } => told.push(format!("{voice:?} {why}")),
+            _ => {}
+        }
+    }
+    assert_eq!(told, ["1", "Heard(LegId(2)) heard again", "3"], "not what it said to nobody");
+}
+
 /// What a leader is told before he joins is private to him; what he hears otherwise is nobody's record.
 #[test]
 fn a_briefing_is_recorded_apart_and_other_prompts_are_not() {
