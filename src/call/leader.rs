@@ -38,6 +38,13 @@ impl Led {
         self.rung.last().is_some_and(|last| last.result == LeaderCall::RUNG)
     }
 
+    /// Nobody is with the citizen any more, nor rung for it.
+    pub fn ring_no_more(&mut self) {
+        for rung in self.rung.iter_mut().filter(|rung| rung.result == LeaderCall::RUNG) {
+            "dropped".clone_into(&mut rung.result);
+        }
+    }
+
     pub fn shown(&self) -> Option<&LeaderCall> {
         self.rung.last().or(self.sits.as_ref())
     }

@@ -172,6 +172,7 @@ impl Switchboard {
         call.returned = true;
         call.has_music = false;
         call.with = With::Citizen;
+        call.led.ring_no_more();
         self.enqueue(now, id);
         if let Some(call) = self.calls.get_mut(&id) {
             call.measure(now.mono);
