@@ -30,14 +30,14 @@ use super::{CITIZEN, DIALLED, DemoError, LEADER, SEAT};
 /// What a step of the call may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How long the seat's phone rings, so that the citizen hears something of the greeting.
-const RING: Duration = Duration::from_millis(1_500);
+const RING: Duration = Duration::from_secs(1);
 /// The least time that the announcement of the seat's number takes.
 const ANNOUNCED: Duration = Duration::from_secs(1);
 /// The number that the citizen reads out and the seat repeats.
 const READ_OUT: [&str; 4] = ["digit-8", "digit-6", "digit-4", "digit-2"];
 
 /// What the leader says.
-const PROMISED: [&str; 3] = ["digit-8", "digit-6", "seat-suffix"];
+const PROMISED: [&str; 2] = ["digit-8", "digit-6"];
 
 /// One of the three phones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,8 @@ pub async fn play(
     let leader = play.phone(Who::Leader, LEADER, at.leader.port(), at).await?;
     play.sign_in(&seat, folder).await?;
     play.connect(&citizen, &seat).await?;
-    play.announce().await?;
     play.call_leader(&leader).await?;
+    play.announce().await?;
     play.converse(&citizen, &seat).await?;
     play.hear_leader(&leader).await?;
     play.hang_up(&seat).await?;
@@ -171,13 +171,16 @@ impl Play<'_> {
         citizen.say(voices.citizen);
         let at = self.until(Who::Seat, &Event::Hears).await?;
         self.timeline.tell(at, "The seat hears the citizen.", None);
+        let at = self.until_stage("three_way").await?;
+        self.timeline.tell(at, "The leader joins: citizen, seat and leader hear each other.", None);
         self.until(Who::Seat, &Event::Quiet).await?;
         self.forget_sounds();
-        self.say("The seat, in another voice: 八六四二, 为您服务.");
+        self.say("The seat repeats it in another voice.");
         seat.say(voices.seat);
         let at = self.until(Who::Citizen, &Event::Hears).await?;
         self.timeline.tell(at, "The citizen hears the seat.", None);
-        self.until(Who::Seat, &Event::Spoken).await?;
+        self.until(Who::Citizen, &Event::Quiet).await?;
+        self.forget_sounds();
         Ok(())
     }
 
@@ -194,11 +197,8 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// He joins, and leaves again.
+    /// He speaks, and leaves again.
     async fn hear_leader(&mut self, leader: &Phone) -> Result<(), DemoError> {
-        let at = self.until_stage("three_way").await?;
-        self.timeline.tell(at, "The leader joins: citizen, seat and leader hear each other.", None);
-        self.forget_sounds();
         leader.say(Voices::load().leader);
         let at = self.until(Who::Citizen, &Event::Hears).await?;
         self.until(Who::Seat, &Event::Hears).await?;
@@ -353,12 +353,10 @@ impl Voices {
     pub fn load() -> Self {
         let shelf = PromptShelf::load(PROMPTS, None);
         let number: Vec<_> = READ_OUT.iter().map(|name| shelf.named(name)).collect();
-        let mut repeated = number.clone();
-        repeated.push(shelf.named("seat-suffix"));
         let promised: Vec<_> = PROMISED.iter().map(|name| shelf.named(name)).collect();
         Self {
             citizen: spoken_by_another(&number, 13),
-            seat: spoken_by_another(&repeated, 10),
+            seat: spoken_by_another(&number, 10),
             leader: spoken_by_another(&promised, 8),
         }
     }
