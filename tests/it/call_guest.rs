@@ -179,7 +179,7 @@ fn the_same_by_keys_on_a_plain_phone() {
         assert_eq!(hall.keys(wrong), ["Play d1 Refused"], "{wrong}");
     }
     assert_eq!(hall.keys("12345#"), [""; 0]);
-    assert_eq!(keys_in_call().len(), 9);
+    assert_eq!(keys_in_call().len(), 12);
 }
 
 /// R22: the citizen is back with the seat, after every number of the unit was tried.
