@@ -201,7 +201,7 @@ impl Server {
         let (journal, mut recovered) =
             Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
         recovery::tell_impossible(&recovered.impossible);
-        recovery::hear_recordings(&mut recovered.open, &recordings);
+        let told = recovery::hear_recordings(&mut recovered.open, &recordings);
         let store = Arc::new(Sqlite::new(&options.data.join("hotline.sqlite")));
         if let Ok(numbers) = store.numbers().await {
             journal.numbers_given(numbers);
@@ -259,7 +259,7 @@ impl Server {
         let (names, lists) = tokio::sync::watch::channel(setup::names_to_resolve(&config));
         let lots = u64::from_le_bytes(random()?);
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
-        recovery::close_left_behind(&recovered.open, &journal, &inbox, &figures).await;
+        recovery::close_left_behind(&recovered.open, &told, &journal, &inbox, &figures).await;
         let shelf = Arc::new(Shelf::new(recordings.clone()));
         recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 

@@ -17,14 +17,17 @@ mod hearing;
 mod invitation;
 mod keys;
 mod leader;
+mod leaving;
 mod leg;
 mod live;
 pub mod mix_plan;
 mod offering;
+mod outcome;
 mod pickup;
 mod queue;
 mod record;
 mod seat;
+mod second_line;
 pub mod settings;
 mod supervise;
 mod switchboard;
@@ -43,12 +46,13 @@ use std::time::Duration;
 pub use ask::{AskRefused, feature_codes};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
 pub use duty::DutyWish;
-pub use keys::keys_in_call;
+pub use keys::{Typed, Typing, keys_in_call};
+pub use outcome::{NotReached, ThreewayResult};
 pub use settings::{SeatKind, Settings};
-pub use supervise::{SuperviseRefused, Supervision};
+pub use supervise::{SuperviseRefused, Supervision, supervision_code};
 pub use switchboard::Switchboard;
 pub use target::Target;
-pub use terms::{CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
+pub use terms::{BadCall, CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use third::{ThirdState, ThirdView};
 pub use view::{CallView, SeatView};
 pub use written::{CallRecord, DutyCall, LeaderCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
@@ -251,8 +255,10 @@ pub enum SeatAsk {
     Free,
     /// Calls the longest waiting missed caller back (R18).
     CallBack,
-    /// Marks the present or last call as invalid, silent or harassing (R35).
-    BadCall(String),
+    /// Marks the present or last call as invalid (R35).
+    BadCall(BadCall),
+    /// What came of the three-way call, in it or after it (R23).
+    Result(ThreewayResult),
     /// Something about third parties, in a live call (R20).
     Talk(Verb),
 }
@@ -286,6 +292,21 @@ pub enum Input {
     Invited(Box<Invited>),
     /// A call for which there was no channel or port; it has been refused already, and has no leg.
     TurnedAway(Box<Invited>),
+    /// A seat's phone dialled somebody on another line; the leg waits for its answer.
+    Dialled {
+        leg: LegId,
+        seat: SeatNo,
+        number: Private<String>,
+        sip_call_id: String,
+    },
+    /// A shift leader's phone dialled the call of another seat; the leg waits for its answer.
+    SuperviseDialled {
+        leg: LegId,
+        by: SeatNo,
+        of: SeatNo,
+        how: Supervision,
+        sip_call_id: String,
+    },
     /// A seat's phone dialled a feature code; the leg is answered, told the outcome by a prompt, and released.
     FeatureCode {
         leg: LegId,
@@ -310,6 +331,10 @@ pub enum Input {
     Duty(DutyWish),
     /// A dialled leg rings.
     Ringing {
+        leg: LegId,
+    },
+    /// A dialled leg is heard before its answer: an announcement of its network, which is none.
+    EarlyMedia {
         leg: LegId,
     },
     /// The dialog, and the trunk if any, in which a dialled leg has been answered; `Answered` follows at once.
@@ -349,7 +374,7 @@ pub enum Input {
         leg: LegId,
     },
     /// The seat's phone wants the call transferred. It is always answered: by `Output::Referred` with
-    /// `Refused`, or with `Accepted` and later `Done` or `Failed`.
+    /// `Refused` or `Done`, or with `Accepted` and later `Done` or `Failed`.
     Transfer {
         leg: LegId,
         to: ReferTarget,
@@ -410,6 +435,10 @@ pub enum Prompt {
     SeatNumber(String),
     /// "This is the hotline; to take the call press 1": to a third party whose voicemail may answer.
     Press1,
+    /// To a seat whose third party's phone rings.
+    Ringback,
+    /// To a seat: why its third party was not reached.
+    NotReached(NotReached),
     /// To a leader before he is joined: the hotline number that the citizen dialled, and the owner's
     /// recording of the topic where there is one.
     Briefing {
@@ -432,6 +461,8 @@ pub enum Refusal {
     Unavailable,
     /// 403: this seat may not do this.
     Forbidden,
+    /// Whom a seat's phone dialled was not reached: the status that says why.
+    NotReached(Failure),
 }
 
 /// Who ended a call.
@@ -530,6 +561,18 @@ pub enum Output {
     MarkInvalid {
         call: CallId,
         reason: String,
+    },
+    /// A shift leader was let into a call by its phone, or does something else on it: for the list of
+    /// accesses. What is asked by API is written down by the API.
+    Supervised {
+        call: CallId,
+        by: SeatNo,
+        how: Supervision,
+    },
+    /// The seat said after the end of a call what came of its third parties (R23).
+    MarkResult {
+        call: CallId,
+        result: ThreewayResult,
     },
     SeatChanged {
         seat: SeatNo,

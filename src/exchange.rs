@@ -1,8 +1,8 @@
 //! Joins `sip` and `call`: an event of a dialog becomes an input of the switchboard, an output of
 //! the switchboard becomes a request. It only translates, and it knows which dialog is which leg.
 //!
-//! `origin` says who sends, `requests` answers, `inbound` turns an INVITE into a leg and `identity` reads
-//! who calls; `outbound` rings a seat, `quest` calls a number through trunks, or a `device`; `wishes` carries out what the
+//! `origin` says who sends, `requests` answers, `inbound` turns an INVITE into a leg (`second_line` one of a
+//! seat in a call) and `identity` reads who calls; `outbound` rings a seat, `quest` calls a number through trunks, or a `device`; `wishes` carries out what the
 //! switchboard wants, `transfer` what a phone asks with REFER, `legs` keeps the table and `ports` who has which port; `lines` asks whether trunks
 //! (`carriers`) and seats' phones (`phones`) are there, `loss` notices who is gone, `farewell` is for the
 //! time after a crash, `reload` for new files.
@@ -33,6 +33,7 @@ mod ports;
 mod quest;
 mod reload;
 mod requests;
+mod second_line;
 pub mod settings;
 pub mod source;
 mod token;
@@ -325,6 +326,11 @@ impl Exchange {
 
     pub const fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// What the transaction layer dropped or refused since the start.
+    pub fn sip_counters(&self) -> transactions::Counters {
+        self.transactions.counters()
     }
 
     /// Whether a trunk or a phone of ours is there; whoever else sends has a small budget.

@@ -12,8 +12,6 @@ use super::window::Window;
 use super::{figures, machine, outcome, socket, two_party};
 
 const RELAY_PORT: u16 = 10_000;
-/// Dearer than this, the machine was too busy for anything to be compared.
-pub const VOID_ABOVE_MS: f64 = 0.5;
 
 pub fn run(options: &Baseline) -> io::Result<()> {
     let calls = options.calls;
@@ -43,9 +41,10 @@ pub fn run(options: &Baseline) -> io::Result<()> {
     result["scenario"] = format!("{}-{calls}", if options.burn { "baseline-burn" } else { "baseline" }).into();
     result["run"] = options.common.run.into();
     result["kib_per_call"] = figures::round(per_call).into();
-    let void = result["ms_per_call_second"].as_f64().is_none_or(|cost| cost > VOID_ABOVE_MS);
+    let void = result["ms_per_call_second"].as_f64().is_none_or(|cost| cost > figures::VOID_ABOVE_MS);
     if void {
-        println!("  VOID: the bare relay takes more than {VOID_ABOVE_MS} ms per call-second; the machine is too busy");
+        let most = figures::VOID_ABOVE_MS;
+        println!("  VOID: the bare relay takes more than {most} ms per call-second; the machine is too busy");
     }
     result["void"] = void.into();
     outcome::conclude(&mut result, &options.common)

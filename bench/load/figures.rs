@@ -6,6 +6,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+/// Dearer than this, the machine was too busy for anything to be compared.
+pub const VOID_ABOVE_MS: f64 = 0.5;
+
 /// Times in nanoseconds, sorted.
 pub struct Spread(Vec<u64>);
 

@@ -18,7 +18,7 @@ use crate::net::driver::{Carry, Event};
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
 use crate::store::Store;
-use crate::store::entry::{CalledBack, Entry, Leg, LegGone, MarkedInvalid, SeatChange};
+use crate::store::entry::{Access, CalledBack, Entry, Leg, LegGone, MarkedInvalid, MarkedResult, SeatChange};
 use crate::store::journal::Journal;
 use crate::store::query::CallbackTask;
 use crate::store::sqlite::Sqlite;
@@ -109,6 +109,14 @@ impl Desk {
             }
             Wish::MarkInvalid { call, reason } => {
                 self.write(Entry::Invalid(MarkedInvalid { call, at: now.wall, reason }));
+            }
+            Wish::MarkResult { call, result } => {
+                self.write(Entry::ThreewayResult(MarkedResult { call, at: now.wall, result }));
+            }
+            Wish::Supervised { call, by, how } => {
+                let purpose = format!("supervise: {} by seat {}", how.as_str(), by.0);
+                let who = format!("seat {}", by.0);
+                self.write(Entry::Access(Access { call, who, purpose, from: None, at: now.wall }));
             }
             Wish::Arrived(arrived) => self.write(Entry::Arrived(arrived)),
             Wish::Missed(missed) => {

@@ -3,6 +3,7 @@
 //! was sealed and not yet told of is linked. A call ends when it last gave a sign of life, however
 //! long the server was away.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -13,8 +14,12 @@ use tokio::sync::mpsc::Sender;
 
 use crate::archive::PartName;
 use crate::archive::shelf::Shelf;
+use crate::archive::sidecar::SideCar;
 use crate::audio::wav::{self, Format};
-use crate::call::{By, CallId, CallRecord, Course, EndReason, Mark, MissedCall, MissedStage, OpenTicket, Party, Role};
+use crate::call::{
+    By, CallId, CallRecord, Course, EndReason, Kind, Mark, MissedCall, MissedStage, OpenTicket, Participant, Party,
+    Role, Segment,
+};
 use crate::exchange::Input;
 use crate::net::driver::Event;
 use crate::rules::retention;
@@ -25,7 +30,16 @@ use crate::time::Wall;
 use super::desk::Farewell;
 use super::figures::Figures;
 
-pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbox: &Sender<Event>, figures: &Figures) {
+/// What the recordings of the calls that were up say of them.
+pub(super) type Told = BTreeMap<CallId, SideCar>;
+
+pub(super) async fn close_left_behind(
+    open: &[OpenCall],
+    told: &Told,
+    journal: &Journal,
+    inbox: &Sender<Event>,
+    figures: &Figures,
+) {
     for call in open {
         for leg in &call.legs {
             if let Ok(farewell) = serde_json::from_str::<Farewell>(leg.dialog.reveal()) {
@@ -38,7 +52,9 @@ pub(super) async fn close_left_behind(open: &[OpenCall], journal: &Journal, inbo
             }
         }
         let entry = match call {
-            OpenCall { answered: Some((_, opened)), .. } => Entry::Closed(Box::new(closed(opened, call.seen))),
+            OpenCall { answered: Some((_, opened)), .. } => {
+                Entry::Closed(Box::new(closed(opened, call, told.get(&call.call))))
+            }
             OpenCall { arrived: Some(arrived), .. } => Entry::Missed(Box::new(missed(arrived, call.seen))),
             _ => continue,
         };
@@ -57,9 +73,70 @@ pub(super) fn tell_impossible(ids: &[CallId]) {
     }
 }
 
-/// An answered call that was up for the last time at `seen`, with whom the journal knows to have been on it.
-fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
-    let t_end = seen.max(opened.t_answer);
+/// An answered call that was up when it was last seen: with what its side-car told, where there is one, else
+/// with whom the journal knows to have been on it.
+fn closed(opened: &OpenTicket, call: &OpenCall, told: Option<&SideCar>) -> CallRecord {
+    let t_end = call.seen.max(opened.t_answer);
+    let (participants, segments) = match told.filter(|told| !told.participants.is_empty()) {
+        Some(told) => told_course(opened, t_end, told),
+        None => known_course(opened, t_end),
+    };
+    let spent = |kinds: &[Kind]| -> u64 {
+        let of = segments.iter().filter(|segment| kinds.contains(&segment.kind));
+        of.map(|segment| between(segment.from, segment.to.unwrap_or(t_end))).sum()
+    };
+    CallRecord {
+        t_end,
+        talk_ms: spent(&[Kind::Talk]),
+        hold_ms: spent(&[Kind::Hold, Kind::Consult]),
+        end_reason: EndReason::Restart,
+        released_by: By::System,
+        participants,
+        segments,
+        sip_call_ids: sip_call_ids(opened, call),
+        invalid: None,
+        threeway_result: None,
+        notice_played: opened.notice_played,
+        leaders: Vec::new(),
+        opened: opened.clone(),
+    }
+}
+
+/// The citizen's, then those of the other legs that stood.
+fn sip_call_ids(opened: &OpenTicket, call: &OpenCall) -> Vec<String> {
+    let mut all = vec![opened.sip_call_id.clone()];
+    for leg in &call.legs {
+        let Ok(farewell) = serde_json::from_str::<Farewell>(leg.dialog.reveal()) else { continue };
+        let id = farewell.bye.lines().find_map(|line| line.strip_prefix("Call-ID: "));
+        all.extend(id.filter(|id| !all.iter().any(|known| known == id)).map(str::to_owned));
+    }
+    all
+}
+
+/// The side-car begins with the answer; the citizen was there before.
+fn told_course(opened: &OpenTicket, t_end: Wall, told: &SideCar) -> (Vec<Participant>, Vec<Segment>) {
+    let (mut participants, mut segments) = (told.participants.clone(), told.segments.clone());
+    for who in &mut participants {
+        if who.left.is_none() {
+            who.left = Some(t_end);
+            who.result = EndReason::Restart.to_string();
+        }
+    }
+    if let Some(last) = segments.last_mut() {
+        last.to.get_or_insert(t_end);
+    }
+    if let Some(citizen) = participants.iter_mut().find(|who| who.party.role == Role::Citizen) {
+        citizen.joined = opened.t_arrive;
+        let (from, to) = (opened.t_arrive, segments.first().map_or(t_end, |first| first.from));
+        if from < to {
+            let parties = vec![citizen.party.clone()];
+            segments.insert(0, Segment { kind: Kind::Waiting, parties, from, to: Some(to) });
+        }
+    }
+    (participants, segments)
+}
+
+fn known_course(opened: &OpenTicket, t_end: Wall) -> (Vec<Participant>, Vec<Segment>) {
     let mut course = Course::default();
     let number = opened.caller.number.as_ref().map(ToString::to_string).unwrap_or_default();
     let seat = (opened.seat.0.clone(), format!("{} {}", opened.seat.0, opened.seat_name));
@@ -71,21 +148,7 @@ fn closed(opened: &OpenTicket, seen: Wall) -> CallRecord {
         course.mark(joined, &Mark::Joined(Party { role, number, name, leg: None }));
     }
     course.end(t_end, &EndReason::Restart.to_string());
-    let (participants, segments) = course.into_parts();
-    CallRecord {
-        t_end,
-        talk_ms: between(opened.t_answer, t_end),
-        hold_ms: 0,
-        end_reason: EndReason::Restart,
-        released_by: By::System,
-        participants,
-        segments,
-        sip_call_ids: vec![opened.sip_call_id.clone()],
-        invalid: None,
-        notice_played: opened.notice_played,
-        leaders: Vec::new(),
-        opened: opened.clone(),
-    }
+    course.into_parts()
 }
 
 fn missed(arrived: &MissedCall, seen: Wall) -> MissedCall {
@@ -98,16 +161,24 @@ fn between(from: Wall, to: Wall) -> u64 {
     u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0)
 }
 
-/// A call lived at least as long as its recording goes on, which began with its answer. To be asked
-/// before the archive starts, which repairs and renames the files.
-pub(super) fn hear_recordings(open: &mut [OpenCall], recordings: &Path) {
+/// A call lived at least as long as its recording goes on, which began with its answer, and as its side-car
+/// tells of it. To be asked before the archive starts, which repairs and renames the files.
+pub(super) fn hear_recordings(open: &mut [OpenCall], recordings: &Path) -> Told {
+    let mut all = Told::new();
     for call in open {
         let Some((_, opened)) = &call.answered else { continue };
         let day = retention::local_day(opened.t_answer);
         let day = format!("{:04}/{:02}/{:02}", day.year(), day.month(), day.day());
         let folder = recordings.join(day).join(call.call.to_string());
         call.seen = call.seen.max(opened.t_answer + recorded(&folder));
+        if let Some(told) = SideCar::in_folder(&folder) {
+            let stays = told.participants.iter().map(|who| who.left.unwrap_or(who.joined));
+            let begun = told.segments.iter().map(|segment| segment.from);
+            call.seen = stays.chain(begun).fold(call.seen, Wall::max);
+            all.insert(call.call, told);
+        }
     }
+    all
 }
 
 /// How long the primary file in a call's folder is, all its parts together.

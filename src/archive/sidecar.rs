@@ -79,7 +79,7 @@ pub struct Seal {
 /// A mono track of one person. It is as long as the person was there, from `offset_ms` on.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TrackLine {
-    /// Whose: place among `participants`, from 1.
+    /// Whose: place among `participants`, from 1; above 100 of a shift leader, who is none of them.
     pub participant: usize,
     /// What the citizen heard, or what it did not.
     pub class: Class,
@@ -283,6 +283,11 @@ impl SideCar {
         let text = fs::read(path)?;
         let first = serde_json::Deserializer::from_slice(&text).into_iter().next();
         Ok(first.ok_or(io::ErrorKind::UnexpectedEof)??)
+    }
+
+    /// That of the call whose folder this is, live or sealed; None where there is none that can be read.
+    pub fn in_folder(folder: &Path) -> Option<Self> {
+        [LIVE_SIDE_CAR, SIDE_CAR].iter().find_map(|name| Self::read(&folder.join(name)).ok())
     }
 
     /// Writes it over the live side-car of `folder`. The file, so that the caller may sync it.

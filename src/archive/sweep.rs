@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::files::Part;
 use super::names::{PartName, TrackName};
 use super::seal::{Unsealed, hash, hex};
-use super::sidecar::{LIVE_SIDE_CAR, Mark, SIDE_CAR, SideCar, TrackLine, Trouble, What, millis};
+use super::sidecar::{Mark, SideCar, TrackLine, Trouble, What, millis};
 use super::writer::{Figures, Live, Tell};
 use super::{Done, RecordingMeta, Verdict};
 use crate::audio::wav::{self, Format, Layout};
@@ -85,7 +85,7 @@ fn has_part(folder: &Path) -> bool {
 
 /// What a crash left in `folder`, with headers that tell the truth; None where there is no audio file.
 fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unsealed>> {
-    let known = [LIVE_SIDE_CAR, SIDE_CAR].iter().find_map(|name| SideCar::read(&folder.join(name)).ok());
+    let known = SideCar::in_folder(folder);
     let otherwise = known.as_ref().map_or(Format::Alaw, |side_car| side_car.format);
     let mut found: Vec<PartName> = names(folder).iter().filter_map(|name| PartName::parse(name)).collect();
     found.sort_unstable();

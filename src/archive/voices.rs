@@ -14,6 +14,8 @@ use crate::time::Mono;
 
 /// Frames.
 const MILLISECOND: u64 = 8;
+/// Numbers above this one are of voices that are no participants: shift leaders who whisper.
+const STRANGERS: usize = 100;
 /// Changes of class that are remembered; later gaps are of the last one's.
 const MOST_TURNS: usize = 1_000;
 
@@ -30,7 +32,7 @@ pub(super) struct Voices {
 #[derive(Debug)]
 pub(super) struct Person {
     leg: LegId,
-    /// Its place among the participants, from 1; None before it was told to have joined.
+    /// Its place among the participants, from 1; None before it was told to have joined, or where it never is.
     pub(super) participant: Option<usize>,
     /// In the names of its tracks.
     number: usize,
@@ -122,7 +124,12 @@ impl Voices {
     pub(super) fn hear(&mut self, leg: LegId, class: Class, batch: &Batch, primary: &mut Reel) {
         let Some(first) = batch.heard.first() else { return };
         let at = self.frame(first.arrival);
-        self.person(leg, at);
+        let stranger = self.free_number(STRANGERS);
+        let person = self.person(leg, at);
+        let is_new = person.participant.is_none() && person.heard.is_none() && person.private.is_none();
+        if class == Class::Private && is_new && person.number <= STRANGERS {
+            person.number = stranger;
+        }
         // Before it counts as one who has spoken.
         self.count(at, primary);
         let Self { persons, own, .. } = self;

@@ -24,6 +24,11 @@ pub fn confirm() -> Vec<i16> {
     [sine(660.0, 120, 6000), silence(40), sine(880.0, 180, 6000), silence(100)].concat()
 }
 
+/// The ringing tone of China: 450 Hz, 1 s on, 4 s off, about 20 dB below full scale (GB/T 3380).
+pub fn ringback() -> Vec<i16> {
+    [sine(450.0, 1000, 4600), silence(4000)].concat()
+}
+
 /// "It is refused": three low pulses.
 pub fn refuse() -> Vec<i16> {
     [sine(420.0, 140, 6000), silence(70)].concat().repeat(3)

@@ -7,20 +7,30 @@ use super::seat::{Seat, Wish};
 use super::settings::AfterWrapUp;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatFault, SeatNo, SeatReason, SeatState};
+use super::{
+    BadCall, CallId, Failure, LegId, Output, Prompt, Refusal, SeatAsk, SeatFault, SeatNo, SeatReason, SeatState,
+    ThreewayResult,
+};
 use crate::time::Now;
 
 /// What a seat's phone may dial. `*` and two digits can be typed on every phone.
-pub fn feature_codes() -> [(&'static str, SeatAsk); 8] {
+pub fn feature_codes() -> [(&'static str, SeatAsk); 15] {
     [
         ("*10", SeatAsk::SignOut),
         ("*11", SeatAsk::SignIn),
         ("*20", SeatAsk::Free),
         ("*21", SeatAsk::Busy),
         ("*22", SeatAsk::Break("by phone".into())),
-        ("*30", SeatAsk::BadCall("harassing".into())),
-        ("*31", SeatAsk::BadCall("silent".into())),
+        ("*30", SeatAsk::BadCall(BadCall::Harassing)),
+        ("*31", SeatAsk::BadCall(BadCall::Silent)),
+        ("*32", SeatAsk::BadCall(BadCall::WrongNumber)),
+        ("*33", SeatAsk::BadCall(BadCall::Short)),
         ("*40", SeatAsk::CallBack),
+        ("*71", SeatAsk::Result(ThreewayResult::ResolvedOnSpot)),
+        ("*72", SeatAsk::Result(ThreewayResult::UnitWillHandle)),
+        ("*73", SeatAsk::Result(ThreewayResult::Unreachable)),
+        ("*74", SeatAsk::Result(ThreewayResult::Refused)),
+        ("*75", SeatAsk::Result(ThreewayResult::NotCompetent)),
     ]
 }
 
@@ -54,6 +64,8 @@ pub enum AskRefused {
     NoThird,
     #[error("the seat is calling or consulting somebody already")]
     Consulting,
+    #[error("the seat consults by its phone's second line: it holds and resumes there")]
+    SecondLine,
     #[error("the call has as many parties as it can have")]
     TooMany,
     #[error("nobody is known by this number")]
@@ -73,8 +85,10 @@ enum Deed {
     Turn(SeatState, Option<SeatReason>),
     /// What it shall be after the present call; None: as usual.
     AfterCall(Option<Wish>),
-    MarkPresent(CallId, String),
-    MarkLast(CallId, String),
+    MarkPresent(CallId, BadCall),
+    MarkLast(CallId, BadCall),
+    ResultPresent(CallId, ThreewayResult),
+    ResultLast(CallId, ThreewayResult),
     CallBack,
     Talk(CallId),
 }
@@ -98,7 +112,12 @@ impl Switchboard {
         match ask {
             SeatAsk::SignIn | SeatAsk::Free => self.desk.update(no, |seat| seat.signed_out_by_hand = false),
             SeatAsk::SignOut => self.desk.update(no, |seat| seat.signed_out_by_hand = true),
-            SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::BadCall(_) | SeatAsk::CallBack | SeatAsk::Talk(_) => {}
+            SeatAsk::Busy
+            | SeatAsk::Break(_)
+            | SeatAsk::BadCall(_)
+            | SeatAsk::Result(_)
+            | SeatAsk::CallBack
+            | SeatAsk::Talk(_) => {}
         }
         match deed {
             Deed::Nothing => {}
@@ -109,16 +128,24 @@ impl Switchboard {
             Deed::AfterCall(wish) => self.desk.update(no, |seat| seat.wish = wish),
             Deed::MarkPresent(id, reason) => {
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.bad = Some(reason);
+                    call.bad = Some(reason.to_string());
                 }
             }
+            Deed::ResultPresent(id, result) => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.outcome.say(result);
+                }
+            }
+            Deed::ResultLast(call, result) => self.out.push(Output::MarkResult { call, result }),
             Deed::Talk(call) => {
                 if let SeatAsk::Talk(verb) = ask {
                     self.talk(now, call, verb);
                 }
             }
             Deed::CallBack => self.out.push(Output::WantCallback { seat: no.clone() }),
-            Deed::MarkLast(call, reason) => self.out.push(Output::MarkInvalid { call, reason }),
+            Deed::MarkLast(call, reason) => {
+                self.out.push(Output::MarkInvalid { call, reason: reason.to_string() });
+            }
         }
         Ok(())
     }
@@ -308,11 +335,20 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
 
         (Talking | Held | Consulting | ThreeWay, SeatAsk::BadCall(reason)) => {
             let call = seat.call.ok_or(AskRefused::NoCall)?;
-            Ok(Deed::MarkPresent(call, reason.clone()))
+            Ok(Deed::MarkPresent(call, *reason))
         }
         (SignedOut | Idle | Reserved | Ringing | WrapUp | Busy | Break, SeatAsk::BadCall(reason)) => {
             let call = seat.last_call.ok_or(AskRefused::NoCall)?;
-            Ok(Deed::MarkLast(call, reason.clone()))
+            Ok(Deed::MarkLast(call, *reason))
+        }
+
+        (Talking | Held | Consulting | ThreeWay, SeatAsk::Result(result)) => {
+            let call = seat.call.ok_or(AskRefused::NoCall)?;
+            had_third(seat, call).map(|()| Deed::ResultPresent(call, *result))
+        }
+        (SignedOut | Idle | Reserved | Ringing | WrapUp | Busy | Break, SeatAsk::Result(result)) => {
+            let call = seat.last_call.ok_or(AskRefused::NoCall)?;
+            had_third(seat, call).map(|()| Deed::ResultLast(call, *result))
         }
 
         (Talking | Held | Consulting | ThreeWay, SeatAsk::Talk(_)) => {
@@ -322,4 +358,8 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
             Err(AskRefused::NotTalking)
         }
     }
+}
+
+fn had_third(seat: &Seat, call: CallId) -> Result<(), AskRefused> {
+    if seat.last_third == Some(call) { Ok(()) } else { Err(AskRefused::NoThird) }
 }

@@ -76,6 +76,7 @@ impl Switchboard {
 
     pub(super) fn becomes_seat(&mut self, id: CallId, seat: SeatNo, leg: LegId) {
         if let Some(call) = self.calls.get_mut(&id) {
+            self.desk.update(&seat, |seat| seat.last_third = Some(id));
             call.stage = Stage::Talking(Talk::new(seat, leg));
             self.legs.insert(leg, Role::Seat(id));
         }

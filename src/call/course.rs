@@ -190,17 +190,23 @@ impl Course {
     }
 
     fn doing(&self) -> (Kind, Vec<Party>) {
-        let here = || self.participants.iter().filter(|who| who.left.is_none()).map(|who| &who.party);
-        let here = || here().filter(|party| !self.briefed.contains(party));
-        let others = || here().filter(|party| party.role != Role::Citizen);
+        let speaks = |who: &&Participant| who.left.is_none() && !self.briefed.contains(&who.party);
+        let mut parties: Vec<Party> = Vec::new();
+        for Participant { party, .. } in self.participants.iter().filter(speaks) {
+            // A seat on two lines is one party.
+            let is_known = |known: &Party| known.role == Role::Seat && known.number == party.number;
+            if party.role != Role::Seat || !parties.iter().any(is_known) {
+                parties.push(party.clone());
+            }
+        }
         let held = !self.holders.is_empty();
-        let kind = match others().count() {
+        let kind = match parties.iter().filter(|party| party.role != Role::Citizen).count() {
             0 => Kind::Waiting,
             1 if held => Kind::Hold,
             _ if held => Kind::Consult,
             _ => Kind::Talk,
         };
-        let parties = if kind == Kind::Consult { others().cloned().collect() } else { here().cloned().collect() };
+        parties.retain(|party| kind != Kind::Consult || party.role != Role::Citizen);
         (kind, parties)
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Guest {
     pub answer: AnswerPolicy,
     /// Whose phone is rung, or speaks, where it is a seat's.
     pub seat: Option<SeatNo>,
+    /// Its network is heard while it rings.
+    pub early: bool,
     pub tries: Tries,
 }
 
@@ -80,6 +82,16 @@ pub(super) enum How {
     Assist,
 }
 
+impl How {
+    /// A seat has asked for this party, and is told what becomes of it.
+    fn is_a_seats_wish(self) -> bool {
+        match self {
+            Self::Consult | Self::Direct | Self::Transfer => true,
+            Self::Lead | Self::Assist => false,
+        }
+    }
+}
+
 impl Switchboard {
     /// Whether the call of this seat allows it now.
     pub(super) fn may_talk(&self, now: Now, id: CallId, no: &SeatNo, verb: &Verb) -> Result<(), AskRefused> {
@@ -96,6 +108,7 @@ impl Switchboard {
                 }
                 self.invite_by(now, whom).map(|_| ())
             }
+            Verb::Swap if call.second_line.is_some() => Err(AskRefused::SecondLine),
             Verb::Leader | Verb::Speak | Verb::Silent => self.may_lead(now, call, verb),
             Verb::Join | Verb::Swap if outside == Some(GuestStage::Apart) => Ok(()),
             Verb::Drop if !call.guests.is_empty() => Ok(()),
@@ -123,6 +136,9 @@ impl Switchboard {
         let leg = self.new_dialled_leg();
         self.leader_rung(now, id, whom);
         let Some(call) = self.calls.get_mut(&id) else { return };
+        if let Some(no) = call.seat().cloned() {
+            self.desk.update(&no, |seat| seat.last_third = Some(id));
+        }
         call.not_reached = None;
         let tries = Tries { of: untried.len(), failures: Vec::new() };
         call.guests.push(Guest {
@@ -133,9 +149,10 @@ impl Switchboard {
             after_seat,
             answer,
             seat: None,
+            early: false,
             tries,
         });
-        if how == How::Consult {
+        if how == How::Consult && call.second_line.is_none() {
             self.turn_to(now, id, With::Guest(leg));
         }
         self.ring_next(now, id, leg, Failure::NoWay);
@@ -158,6 +175,7 @@ impl Switchboard {
         }
         let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(last)) else { return };
         guest.leg = leg;
+        guest.early = false;
         guest.party.leg = Some(leg);
         guest.stage = guest.stage.wanted().map_or(guest.stage, GuestStage::Ringing);
         if let Target::Seat(seat) = &target {
@@ -224,6 +242,7 @@ impl Switchboard {
             Some(
                 Role::Citizen(_)
                 | Role::Seat(_)
+                | Role::SecondLine(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)
                 | Role::DutySeat(_)
@@ -241,18 +260,19 @@ impl Switchboard {
         guest.stage = if how == How::Consult { GuestStage::Apart } else { GuestStage::Joined };
         guest.untried.clear();
         let party = guest.party.clone();
+        call.outcome.reach();
         let mark = call.mark(now.mono, Mark::Joined(party.clone()));
         self.out.push(mark);
         self.leader_told(id, &party, "taken");
         self.note(id, "the third party answered".into());
         self.colleague_turns(now, id, leg, SeatState::Talking);
-        let seat = self.calls.get(&id).and_then(Call::seat_leg);
-        match seat.filter(|_| how == How::Transfer) {
-            Some(leg) => {
-                self.out.push(Output::Referred { leg, outcome: ReferOutcome::Done });
-                self.seat_leaves(now, id);
-            }
-            None => self.arrange(now, id),
+        let has_seat = self.calls.get(&id).is_some_and(|call| call.seat_leg().is_some());
+        if how == How::Transfer && has_seat {
+            self.tell_referrer(id, ReferOutcome::Done);
+            self.seat_leaves(now, id);
+        } else {
+            self.answer_second_line(now, id);
+            self.arrange(now, id);
         }
     }
 
@@ -272,24 +292,30 @@ impl Switchboard {
     /// seat has hung up meanwhile (R14, R22).
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
         let Some(call) = self.calls.get_mut(&id) else { return };
+        let by_second_line = call.second_line.is_some();
         call.note_not_reached(leg);
         let Some(guest) = call.guest(leg) else { return };
         let (wanted, party) = (guest.stage.wanted(), guest.party.clone());
-        let transfer = wanted == Some(How::Transfer);
+        // Nobody on the line asked for a leader who was rung first, nor for who assists him.
+        let by_seat = wanted.is_some_and(How::is_a_seats_wish);
+        if by_seat {
+            call.outcome.miss(why);
+            self.tell_referrer(id, ReferOutcome::Failed(why));
+            self.release_second_line(now, id, Some(why));
+        }
         self.leader_told(id, &party, SeatFault::from(why).as_str());
         self.take_out(now, id, leg, "not_reached");
         if wanted == Some(How::Lead) {
             return self.leader_not_reached(now, id, why);
         }
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let (seat, has_left) = (call.seat_leg(), matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        if let Some(leg) = seat.filter(|_| transfer) {
-            self.out.push(Output::Referred { leg, outcome: ReferOutcome::Failed(why) });
-        }
+        let has_left =
+            self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
         if has_left {
-            self.back_to_the_same_seat(now, id);
-        } else {
-            self.turn_back(now, id);
+            return self.back_to_the_same_seat(now, id);
+        }
+        self.turn_back(now, id);
+        if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg).filter(|_| by_seat && !by_second_line) {
+            self.tell_by_prompt(leg, Prompt::NotReached(why.into()));
         }
     }
 
@@ -325,7 +351,7 @@ impl Switchboard {
     }
 
     /// A guest is released, has hung up, or was never reached.
-    fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
+    pub(super) fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
         self.take_out(now, id, leg, why);
         let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
         match alone {
@@ -335,7 +361,7 @@ impl Switchboard {
         }
     }
 
-    fn take_out(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
+    pub(super) fn take_out(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
         self.legs.remove(&leg);
         self.timers.clear(Timer::Guest(leg));
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -347,6 +373,12 @@ impl Switchboard {
         }
         self.leader_told(id, &guest.party, why);
         self.release_colleague(now, id, &guest);
+        if guest.stage.wanted() == Some(How::Transfer) {
+            self.tell_referrer(id, ReferOutcome::Failed(Failure::Declined));
+        }
+        if self.calls.get(&id).is_some_and(|call| call.outside().is_none()) {
+            self.release_second_line(now, id, None);
+        }
     }
 
     /// Whom the seat consulted is gone: it is back with the citizen.
@@ -368,6 +400,7 @@ impl Switchboard {
             guest.stage = GuestStage::Joined;
         }
         self.out.push(Output::StopPlay { leg });
+        self.go_on_by_second_line(now, id);
         self.turn_to(now, id, With::Citizen);
         self.arrange(now, id);
     }
@@ -397,54 +430,6 @@ impl Switchboard {
         self.guest_gone(now, id, leg, "dropped");
     }
 
-    /// The seat leaves on purpose: whom it consulted joins, and citizen and third go on, still recorded (R22).
-    pub(super) fn seat_leaves(&mut self, now: Now, id: CallId) {
-        if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg) {
-            self.out.push(Output::HangUp { leg });
-            self.seat_goes(now, id, "left");
-        }
-    }
-
-    /// The seat has left, and wraps up.
-    pub(super) fn seat_goes(&mut self, now: Now, id: CallId, why: &str) {
-        if let Some(no) = self.go_on_without_seat(now, id, why) {
-            self.seat_after_call(now, &no, id);
-        }
-    }
-
-    /// The seat is no longer there, for whatever reason: those who have answered are with the citizen.
-    /// Returns which seat it was.
-    pub(super) fn go_on_without_seat(&mut self, now: Now, id: CallId, why: &str) -> Option<SeatNo> {
-        let call = self.calls.get_mut(&id)?;
-        let Stage::Talking(talk) = &call.stage else { return None };
-        let (no, leg) = (talk.seat.clone(), talk.leg);
-        let seat = call.course.party(leg).cloned();
-        call.stage = Stage::Left;
-        call.with = With::Citizen;
-        let mut silent = Vec::new();
-        for guest in call.guests.iter_mut().filter(|guest| guest.stage == GuestStage::Apart) {
-            guest.stage = GuestStage::Joined;
-            silent.push(guest.leg);
-        }
-        call.transferred_by = Some(no.clone());
-        let given_up = |guest: &&Guest| matches!(guest.stage.wanted(), Some(How::Consult | How::Direct));
-        let rung: Vec<LegId> = call.guests.iter().filter(given_up).map(|guest| guest.leg).collect();
-        let left = seat.map(|party| call.mark(now.mono, Mark::Left { party, why: why.to_owned() }));
-        self.out.extend(left);
-        self.legs.remove(&leg);
-        self.note(id, format!("seat {} left the call ({why}); the others go on", no.0));
-        self.out.extend(silent.into_iter().map(|leg| Output::StopPlay { leg }));
-        for leg in rung {
-            self.out.push(Output::HangUp { leg });
-            self.take_out(now, id, leg, "not_reached");
-        }
-        if !self.supervisor_succeeds(id) {
-            self.seat_succeeds(id);
-        }
-        self.arrange(now, id);
-        Some(no)
-    }
-
     /// The seat turns from the citizen to a guest, or back; on the record it holds whom it leaves.
     fn turn_to(&mut self, now: Now, id: CallId, with: With) {
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -472,6 +457,7 @@ impl Switchboard {
             Stage::Talking(talk) => Some((talk.seat.clone(), call.seat_state(talk.holds))),
             Stage::Waiting | Stage::Offered(_) | Stage::Left => None,
         };
+        self.ring_back(id);
         match (had_music, alone) {
             (false, true) => self.play_music(id),
             (true, false) => self.out.push(Output::StopPlay { leg: citizen }),
@@ -482,8 +468,25 @@ impl Switchboard {
         }
     }
 
+    /// The seat hears the ringing tone as long as it waits for whom it consults.
+    fn ring_back(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let awaits = call.seat_awaits();
+        let did = std::mem::replace(&mut call.has_ringback, awaits);
+        let Some(leg) = call.seat_leg() else { return };
+        match (did, awaits) {
+            (false, true) => {
+                let token = self.new_token();
+                self.out.push(Output::Play { leg, prompts: vec![Prompt::Ringback], repeat: true, token });
+            }
+            (true, false) => self.out.push(Output::StopPlay { leg }),
+            (true, true) | (false, false) => {}
+        }
+    }
+
     /// The call ends, or nobody is left who called them: all are released.
     pub(super) fn release_guests(&mut self, now: Now, id: CallId) {
+        self.release_second_line(now, id, None);
         let guests = self.calls.get_mut(&id).map(|call| std::mem::take(&mut call.guests)).unwrap_or_default();
         for guest in guests {
             let leg = guest.leg;
@@ -492,22 +495,6 @@ impl Switchboard {
             self.out.push(Output::HangUp { leg });
             self.release_colleague(now, id, &guest);
         }
-    }
-
-    /// Whether others than the citizen are on the line, so that the seat's failure leaves nobody alone.
-    pub(super) fn has_guests(&self, id: CallId) -> bool {
-        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(Guest::stands) || call.barging().is_some())
-    }
-
-    /// Whether the call goes on when its seat hangs up: by the policy of whoever has answered (R22), and
-    /// always where it was transferred, or whom the seat consulted takes it over.
-    pub(super) fn goes_on_without_seat(&self, id: CallId) -> bool {
-        let stays = |guest: &Guest| match guest.stage {
-            GuestStage::Ringing(how) | GuestStage::Asked(how) => how == How::Transfer,
-            GuestStage::Apart => true,
-            GuestStage::Briefed(_) | GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
-        };
-        self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays) || call.barging().is_some())
     }
 }
 

@@ -1,8 +1,11 @@
 //! Who hears whom in a call, and what that makes of its seat. R19, R20.
 
-use super::guest::{GuestStage, How};
+use super::guest::{Guest, GuestStage, How};
+use super::leg::Role;
 use super::live::{Call, Stage, With};
-use super::{Hearing, LegId, SeatState};
+use super::switchboard::Switchboard;
+use super::{Hearing, LegId, Output, SeatState};
+use crate::time::Now;
 
 impl Call {
     /// Who hears whom: the conversation with the citizen, and beside it the seat with whom it consults.
@@ -18,10 +21,15 @@ impl Call {
         conversation.extend(self.others());
         let mut hearings = Hearing::all(&conversation);
         if let (Some(seat), Some(guest)) = (seat, apart) {
-            let stands = guest.stage == GuestStage::Apart;
-            hearings.extend(if stands { Hearing::all(&[seat, guest.leg]) } else { Hearing::all(&[seat]) });
+            hearings.extend(guest.heard_by(seat));
         } else if let Some(leg) = seat.filter(|_| silent) {
             hearings.push(Hearing { leg, hears: conversation });
+        }
+        if let Some(line) = self.second_line {
+            match self.outside() {
+                Some(guest) => hearings.extend(guest.heard_by(line.leg)),
+                None => hearings.extend(Hearing::all(&[line.leg])),
+            }
         }
         self.supervised(&mut hearings);
         hearings
@@ -46,12 +54,56 @@ impl Call {
         !seat && self.others().next().is_none()
     }
 
+    /// The seat waits for one to answer, and hears nobody meanwhile.
+    pub(super) fn seat_awaits(&self) -> bool {
+        let consulted = self.guests.iter().find(|guest| self.with == With::Guest(guest.leg));
+        matches!(self.stage, Stage::Talking(_))
+            && consulted.is_some_and(|guest| guest.stage.wanted().is_some() && !guest.is_early())
+    }
+
     pub(super) fn seat_state(&self, holds: bool) -> SeatState {
         match (self.with, self.others().next()) {
             (With::Guest(_), _) => SeatState::Consulting,
+            (With::Citizen, _) if holds && self.second_line.is_some() => SeatState::Consulting,
             (With::Citizen, Some(_)) => SeatState::ThreeWay,
             (With::Citizen, None) if holds => SeatState::Held,
             (With::Citizen, None) => SeatState::Talking,
         }
+    }
+}
+
+impl Guest {
+    /// Its network speaks, and it does not yet.
+    pub(super) fn is_early(&self) -> bool {
+        self.early && matches!(self.stage, GuestStage::Ringing(How::Consult))
+    }
+
+    /// With the leg by which a seat consults it: an announcement of its network reaches the seat alone.
+    fn heard_by(&self, seat: LegId) -> Vec<Hearing> {
+        let alone = |leg, hears| Hearing { leg, hears };
+        match self.stage {
+            GuestStage::Apart => Hearing::all(&[seat, self.leg]),
+            GuestStage::Ringing(_) if self.is_early() => {
+                vec![alone(seat, vec![self.leg]), alone(self.leg, Vec::new())]
+            }
+            GuestStage::Ringing(_) | GuestStage::Asked(_) | GuestStage::Briefed(_) | GuestStage::Joined => {
+                Hearing::all(&[seat])
+            }
+        }
+    }
+}
+
+impl Switchboard {
+    /// What the network of a third party says before the answer (busy, wrong number) is for the seat that
+    /// consults; it is no answer, and not recorded.
+    pub(super) fn early_media(&mut self, now: Now, leg: LegId) {
+        let Some(Role::Guest(id)) = self.legs.get(&leg).copied() else { return };
+        let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(leg)) else { return };
+        if std::mem::replace(&mut guest.early, true) || !guest.is_early() {
+            return;
+        }
+        let line = self.calls.get(&id).and_then(|call| call.second_line);
+        self.out.extend(line.map(|line| Output::Progress { leg: line.leg, media: true }));
+        self.arrange(now, id);
     }
 }

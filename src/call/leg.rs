@@ -12,6 +12,8 @@ use crate::time::Now;
 pub(super) enum Role {
     Citizen(CallId),
     Seat(CallId),
+    /// The same seat's second leg, to whom it consults.
+    SecondLine(CallId),
     /// A third party of a call.
     Guest(CallId),
     /// A shift leader.
@@ -42,6 +44,7 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.citizen_event(now, call, event),
             Some(Role::Seat(call)) => self.seat_event(now, call, event),
+            Some(Role::SecondLine(call)) => self.second_line_event(now, call, leg, event),
             Some(Role::Guest(call)) => self.guest_event(now, call, leg, event),
             Some(Role::Supervisor(call)) => self.supervisor_event(now, call, event),
             Some(Role::CallbackSeat(call)) => self.callback_seat_event(now, call, event),
@@ -74,7 +77,7 @@ impl Switchboard {
             }
             Some(Role::CallbackSeat(id) | Role::CallbackCitizen(id)) => self.callback_carried(id, leg, dialog),
             Some(Role::DutyPhone(id)) => self.duty_carried(id, dialog),
-            Some(Role::Citizen(_) | Role::DutySeat(_) | Role::Feature) | None => {}
+            Some(Role::Citizen(_) | Role::SecondLine(_) | Role::DutySeat(_) | Role::Feature) | None => {}
         }
     }
 
@@ -85,6 +88,7 @@ impl Switchboard {
             Some(Role::Guest(call)) => self.guest_heard(now, call, leg, token),
             Some(
                 Role::Seat(_)
+                | Role::SecondLine(_)
                 | Role::Supervisor(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)
@@ -111,7 +115,7 @@ impl Switchboard {
     }
 
     pub(super) fn media_figures(&mut self, leg: LegId, figures: MediaFigures) {
-        if let Some(Role::Citizen(id) | Role::Seat(id)) = self.legs.get(&leg)
+        if let Some(Role::Citizen(id) | Role::Seat(id) | Role::SecondLine(id)) = self.legs.get(&leg)
             && let Some(call) = self.calls.get_mut(id)
         {
             call.course.figures(leg, figures);

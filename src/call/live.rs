@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::guest::Guest;
+use super::keys::Typing;
 use super::leader::Led;
+use super::outcome::Outcome;
+use super::second_line::SecondLine;
 use super::settings::Settings;
 use super::supervise::Supervisor;
 use super::waiting::Ear;
@@ -45,14 +48,20 @@ pub(super) struct Call {
     pub bad: Option<String>,
     /// Third parties, in the order in which they were brought in.
     pub guests: Vec<Guest>,
+    pub outcome: Outcome,
     /// The last one of whose numbers none was reached.
     pub not_reached: Option<ThirdView>,
     pub supervisor: Option<Supervisor>,
     pub led: Led,
     /// With whom the seat speaks.
     pub with: With,
+    pub second_line: Option<SecondLine>,
+    /// The leg whose phone asked for the transfer that is under way.
+    pub referrer: Option<LegId>,
     /// The seat that left the others alone last.
     pub transferred_by: Option<SeatNo>,
+    /// The seat hears that its third party's phone rings.
+    pub has_ringback: bool,
     /// The citizen hears music because everybody else is elsewhere.
     pub has_music: bool,
 }
@@ -92,13 +101,12 @@ pub(super) struct Talk {
     pub holds: bool,
     /// It hears, and is not heard, as long as somebody else is with the citizen.
     pub silent: bool,
-    /// The keys that it has pressed since the last `*`; empty where they mean nothing.
-    pub keys: String,
+    pub keys: Typing,
 }
 
 impl Talk {
     pub fn new(seat: SeatNo, leg: LegId) -> Self {
-        Self { seat, leg, holds: false, silent: false, keys: String::new() }
+        Self { seat, leg, holds: false, silent: false, keys: Typing::default() }
     }
 }
 
@@ -135,11 +143,15 @@ impl Call {
             course: Course::default(),
             bad: None,
             guests: Vec::new(),
+            outcome: Outcome::default(),
             not_reached: None,
             supervisor: None,
             led: Led::default(),
             with: With::Citizen,
+            second_line: None,
+            referrer: None,
             transferred_by: None,
+            has_ringback: false,
             has_music: false,
         };
         let citizen = Mark::Joined(call.citizen());

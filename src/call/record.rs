@@ -94,6 +94,7 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
         sip_call_ids: call.sip_call_ids,
         segments,
         invalid: call.bad.or_else(|| gone_at_answer.then(|| EndReason::CallerGoneAtAnswer.to_string())),
+        threeway_result: call.outcome.result(),
         notice_played: call.ear.notice,
         leaders: call.led.rung,
     }

@@ -23,6 +23,8 @@ pub(super) struct Seat {
     pub call: Option<CallId>,
     /// For a bad-call mark after the end (R35).
     pub last_call: Option<CallId>,
+    /// The last call in which it had a third party (R23).
+    pub last_third: Option<CallId>,
     /// Feature-code legs of its phone, which is in use until they are gone.
     pub feature_legs: u32,
     /// No longer configured; leaves when its call is over.
@@ -239,6 +241,7 @@ impl Seat {
             wish: None,
             call: None,
             last_call: None,
+            last_third: None,
             feature_legs: 0,
             retired: false,
             idle_since: now.mono,

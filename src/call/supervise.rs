@@ -2,12 +2,15 @@
 //!
 //! Who listens or whispers is no party of the call: neither the record nor the citizen knows of it.
 
+use super::keys::{Command, Typed, Typing};
 use super::leg::{LegEvent, Role};
 use super::live::{Call, Stage, With};
 use super::seat::{Seat, Wish};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{CallId, Failure, Hearing, LegId, Mark, Output, SeatFault, SeatNo, SeatReason, SeatState, Target};
+use super::{
+    CallId, Failure, Hearing, LegId, Mark, Output, Prompt, Refusal, SeatFault, SeatNo, SeatReason, SeatState, Target,
+};
 use crate::time::Now;
 
 /// What a shift leader does on a call.
@@ -34,12 +37,31 @@ impl Supervision {
         }
     }
 
+    /// The digit that stands for it behind `*8`.
+    pub const fn of_digit(digit: char) -> Option<Self> {
+        match digit {
+            '1' => Some(Self::Listen),
+            '2' => Some(Self::Whisper),
+            '3' => Some(Self::Barge),
+            '4' => Some(Self::TakeOver),
+            _ => None,
+        }
+    }
+
     const fn speaks_with_the_citizen(self) -> bool {
         match self {
             Self::Listen | Self::Whisper => false,
             Self::Barge | Self::TakeOver => true,
         }
     }
+}
+
+/// What a shift leader's phone may dial: `*81` … `*84` and the seat whose call it is, `*811001`.
+pub fn supervision_code(dialled: &str) -> Option<(Supervision, SeatNo)> {
+    let mut rest = dialled.strip_prefix("*8")?.chars();
+    let how = Supervision::of_digit(rest.next()?)?;
+    let seat = rest.as_str();
+    (!seat.is_empty()).then(|| (how, SeatNo(seat.to_owned())))
 }
 
 /// Why a call cannot be supervised so.
@@ -64,6 +86,7 @@ pub(super) struct Supervisor {
     pub leg: LegId,
     pub how: Supervision,
     pub answered: bool,
+    keys: Typing,
     /// What the seat was, and is again.
     before: (SeatState, Option<SeatReason>),
 }
@@ -82,7 +105,8 @@ impl Call {
         }
         let seat = self.seat_leg().filter(|_| who.how == Supervision::Whisper);
         let hears = hearings.iter().map(|hearing| hearing.leg).collect();
-        for hearing in hearings.iter_mut().filter(|hearing| Some(hearing.leg) == seat) {
+        let second = self.second_line.map(|line| line.leg).filter(|_| seat.is_some());
+        for hearing in hearings.iter_mut().filter(|hearing| [seat, second].contains(&Some(hearing.leg))) {
             hearing.hears.push(who.leg);
         }
         hearings.push(Hearing { leg: who.leg, hears });
@@ -127,12 +151,70 @@ impl Switchboard {
         }
         let before = self.desk.get(by).map_or((SeatState::Idle, None), Seat::otherwise);
         let (caller, label) = (call.invited.caller.clone(), call.label());
-        call.supervisor = Some(Supervisor { seat: by.clone(), leg, how, answered: false, before });
+        call.supervisor =
+            Some(Supervisor { seat: by.clone(), leg, how, answered: false, keys: Typing::default(), before });
         self.legs.insert(leg, Role::Supervisor(id));
         self.timers.clear(Timer::WrapUp(by.clone()));
         self.timers.set(Timer::Guest(leg), now.mono + self.settings.ring_time);
         self.out.push(Output::Dial { call: id, leg, target: Target::Seat(by.clone()), caller, label });
         self.reserve(now, id, by);
+    }
+
+    /// The shift leader's phone has dialled the call: its leg is answered, and he is on it.
+    pub(super) fn supervise_dialled(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        by: &SeatNo,
+        of: &SeatNo,
+        how: Supervision,
+        sip_call_id: String,
+    ) {
+        let id =
+            self.call_of_seat(of).filter(|id| self.may_supervise(*id, by).is_ok() && !self.legs.contains_key(&leg));
+        let before = self.desk.get(by).map_or((SeatState::Idle, None), Seat::otherwise);
+        // Whoever is on the call already has a leg of it.
+        let call = id.and_then(|id| self.calls.get_mut(&id)).filter(|call| call.supervisor.is_none());
+        let Some(call) = call else {
+            return self.out.push(Output::Refuse { leg, why: Refusal::Forbidden });
+        };
+        let id = call.id;
+        call.sip_call_ids.push(sip_call_id);
+        call.supervisor =
+            Some(Supervisor { seat: by.clone(), leg, how, answered: true, keys: Typing::default(), before });
+        self.legs.insert(leg, Role::Supervisor(id));
+        self.timers.clear(Timer::WrapUp(by.clone()));
+        self.written_down(id, by, how);
+        self.reserve(now, id, by);
+        self.out.push(Output::Answer { leg });
+        self.desk.turn(now, by, SeatState::Talking, None, &mut self.out);
+        self.supervises(now, id, Supervision::Listen);
+    }
+
+    /// `*81` … `*84` on his phone.
+    pub(super) fn supervisor_digit(&mut self, now: Now, id: CallId, digit: char) {
+        let Some(who) = self.calls.get_mut(&id).and_then(|call| call.supervisor.as_mut()) else { return };
+        if !who.answered {
+            return;
+        }
+        match who.keys.press(digit) {
+            Typed::Whole(Command::Supervise(how)) => {
+                let by = who.seat.clone();
+                if self.may_supervise(id, &by).is_ok() {
+                    self.written_down(id, &by, how);
+                    self.supervise(now, id, &by, how);
+                }
+            }
+            Typed::Whole(Command::Ask(_) | Command::Unknown) => {
+                let leg = who.leg;
+                self.tell_by_prompt(leg, Prompt::Refused);
+            }
+            Typed::Alien | Typed::Unfinished => {}
+        }
+    }
+
+    fn written_down(&mut self, call: CallId, by: &SeatNo, how: Supervision) {
+        self.out.push(Output::Supervised { call, by: by.clone(), how });
     }
 
     pub(super) fn supervisor_event(&mut self, now: Now, id: CallId, event: LegEvent) {

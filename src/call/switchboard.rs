@@ -89,6 +89,12 @@ impl Switchboard {
         match input {
             Input::Invited(invited) => self.invited(now, self.known(*invited)),
             Input::TurnedAway(invited) => self.turned_away(now, &self.known(*invited)),
+            Input::SuperviseDialled { leg, by, of, how, sip_call_id } => {
+                self.supervise_dialled(now, leg, &by, &of, how, sip_call_id);
+            }
+            Input::Dialled { leg, seat, number, sip_call_id } => {
+                self.dialled(now, leg, &seat, number.reveal(), sip_call_id);
+            }
             Input::FeatureCode { leg, seat, ask } => self.feature_code(now, leg, seat, &ask),
             Input::Ask { seat, ask } => {
                 // The API asks `may` first; a seat that has changed in between is left as it is.
@@ -98,6 +104,7 @@ impl Switchboard {
             Input::CallBack(due) => self.call_back(now, due),
             Input::Duty(wish) => self.call_duty(now, wish),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
+            Input::EarlyMedia { leg } => self.early_media(now, leg),
             Input::Carried { leg, sip_call_id, trunk } => self.carried(leg, Carried { sip_call_id, trunk }),
             Input::Answered { leg } => self.leg_event(now, leg, LegEvent::Answered),
             Input::Failed { leg, why } => self.leg_event(now, leg, LegEvent::Failed(why)),

@@ -28,6 +28,16 @@ impl CallKind {
 }
 
 words! {
+    /// Why an answered call was no matter for the hotline: its ticket is closed as invalid (无效, R35).
+    pub enum BadCall {
+        Short = "short",
+        Silent = "silent",
+        WrongNumber = "wrong_number",
+        Harassing = "harassing",
+    }
+}
+
+words! {
     /// Seat states (坐席状态), R16.
     pub enum SeatState {
         /// 未签入

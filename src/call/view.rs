@@ -122,6 +122,7 @@ impl Switchboard {
         match self.legs.get(&leg)? {
             Role::Citizen(call)
             | Role::Seat(call)
+            | Role::SecondLine(call)
             | Role::Guest(call)
             | Role::Supervisor(call)
             | Role::CallbackSeat(call)

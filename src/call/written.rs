@@ -3,6 +3,7 @@
 use super::directory::{self, Level};
 use super::{
     By, CallId, CallKind, Caller, EndReason, Failure, MissedStage, Participant, SeatNo, SeatReason, SeatState, Segment,
+    ThreewayResult,
 };
 use crate::rules::numbers::Mode;
 use crate::time::Wall;
@@ -73,6 +74,9 @@ pub struct CallRecord {
     pub segments: Vec<Segment>,
     /// R35: the seat marked the call as a bad one, or the engine knows it (0 s); closes the ticket as `invalid`.
     pub invalid: Option<String>,
+    /// What came of its third parties (R23); None where there were none, or nobody said.
+    #[serde(default)]
+    pub threeway_result: Option<ThreewayResult>,
     pub notice_played: NoticePlayed,
     /// Those who were rung in their session, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

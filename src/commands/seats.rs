@@ -25,6 +25,9 @@ pub struct Args {
     /// The third party's number, or water, power, gas; needed for consult, direct and transfer
     #[arg(long, requires = "ask")]
     pub to: Option<String>,
+    /// What came of the three-way call; needed for result: resolved_on_spot, unit_will_handle, unreachable, refused, not_competent
+    #[arg(long, requires = "ask")]
+    pub result: Option<String>,
     /// What it became today
     #[arg(long, group = "deed", requires = "seat")]
     pub history: bool,
@@ -45,8 +48,10 @@ pub enum Ask {
     Free,
     /// Call the longest waiting missed caller back
     CallBack,
-    /// The present or last call is silent, harassing …
+    /// The present or last call is no matter for the hotline; --reason short, silent, wrong_number or harassing
     BadCall,
+    /// What came of the present or last call's third party
+    Result,
     /// Speak with a third party alone, while the citizen hears music
     Consult,
     /// Bring a third party into the conversation as soon as it answers
@@ -79,6 +84,7 @@ impl Ask {
             Self::Free => "free",
             Self::CallBack => "call_back",
             Self::BadCall => "bad_call",
+            Self::Result => "result",
             Self::Consult => "consult",
             Self::Direct => "direct",
             Self::Join => "join",
@@ -104,7 +110,7 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
     let client = Client::open(&args.server)?;
     match (&args.seat, args.ask) {
         (Some(seat), Some(ask)) => {
-            let wish = json!({ "ask": ask.word(), "reason": args.reason, "to": args.to });
+            let wish = json!({ "ask": ask.word(), "reason": args.reason, "to": args.to, "result": args.result });
             client.post(&format!("/api/seats/{}/ask", segment(seat)), &wish)
         }
         (Some(seat), None) if args.history => {

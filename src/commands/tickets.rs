@@ -126,6 +126,7 @@ fn one(ticket: &Value) -> String {
         ("talk", duration(ticket, "/ended/talk_ms")),
         ("because", cell(ticket, "/ended/end_reason")),
         ("recording", cell(ticket, "/recording")),
+        ("three-way", cell(ticket, "/threeway_result")),
         ("emergency", emergency(ticket)),
     ])
 }

@@ -1,6 +1,6 @@
-//! An INVITE that comes to us becomes a leg: a citizen on a trunk, or a seat dialling a feature code.
+//! An INVITE that comes to us becomes a leg: a citizen on a trunk, or a seat that dials.
 
-use crate::call::{self, CallId, Invited, LegId, SeatNo};
+use crate::call::{self, CallId, Invited, LegId, SeatAsk, SeatNo};
 use crate::sip::digest::Login;
 use crate::sip::flow::{Flow, ListenerId};
 use crate::sip::message::{Request, Uri};
@@ -60,7 +60,7 @@ impl Exchange {
         self.tell(now, call::Input::TurnedAway(Box::new(invited)));
     }
 
-    /// A seat's phone dials feature codes only; who it is must be proved, unless it has no password
+    /// A seat's phone dials feature codes, or in a call somebody else; who it is must be proved, unless it has no password
     /// to prove it with (a phone of fixed address).
     fn on_seat_invite(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, seat: SeatNo) {
         let from = from_user(&invite);
@@ -83,9 +83,14 @@ impl Exchange {
             }
         };
         let dialled = Uri::parse(&invite.uri).ok().and_then(|uri| uri.unescaped_user()).unwrap_or_default();
-        let Some(ask) = self.settings.features.get(&dialled).cloned() else {
-            return self.answer(now, tx, &invite, 404);
-        };
+        match (self.settings.features.get(&dialled).cloned(), call::supervision_code(&dialled)) {
+            (Some(ask), _) => self.on_feature_code(now, tx, flow, invite, seat, ask),
+            (None, Some((how, of))) => self.on_supervision(now, tx, flow, invite, seat, of, how),
+            (None, None) => self.on_second_line(now, tx, flow, invite, seat, dialled),
+        }
+    }
+
+    fn on_feature_code(&mut self, now: Now, tx: ServerTx, flow: Flow, invite: Request, seat: SeatNo, ask: SeatAsk) {
         let Some(port) = self.take_port_of_feature(flow.listener) else {
             self.counters.no_port += 1;
             return self.answer(now, tx, &invite, 503);
@@ -99,7 +104,7 @@ impl Exchange {
 
     /// The INVITE becomes a session and a leg, or is turned away with a reason by the session itself.
     #[allow(clippy::too_many_arguments)]
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         now: Now,
         tx: ServerTx,
@@ -140,7 +145,7 @@ impl Exchange {
             return;
         }
         leg.call = call;
-        if leg.trunk.is_some() {
+        if leg.is_citizens() {
             self.citizens.insert(call);
         }
         let sip_call_id =

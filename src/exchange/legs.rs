@@ -27,6 +27,9 @@ const UNANSWERED_LINGER: Duration = Duration::from_secs(70);
 /// One that called us has no such duty; stray requests of its dialog get a moment all the same.
 const SHORT_LINGER: Duration = Duration::from_secs(5);
 
+/// What is agreed before the answer; the answer begins anew.
+const BEFORE_ANSWER: u32 = u32::MAX;
+
 /// So many transactions of one leg are kept before those that are over are looked for.
 const MANY: usize = 8;
 
@@ -47,6 +50,7 @@ pub(super) struct Leg {
     pub(super) branches: Vec<Session>,
     /// The branch that answered (or called).
     pub(super) chosen: Option<usize>,
+    is_citizens: bool,
     /// Index of the trunk it came from.
     pub(super) trunk: Option<usize>,
     /// We ring a seat.
@@ -78,6 +82,7 @@ impl Leg {
             port,
             branches: Vec::new(),
             chosen: Some(0),
+            is_citizens: trunk.is_some(),
             trunk,
             ring: None,
             quest: None,
@@ -114,6 +119,11 @@ impl Leg {
     /// A seat's phone, whether we rang it or it dialled us; every other leg has to do with a trunk.
     pub(super) const fn is_a_seats(&self) -> bool {
         self.trunk.is_none() && self.quest.is_none()
+    }
+
+    /// It came to us over a trunk.
+    pub(super) const fn is_citizens(&self) -> bool {
+        self.is_citizens
     }
 
     /// Its media could not be opened.
@@ -256,6 +266,14 @@ impl Exchange {
                     }
                 }
             }
+            // Only a carrier makes announcements.
+            Event::EarlyMedia(agreed) => {
+                if !leg.over && leg.quest.is_some() && leg.chosen.is_none() {
+                    let media = leg_media(&agreed, BEFORE_ANSWER);
+                    self.outputs.push_back(Output::Media(media::Command::Agree { leg: id, media }));
+                    self.tell(now, call::Input::EarlyMedia { leg: id });
+                }
+            }
             Event::Answered => self.on_branch_answered(now, key),
             // Its 200 may have waited for a PRACK, after the switchboard wanted it.
             Event::Acknowledged => {
@@ -373,7 +391,7 @@ impl Exchange {
         if let Some(busy) = leg.trunk.and_then(|trunk| self.busy.get_mut(trunk)) {
             *busy = busy.saturating_sub(1);
         }
-        if leg.ring.is_none() {
+        if leg.is_citizens() {
             self.citizens.remove(&leg.call);
         }
         if std::mem::take(&mut leg.journalled) {

@@ -45,7 +45,7 @@ impl Exchange {
         // A datagram that could not be sent says nothing about the next one.
         for id in self.streams.iter().filter(|_| flow.transport.is_reliable()) {
             let Some(leg) = self.legs.get_mut(id) else { continue };
-            if leg.ring.is_some() && !leg.is_over() && leg.talk().is_some_and(|session| session.flow() == flow) {
+            if leg.is_a_seats() && !leg.is_over() && leg.talk().is_some_and(|session| session.flow() == flow) {
                 leg.presence.cut_off = true;
                 cut_off.push(*id);
             }

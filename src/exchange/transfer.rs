@@ -64,9 +64,9 @@ impl Exchange {
                 session.refuse_refer(now.mono, transactions, referral, 603, "this call is not transferred there");
             }
             // What has had its answer already gets no second one.
-            session.accept_refer(now.mono, transactions, referral);
-            if let Some(status) = result {
-                session.finish_refer(now.mono, transactions, referral, status);
+            match result {
+                Some(status) => session.finish_refer(now.mono, transactions, referral, status),
+                None => session.accept_refer(now.mono, transactions, referral),
             }
         });
     }
@@ -98,7 +98,7 @@ impl Exchange {
 }
 
 /// What the phone is told of a leg that did not come about.
-const fn status_of(why: Failure) -> u16 {
+pub(super) const fn status_of(why: Failure) -> u16 {
     match why {
         Failure::Busy => 486,
         Failure::Declined => 603,

@@ -5,6 +5,7 @@ use crate::call::{self, LegId, Loss, Output as Wish, Refusal};
 use crate::sip::message::Name;
 use crate::time::Now;
 
+use super::transfer::status_of;
 use super::{Exchange, Output};
 
 impl Exchange {
@@ -71,6 +72,8 @@ impl Exchange {
             | Wish::SealRecording { .. }
             | Wish::CloseCall(_)
             | Wish::MarkInvalid { .. }
+            | Wish::MarkResult { .. }
+            | Wish::Supervised { .. }
             | Wish::Arrived(_)
             | Wish::Missed(_)
             | Wish::SeatChanged { .. }
@@ -117,6 +120,7 @@ impl Exchange {
             ),
             Refusal::Unavailable => (480, None),
             Refusal::Forbidden => (403, None),
+            Refusal::NotReached(why) => (status_of(why), None),
         };
         self.with_leg(now, leg, |session, transactions| session.reject(now.mono, transactions, status, header));
         self.end_leg(now, leg);

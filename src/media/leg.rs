@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::audio::codec::{Codec, Rate};
 use crate::audio::dtmf::{Event, Keys};
 use crate::audio::inband::Detector;
-use crate::call::{CallId, LegId};
+use crate::call::{CallId, LegId, Typed, Typing};
 use crate::media::latch::{Latch, Verdict};
 use crate::media::prompt::Playing;
 use crate::media::reception::Reception;
@@ -36,6 +36,9 @@ pub struct Leg {
     reception: Reception,
     clock: Slowed,
     keys: Keys,
+    typing: Typing,
+    /// The event that is being heard is part of a command of ours.
+    pub commands: bool,
     /// Where no telephone-event was agreed.
     tones: Option<Box<Detector>>,
     cname: String,
@@ -101,6 +104,8 @@ impl Leg {
             reception: Reception::default(),
             clock: Slowed::default(),
             keys: Keys::default(),
+            typing: Typing::default(),
+            commands: false,
             tones: None,
             cname: format!("{:016x}", random()),
             rtcp_source: None,
@@ -161,6 +166,9 @@ impl Leg {
         };
         let header = Header { timestamp: self.clock.at(header.timestamp, ticks), ..header };
         self.reception.receive(now, &header, matches!(kind, Kind::Audio(_)));
+        if let Some(key) = key {
+            self.commands = self.typing.press(key) != Typed::Alien;
+        }
         Some(Spoken { kind, header, payload, key, moved, back: self.is_alive(now) })
     }
 

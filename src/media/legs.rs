@@ -95,10 +95,15 @@ impl Legs {
             return;
         }
         let source = port.leg.source(spoken.header.ssrc);
+        // Only the citizen has nothing to command.
+        let citizen = self.calls.get(&port.leg.call).and_then(|bridge| bridge.citizen);
+        let is_ours = matches!(spoken.kind, Kind::Event { .. }) && port.leg.commands && citizen != Some(port.leg.id);
         let feeds = std::mem::take(&mut port.feeds);
         for target in &feeds {
-            if let Some(target) = self.port(*target) {
-                target.pass_on(now, source, sound, outbox);
+            match self.port(*target) {
+                Some(target) if is_ours => target.leg.out.skip(source, &spoken.header),
+                Some(target) => target.pass_on(now, source, sound, outbox),
+                None => {}
             }
         }
         if let Some(port) = self.port(slot) {
@@ -316,13 +321,15 @@ impl Legs {
             }
         }
         let slot_of = |leg: &LegId| self.slots.get(leg).copied().filter(|slot| bridge.slots.contains(slot));
+        // Who hears nobody is no party yet: a network's announcement before the answer.
+        let is_party = |leg: LegId| bridge.hearings.iter().any(|one| one.leg == leg && !one.hears.is_empty());
         for Hearing { leg, hears } in &bridge.hearings {
             let Some(hearer) = slot_of(leg) else { continue };
             for slot in hears.iter().filter_map(slot_of) {
                 let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) else { continue };
                 port.feeds.push(hearer);
-                if bridge.tap.is_some() {
-                    let heard = bridge.citizen == Some(*leg);
+                let heard = bridge.citizen == Some(*leg);
+                if bridge.tap.is_some() && (heard || is_party(port.leg.id)) {
                     let voice = if heard { Voice::Heard(port.leg.id) } else { Voice::Private(port.leg.id) };
                     port.voice = port.voice.filter(|_| !heard).or(Some(voice));
                 }

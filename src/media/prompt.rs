@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::audio::g711::Law;
 use crate::audio::tone;
-use crate::call::Prompt;
+use crate::call::{NotReached, Prompt};
 use crate::time::Mono;
 
 /// The files of a whole set; `greeting-<code>.wav` may be added.
-pub const FILES: [&str; 25] = [
+pub const FILES: [&str; 30] = [
     "greeting",
     "notice",
     "position-prefix",
@@ -22,6 +22,11 @@ pub const FILES: [&str; 25] = [
     "press-1",
     "briefing-prefix",
     "briefing-suffix",
+    "third-busy",
+    "third-no-answer",
+    "third-refused",
+    "third-unreachable",
+    "third-closed",
     "seat-prefix",
     "seat-suffix",
     "digit-0",
@@ -52,6 +57,7 @@ pub struct Clip {
 pub struct PromptShelf {
     clips: Arc<BTreeMap<String, Arc<Clip>>>,
     music: Arc<Clip>,
+    ringback: Arc<Clip>,
     done: Arc<Clip>,
     refused: Arc<Clip>,
     /// Stands in for a file that is missing.
@@ -107,6 +113,7 @@ impl PromptShelf {
         Self {
             clips: Arc::new(clips),
             music: Arc::new(Clip::new(&tone::music())),
+            ringback: Arc::new(Clip::new(&tone::ringback())),
             done: Arc::new(Clip::new(&tone::confirm())),
             refused: Arc::new(Clip::new(&tone::refuse())),
             pause: Arc::new(Clip::new(&tone::silence(200))),
@@ -141,6 +148,14 @@ impl PromptShelf {
                 let topic = topic.as_ref().and_then(|name| self.clips.get(name).cloned());
                 number.chain(topic).chain([self.named("briefing-suffix")]).collect()
             }
+            Prompt::Ringback => vec![self.ringback.clone()],
+            Prompt::NotReached(why) => vec![self.named(match why {
+                NotReached::Busy => "third-busy",
+                NotReached::NoAnswer => "third-no-answer",
+                NotReached::Refused => "third-refused",
+                NotReached::Unreachable => "third-unreachable",
+                NotReached::Closed => "third-closed",
+            })],
             Prompt::SeatNumber(seat) => {
                 let names = ["seat-prefix"].into_iter().chain(digits(seat)).chain(["seat-suffix"]);
                 names.map(|name| self.named(name)).collect()

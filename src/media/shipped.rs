@@ -43,6 +43,11 @@ pub const PROMPTS: &[(&str, &[u8])] = prompts!(
     "seat-prefix.wav"
     "seat-suffix.wav"
     "ten.wav"
+    "third-busy.wav"
+    "third-closed.wav"
+    "third-no-answer.wav"
+    "third-refused.wav"
+    "third-unreachable.wav"
     "thousand.wav"
     "yao.wav"
 );

@@ -12,7 +12,12 @@ pub struct Clock {
 
 impl Clock {
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self::of(Instant::now())
+    }
+
+    /// The clock of a process that started then.
+    pub const fn of(start: Instant) -> Self {
+        Self { start }
     }
 
     pub fn now(&self) -> Now {

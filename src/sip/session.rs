@@ -101,6 +101,8 @@ pub enum Event {
         agreed: Box<Agreed>,
         generation: u32,
     },
+    /// The peer we called, or its network, sends sound before the answer.
+    EarlyMedia(Box<Agreed>),
     /// The peer we called answered.
     Answered,
     /// Our answer reached the peer (ACK).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::archive::Sealed;
 use crate::archive::shelf::Condition;
 pub use crate::call::SeatChange;
-use crate::call::{CallId, CallRecord, DutyCall, LegId, MissedCall, OpenTicket};
+use crate::call::{CallId, CallRecord, DutyCall, LegId, MissedCall, OpenTicket, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::emergency::Category;
 use crate::time::Wall;
@@ -29,6 +29,8 @@ pub enum Entry {
     Closed(Box<CallRecord>),
     /// The seat marked an ended call as a bad one (R35): its ticket is closed as invalid.
     Invalid(MarkedInvalid),
+    /// The seat said after a call what came of its third parties (R23).
+    ThreewayResult(MarkedResult),
     Missed(Box<MissedCall>),
     Sealed(Box<Sealed>),
     /// No recording of this call, or not of all of it (R65).
@@ -71,6 +73,13 @@ pub struct MarkedInvalid {
     pub call: CallId,
     pub at: Wall,
     pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MarkedResult {
+    pub call: CallId,
+    pub at: Wall,
+    pub result: ThreewayResult,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -157,6 +166,7 @@ impl Entry {
             Self::LegGone(gone) => Some(gone.call),
             Self::Closed(ended) => Some(ended.opened.call),
             Self::Invalid(marked) => Some(marked.call),
+            Self::ThreewayResult(marked) => Some(marked.call),
             Self::Arrived(missed) | Self::Missed(missed) => Some(missed.call),
             Self::Sealed(sealed) => Some(sealed.call),
             Self::RecordingFailed(failed) => Some(failed.call),

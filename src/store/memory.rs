@@ -12,7 +12,7 @@ use super::query::{
 use super::{Store, StoreError};
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, CallRecord, DutyCall, MissedCall, OpenTicket, SeatNo};
+use crate::call::{CallId, CallRecord, DutyCall, MissedCall, OpenTicket, SeatNo, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::callback;
 use crate::time::Wall;
@@ -229,6 +229,7 @@ impl Tables {
             Entry::Closed(ended) => self.closed(record.number.as_deref(), ended),
             Entry::Missed(missed) => self.missed(missed),
             Entry::Invalid(marked) => self.invalid(marked.call, &marked.reason),
+            Entry::ThreewayResult(marked) => self.threeway_result(marked.call, marked.result),
             Entry::Sealed(sealed) => {
                 self.sealed.retain(|other| other.path != sealed.path);
                 self.sealed.push((**sealed).clone());
@@ -288,6 +289,7 @@ impl Tables {
             text: None,
             version: 1,
             invalid: None,
+            threeway_result: None,
             recording: RecordingState::Running,
             emergency: None,
             opened: opened.clone(),
@@ -309,8 +311,20 @@ impl Tables {
                 ticket.opened.clone_from(&record.opened);
             }
         }
+        if let Some(result) = record.threeway_result {
+            self.threeway_result(record.opened.call, result);
+        }
         if let Some(why) = &record.invalid {
             self.invalid(record.opened.call, why);
+        }
+    }
+
+    fn threeway_result(&mut self, call: CallId, result: ThreewayResult) {
+        if let Some(ticket) = self.tickets.get_mut(&call) {
+            ticket.threeway_result = Some(result);
+            if ticket.invalid.is_none() {
+                ticket.state = TicketState::after_threeway(result);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
 use crate::call::{
     By, CallId, CallRecord, DutyCall, EndReason, LeaderCall, NoticePlayed, OpenTicket, Participant, SeatNo, Segment,
+    ThreewayResult,
 };
 use crate::privacy::Private;
 use crate::rules::callback::Task;
@@ -184,6 +185,8 @@ pub enum TicketState {
     Drafting,
     /// 无效 (R35)
     Invalid,
+    /// 即时办结: answered on the spot in a three-way call (R23)
+    ClosedOnCall,
 }
 
 impl TicketState {
@@ -191,6 +194,18 @@ impl TicketState {
         match self {
             Self::Drafting => "drafting",
             Self::Invalid => "invalid",
+            Self::ClosedOnCall => "closed_on_call",
+        }
+    }
+
+    /// What came of the third parties closes the ticket, or leaves it to be written (R23).
+    pub(super) const fn after_threeway(result: ThreewayResult) -> Self {
+        match result {
+            ThreewayResult::ResolvedOnSpot => Self::ClosedOnCall,
+            ThreewayResult::UnitWillHandle
+            | ThreewayResult::Unreachable
+            | ThreewayResult::Refused
+            | ThreewayResult::NotCompetent => Self::Drafting,
         }
     }
 }
@@ -238,6 +253,8 @@ pub struct Ticket {
     /// 1 at first, one more with each edit.
     pub version: u32,
     pub invalid: Option<String>,
+    /// What came of its third parties (R23).
+    pub threeway_result: Option<ThreewayResult>,
     pub recording: RecordingState,
     /// None unless it was marked as one (R28).
     pub emergency: Option<Emergency>,

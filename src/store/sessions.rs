@@ -104,6 +104,7 @@ impl SessionReport {
         let on_the_line = participants.iter().filter(is_he).map(stayed).fold(0, u64::saturating_add);
         self.on_the_line_ms = self.on_the_line_ms.saturating_add(on_the_line);
         match ticket.state {
+            TicketState::ClosedOnCall => self.resolved = self.resolved.saturating_add(1),
             // Neither closed on the spot nor dispatched as yet.
             TicketState::Drafting | TicketState::Invalid => {}
         }

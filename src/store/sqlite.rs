@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_kind.sql"),
     include_str!("migrations/0003_callback_of_missed.sql"),
     include_str!("migrations/0004_verified.sql"),
+    include_str!("migrations/0005_threeway_result.sql"),
     include_str!("migrations/0006_emergency.sql"),
 ];
 
@@ -252,4 +253,34 @@ fn word<T: serde::Serialize>(value: T) -> String {
 
 fn of_word<T: serde::de::DeserializeOwned>(word: String) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(word)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the database itself says of the connection that writes, and that those which read cannot.
+    #[test]
+    fn every_commit_is_synced_and_readers_only_read() {
+        let folder = std::env::temp_dir().join(format!("hotline-sqlite-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = Sqlite::new(&folder.join("hotline.sqlite"));
+            let mut slot = store.writer.lock().await;
+            let writer = store.open(&mut slot).await.unwrap();
+            for (pragma, value) in [("synchronous", 2), ("foreign_keys", 1)] {
+                let ask = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
+                let is: i64 = sqlx::query_scalar(ask).fetch_one(&mut *writer).await.unwrap();
+                assert_eq!(is, value, "{pragma}");
+            }
+            let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *writer).await.unwrap();
+            assert_eq!(mode, "wal");
+            let refused = sqlx::query("DELETE FROM ticket").execute(&store.readers()).await;
+            assert!(refused.unwrap_err().to_string().contains("readonly"));
+            drop(slot);
+            store.close().await;
+        });
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -17,6 +17,7 @@ use crate::app::rate::connect_rate;
 use crate::app::watch::free_bytes;
 use crate::call::SeatState;
 use crate::exchange::{Counters, Exchange};
+use crate::sip::transactions;
 use crate::time::Mono;
 use text::Text;
 
@@ -24,15 +25,20 @@ use text::Text;
 const TOO_EARLY: Duration = Duration::from_secs(600);
 
 pub async fn page(State(office): State<Office>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], figures(&office).await)
+}
+
+/// Everything that is known now, as the page says it.
+pub async fn figures(office: &Office) -> String {
     let mut text = Text::default();
-    calls(&mut text, &office).await;
+    calls(&mut text, office).await;
     // A server that ends has figures all the same.
-    if let Ok(now) = look(&office, |_, exchange| Standing::of(exchange)).await {
+    if let Ok(now) = look(office, |_, exchange| Standing::of(exchange)).await {
         standing(&mut text, now);
     }
-    media(&mut text, &office);
-    recorder(&mut text, &office);
-    journal(&mut text, &office);
+    media(&mut text, office);
+    recorder(&mut text, office);
+    journal(&mut text, office);
     let waiting = office.inbox.max_capacity().saturating_sub(office.inbox.capacity());
     text.gauge("hotline_signalling_waiting", "Messages that wait for the signalling loop.", &[], waiting);
     text.counter("hotline_trace_lost_total", "Records that the trace could not keep.", &[], office.trace.lost());
@@ -40,7 +46,7 @@ pub async fn page(State(office): State<Office>) -> impl IntoResponse {
         let labels = [("name", alarm.name), ("subject", &alarm.subject), ("severity", alarm.severity)];
         text.gauge("hotline_alarm", "Alarms that stand.", &labels, 1);
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.finish())
+    text.finish()
 }
 
 async fn calls(text: &mut Text, office: &Office) {
@@ -79,6 +85,7 @@ struct Standing {
     legs: usize,
     ports: usize,
     counters: Counters,
+    sip: transactions::Counters,
 }
 
 impl Standing {
@@ -99,6 +106,7 @@ impl Standing {
             legs,
             ports,
             counters: exchange.counters(),
+            sip: exchange.sip_counters(),
         }
     }
 }
@@ -123,6 +131,15 @@ fn standing(text: &mut Text, now: Standing) {
     let counters = now.counters;
     text.counter("hotline_sip_received_total", "SIP messages received.", &[], counters.received);
     text.counter("hotline_sip_unreadable_total", "Messages that are no SIP.", &[], counters.unreadable);
+    for (name, help, value) in [
+        ("hotline_sip_unanswerable_total", "Messages dropped: nobody could be answered.", now.sip.unanswerable),
+        ("hotline_sip_malformed_total", "Requests with a fault, answered 400 or 505 but for ACK.", now.sip.malformed),
+        ("hotline_sip_over_limit_total", "Requests answered 503 for want of room.", now.sip.over_limit),
+        ("hotline_sip_bad_responses_total", "Responses without a readable Via of ours.", now.sip.bad_responses),
+        ("hotline_sip_stray_responses_total", "Responses to no request of ours.", now.sip.stray_responses),
+    ] {
+        text.counter(name, help, &[], value);
+    }
     let help = "Messages of sources that are neither trunk nor seat.";
     text.counter("hotline_unknown_source_total", help, &[("fate", "answered")], counters.unknown_answered);
     text.counter("hotline_unknown_source_total", help, &[("fate", "dropped")], counters.unknown_dropped);

@@ -8,7 +8,7 @@ use super::asked::{Asked, List, Sent, span};
 use super::error::ApiError;
 use super::look;
 use crate::app::Office;
-use crate::call::{AskRefused, SeatAsk, SeatChange, SeatNo, SeatView, Verb};
+use crate::call::{AskRefused, BadCall, SeatAsk, SeatChange, SeatNo, SeatView, ThreewayResult, Verb};
 use crate::exchange::Input;
 use crate::store::Store;
 use crate::store::numbering::local_day;
@@ -46,6 +46,8 @@ pub struct Wish {
     reason: Option<String>,
     /// Whom to consult, to bring in or to transfer to: a number, or an emergency service by its name.
     to: Option<String>,
+    /// What came of the three-way call.
+    result: Option<ThreewayResult>,
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -58,6 +60,7 @@ enum Word {
     Free,
     CallBack,
     BadCall,
+    Result,
     Consult,
     Direct,
     Join,
@@ -104,16 +107,27 @@ impl Wish {
             Word::Swap => SeatAsk::Talk(Verb::Swap),
             Word::Drop => SeatAsk::Talk(Verb::Drop),
             Word::Leave => SeatAsk::Talk(Verb::Leave),
+            Word::Result => SeatAsk::Result(self.result.ok_or_else(|| {
+                ApiError::bad(format!(
+                    "result is missing: {}",
+                    ThreewayResult::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")
+                ))
+            })?),
             Word::Transfer => SeatAsk::Talk(Verb::Transfer(to()?)),
             Word::Leader => SeatAsk::Talk(Verb::Leader),
             Word::Speak => SeatAsk::Talk(Verb::Speak),
             Word::Silent => SeatAsk::Talk(Verb::Silent),
-            Word::BadCall => match reason {
-                Some(reason) => SeatAsk::BadCall(reason.to_owned()),
-                None => return Err(ApiError::bad("a bad call needs a reason, such as silent or harassing (R35)")),
-            },
+            Word::BadCall => SeatAsk::BadCall(bad_call(reason)?),
         })
     }
+}
+
+fn bad_call(reason: Option<&str>) -> Result<BadCall, ApiError> {
+    let known = BadCall::ALL.iter().find(|word| Some(word.as_str()) == reason);
+    known.copied().ok_or_else(|| {
+        let words: Vec<&str> = BadCall::ALL.iter().map(|word| word.as_str()).collect();
+        ApiError::bad(format!("the reason of a bad call is one of {} (R35)", words.join(", ")))
+    })
 }
 
 pub fn refused(why: AskRefused) -> ApiError {
@@ -125,6 +139,7 @@ pub fn refused(why: AskRefused) -> ApiError {
         | AskRefused::NotTalking
         | AskRefused::NoThird
         | AskRefused::Consulting
+        | AskRefused::SecondLine
         | AskRefused::TooMany
         | AskRefused::UnknownParty
         | AskRefused::Closed

@@ -9,7 +9,7 @@ use super::asked::{Asked, List, Sent, call, caller, masked, page, span};
 use super::error::ApiError;
 use super::login::Visitor;
 use crate::app::Office;
-use crate::call::{EndReason, SeatNo};
+use crate::call::{EndReason, SeatNo, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::emergency::{self, Category};
 use crate::rules::ticket::Type;
@@ -61,6 +61,7 @@ pub struct Row {
     t_answer: Wall,
     wait_ms: u64,
     recording: RecordingState,
+    threeway_result: Option<ThreewayResult>,
     /// These three are None while the call is up.
     t_end: Option<Wall>,
     talk_ms: Option<u64>,
@@ -87,6 +88,7 @@ impl From<Ticket> for Row {
             t_answer: opened.t_answer,
             wait_ms: opened.wait_ms,
             recording: ticket.recording,
+            threeway_result: ticket.threeway_result,
             t_end: ended.as_ref().map(|ended| ended.t_end),
             talk_ms: ended.as_ref().map(|ended| ended.talk_ms),
             end_reason: ended.map(|ended| ended.end_reason),

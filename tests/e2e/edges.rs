@@ -49,6 +49,8 @@ rows! {
     the_third_goes_while_a_fourth_is_consulted: "fourth", "third", "hangs up";
     the_third_hangs_up_after_the_seat_has_left: "handed over", "third", "hangs up";
     the_phone_of_the_seat_transfers: "transferring", "third", "answers";
+    the_third_answers_on_a_second_line: "line dialling", "third", "answers";
+    the_phone_hangs_its_second_line_up: "line talking", "seat", "hangs up its second line";
 }
 
 /// One row of the document.
@@ -131,6 +133,16 @@ impl Scene {
                 scene.seat.command("transfer", &format!("sip:{UNIT}@{}", scene.server.sip));
                 scene.third.wait("CALL_INCOMING");
             }
+            // baresip holds the first call itself.
+            "line dialling" | "line talking" => {
+                scene.seat.command("dial", &format!("sip:{UNIT}@{}", scene.server.sip));
+                scene.third.wait("CALL_INCOMING");
+                if state == "line talking" {
+                    scene.third.command("accept", "");
+                    scene.third.wait("CALL_ESTABLISHED");
+                }
+                scene.server.seat_is("1001", "consulting");
+            }
             _ => panic!("no real phones for {state}"),
         }
         scene.server.record_more(Duration::from_secs(1));
@@ -184,6 +196,10 @@ impl Scene {
             }
             "joins" => self.verb(&["join"]),
             "swaps" => self.verb(&["swap"]),
+            "hangs up its second line" => {
+                phone.hang_up();
+                phone.wait_closed();
+            }
             "drains" => self.server.terminate(),
             _ => panic!("no real phones for {event}"),
         }

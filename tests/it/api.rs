@@ -4,9 +4,11 @@ mod centres;
 mod commands;
 mod crash;
 mod emergency;
-mod house;
+pub mod house;
 mod leaders;
+mod metrics;
 mod parts;
+mod supervise;
 mod verify;
 
 use std::io::{Read, Write};
@@ -72,7 +74,12 @@ async fn a_seat_changes_its_state_or_is_told_why_not() {
     let pause = ask("1001", json!({ "ask": "break", "reason": "午饭" })).json();
     assert_eq!((&pause["state"], &pause["reason"]), (&json!("break"), &json!("午饭")));
     assert_eq!(ask("1001", json!({ "ask": "bad_call" })).status, 400, "it needs a reason");
-    assert_eq!(ask("1001", json!({ "ask": "bad_call", "reason": "silent" })).status, 409, "it has had no call");
+    for reason in ["short", "silent", "wrong_number", "harassing"] {
+        assert_eq!(ask("1001", json!({ "ask": "bad_call", "reason": reason })).status, 409, "it has had no call");
+    }
+    let unknown = ask("1001", json!({ "ask": "bad_call", "reason": "rude" }));
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.text.contains("short, silent, wrong_number, harassing"), "{}", unknown.text);
     assert_eq!(ask("1001", json!({ "ask": "dance" })).status, 422);
     assert_eq!((ask("9999", json!({ "ask": "busy" })).status), 404);
     let seats = house.get("/api/seats").json();

@@ -4,6 +4,7 @@ mod codings;
 mod crash;
 mod full_disk;
 mod heard;
+mod kept;
 mod shelf;
 mod slow_disk;
 mod voices;

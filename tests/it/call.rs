@@ -263,6 +263,8 @@ fn line(output: &Output) -> Option<String> {
         Output::SealRecording { .. } => "SealRecording".into(),
         Output::CloseCall(record) => format!("CloseCall {}", record.end_reason),
         Output::Missed(missed) => format!("Missed {} {}", missed.stage, missed.reason),
+        Output::Supervised { by, how, .. } => format!("Supervised {} by {}", how.as_str(), by.0),
+        Output::MarkResult { call: _, result } => format!("MarkResult {result}"),
         Output::MarkInvalid { reason, .. } => format!("MarkInvalid {reason}"),
         Output::WantCallback { seat } => format!("WantCallback {}", seat.0),
         Output::DutyCall(record) => {

@@ -8,6 +8,16 @@ use hotline::privacy::Private;
 use hotline::time::Wall;
 
 use crate::call::*;
+use crate::call_guest::with_seats;
+
+/// With a shift leader, and somebody to be brought in.
+fn world() -> Settings {
+    let mut settings = Settings { directory: with_seats(), ..settings() };
+    if let Some(seat) = settings.seats.get_mut(&no("1003")) {
+        seat.supervisor = true;
+    }
+    settings
+}
 
 struct Chance(u64);
 
@@ -59,15 +69,21 @@ struct World {
     journal: Vec<CallId>,
     offered: usize,
     recorded: usize,
-    /// Third parties that were called.
+    /// Legs that seats' phones dialled into a call: second lines, shift leaders.
+    lines: BTreeSet<LegId>,
+    /// Third parties that were called, those among them that are seats, and the most parties of one call.
     guests: usize,
+    colleagues: usize,
+    parties: usize,
+    second_lines: usize,
+    supervised: usize,
     next_leg: u64,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         Self {
-            hall: Hall::new(settings()),
+            hall: Hall::new(world()),
             chance: Chance(seed),
             audits: BTreeMap::new(),
             standing: BTreeMap::new(),
@@ -77,7 +93,12 @@ impl World {
             journal: Vec::new(),
             offered: 0,
             recorded: 0,
+            lines: BTreeSet::new(),
             guests: 0,
+            colleagues: 0,
+            parties: 0,
+            second_lines: 0,
+            supervised: 0,
             next_leg: 0,
         }
     }
@@ -98,10 +119,15 @@ impl World {
                 self.send(Input::Reachable { seat, reachable });
             }
             14 => self.the_journal_speaks(),
-            15 => self.a_seat_brings_somebody_in(),
+            15 => match self.chance.below(4) {
+                0 => self.a_seat_uses_its_second_line(),
+                1 => self.a_shift_leader_comes(),
+                2 => self.many_are_brought_in(),
+                _ => self.a_seat_brings_somebody_in(),
+            },
             16 => self.something_was_played(),
             17 if self.chance.one_in(10) => {
-                let mut changed = settings();
+                let mut changed = world();
                 if self.chance.one_in(2) {
                     changed.seats.remove(&no("1002"));
                 }
@@ -199,7 +225,7 @@ impl World {
             0..=1 => SeatAsk::SignIn,
             2 => SeatAsk::Busy,
             3 => SeatAsk::Break("lunch".into()),
-            4 => SeatAsk::BadCall("silent".into()),
+            4 => SeatAsk::BadCall(BadCall::Silent),
             _ => SeatAsk::Free,
         };
         if self.chance.one_in(2) {
@@ -214,7 +240,7 @@ impl World {
 
     /// By API, by keys, or by its phone's transfer button; also where it cannot be.
     fn a_seat_brings_somebody_in(&mut self) {
-        let whom = self.chance.pick(&["13800000009", "110", "999", "9999"]).unwrap().to_owned();
+        let whom = self.some_third();
         let legs: Vec<LegId> = self.hall.board.calls().iter().filter_map(|call| call.seat_leg).collect();
         match (self.chance.below(10), self.chance.pick(&legs)) {
             (0..=1, Some(leg)) => {
@@ -254,6 +280,79 @@ impl World {
                 let busy: Vec<SeatNo> = self.hall.board.calls().into_iter().filter_map(|call| call.seat).collect();
                 let seat = self.chance.pick(&busy).unwrap_or_else(|| self.some_seat());
                 self.send(Input::Ask { seat, ask: SeatAsk::Talk(verb) });
+            }
+        }
+    }
+
+    fn some_third(&mut self) -> String {
+        let third = ["13800000009", "110", "602", "651", "1001", "1002", "1003", "9999"];
+        self.chance.pick(&third).unwrap().to_owned()
+    }
+
+    fn some_busy_seat(&mut self) -> SeatNo {
+        let busy: Vec<SeatNo> = self.hall.board.calls().into_iter().filter_map(|call| call.seat).collect();
+        self.chance.pick(&busy).unwrap_or_else(|| self.some_seat())
+    }
+
+    /// Its phone holds, dials, and perhaps transfers between its two lines, or types on the second one.
+    fn a_seat_uses_its_second_line(&mut self) {
+        let seat = self.some_busy_seat();
+        let lines: Vec<LegId> = self.lines.iter().copied().filter(|leg| self.standing.contains_key(leg)).collect();
+        let firsts: Vec<LegId> = self.hall.board.calls().iter().filter_map(|call| call.seat_leg).collect();
+        match (self.chance.below(3), self.chance.pick(&lines), self.chance.pick(&firsts)) {
+            (0, Some(second), Some(first)) => {
+                let (on, other) = if self.chance.one_in(2) { (first, second) } else { (second, first) };
+                self.send(Input::Transfer { leg: on, to: ReferTarget::Leg(other) });
+            }
+            (1, Some(leg), _) => {
+                let keys = self.chance.pick(&["*3", "*5", "*6", "*71", "*82", "*84"]).unwrap();
+                for digit in keys.chars() {
+                    if self.standing.contains_key(&leg) {
+                        self.send(Input::Digit { leg, digit });
+                    }
+                }
+            }
+            _ => {
+                let leg = self.dialled_leg(&seat);
+                let number = Private::new(self.some_third());
+                self.send(Input::Dialled { leg, seat, number, sip_call_id: "second@phone".into() });
+                self.second_lines += usize::from(self.standing.contains_key(&leg));
+            }
+        }
+    }
+
+    /// A leg by which a seat's phone dials the call of this seat.
+    fn dialled_leg(&mut self, of: &SeatNo) -> LegId {
+        let leg = self.new_leg();
+        let call = self.hall.board.call_of_seat(of);
+        self.standing.insert(leg, (call, None));
+        self.lines.insert(leg);
+        leg
+    }
+
+    fn a_shift_leader_comes(&mut self) {
+        let (by, of) = (self.chance.pick(&[no("1003"), no("1002")]).unwrap(), self.some_busy_seat());
+        let ways = [Supervision::Listen, Supervision::Whisper, Supervision::Barge, Supervision::TakeOver];
+        let how = self.chance.pick(&ways).unwrap();
+        if self.chance.one_in(2) {
+            let leg = self.dialled_leg(&of);
+            self.send(Input::SuperviseDialled { leg, by, of, how, sip_call_id: "leader@phone".into() });
+            self.supervised += usize::from(self.standing.contains_key(&leg));
+        } else if let Some(call) = self.hall.board.call_of_seat(&of) {
+            self.supervised += usize::from(self.hall.board.may_supervise(call, &by).is_ok());
+            self.send(Input::Supervise { call, by, how });
+        }
+    }
+
+    /// One after the other answers and joins, up to eight (R25).
+    fn many_are_brought_in(&mut self) {
+        let seat = self.some_busy_seat();
+        for _ in 0..self.chance.below(9) {
+            let before: BTreeSet<LegId> = self.standing.keys().copied().collect();
+            self.send(Input::Ask { seat: seat.clone(), ask: SeatAsk::Talk(Verb::Direct("110".into())) });
+            let dialled = self.standing.keys().copied().find(|leg| !before.contains(leg));
+            if let Some(leg) = dialled {
+                self.send(Input::Answered { leg });
             }
         }
     }
@@ -317,7 +416,12 @@ impl World {
                 let rung = self.standing.values().filter(|(_, other)| other.as_ref() == Some(seat)).count();
                 assert_eq!(rung, 0, "seat {seat:?} has another call's leg (I5)");
                 let audit = self.audits.get_mut(call).unwrap();
-                assert_eq!(audit.seat_leg.replace(*leg), None, "{call} has two seats");
+                if self.hall.board.call(*call).is_some_and(|view| view.seat_leg == Some(*leg)) {
+                    assert_eq!(audit.seat_leg.replace(*leg), None, "{call} has two seats");
+                } else {
+                    assert_eq!(audit.tickets, 1, "only an answered call has seats beside its own");
+                    self.colleagues += 1;
+                }
                 self.standing.insert(*leg, (Some(*call), Some(seat.clone())));
             }
             Output::Dial { call, leg, target: Target::Number { .. } | Target::Device { .. }, .. } => {
@@ -332,7 +436,8 @@ impl World {
             }
             Output::Answer { leg } => {
                 let call = self.standing.get(leg).expect("answers a standing leg").0;
-                if let Some(audit) = call.and_then(|call| self.audits.get_mut(&call)) {
+                let audit = call.and_then(|call| self.audits.get_mut(&call));
+                if let Some(audit) = audit.filter(|audit| audit.citizen == Some(*leg)) {
                     audit.answers += 1;
                     assert_eq!(audit.answers, 1, "one 200 a leg");
                     let waited_long_enough = matches!(input, Input::Tick);
@@ -346,7 +451,9 @@ impl World {
                 if let Some(audit) = citizens {
                     let allowed = match input {
                         Input::EndAll => true,
-                        Input::HungUp { leg: seat } => seat.0 >> 63 == 1 && audit.answers == 1,
+                        Input::HungUp { leg: seat } => {
+                            (seat.0 >> 63 == 1 || self.lines.contains(seat)) && audit.answers == 1
+                        }
                         Input::Lost { leg: own, .. } => own == leg,
                         _ => false,
                     };
@@ -374,6 +481,7 @@ impl World {
                 assert_eq!(audit.citizen, Some(*citizen));
                 let named = hearings.iter().flat_map(|hearing| hearing.hears.iter().chain([&hearing.leg]));
                 assert!(hearings.iter().all(|hearing| !hearing.hears.contains(&hearing.leg)), "hears himself (R19)");
+                self.parties = self.parties.max(hearings.iter().filter(|hearing| !hearing.hears.is_empty()).count());
                 assert!(named.chain([citizen]).all(|leg| self.standing.contains_key(leg)));
             }
             Output::Mark { call, .. } => assert_eq!((self.audits[call].recordings, self.audits[call].sealed), (1, 0)),
@@ -395,7 +503,10 @@ impl World {
                 panic!("nobody asked for such a call")
             }
             Output::Referred { leg, .. } => assert!(self.standing.contains_key(leg), "told to a leg that is gone"),
-            Output::MarkInvalid { call, .. } => assert_eq!(self.audits[call].tickets, 1),
+            Output::MarkInvalid { call, .. } | Output::MarkResult { call, .. } => {
+                assert_eq!(self.audits[call].tickets, 1)
+            }
+            Output::Supervised { call, .. } => assert_eq!(self.audits[call].tickets, 1),
             Output::SeatChanged { .. } | Output::Alarm { .. } | Output::Note { .. } => {}
         }
     }
@@ -419,8 +530,10 @@ impl World {
 
     fn check_seats(&mut self) {
         let seats = self.hall.board.seats();
-        let calls: Vec<CallId> = seats.iter().filter_map(|seat| seat.call).collect();
-        assert_eq!(calls.len(), calls.iter().collect::<BTreeSet<_>>().len(), "two seats for one call");
+        for call in self.hall.board.calls() {
+            let own = call.seat.as_ref().and_then(|no| seats.iter().find(|seat| seat.seat == *no));
+            assert!(own.is_none_or(|seat| seat.call == Some(call.call)), "the seat of a call is in it (I5)");
+        }
         let waiting = self.hall.board.waiting();
         for seat in seats {
             let serving = match seat.state {
@@ -444,7 +557,8 @@ impl World {
 
 #[test]
 fn no_order_of_events_breaks_the_invariants() {
-    let (mut answered, mut guests) = (0, 0);
+    let (mut answered, mut guests, mut colleagues, mut parties) = (0, 0, 0, 0);
+    let (mut second_lines, mut supervised) = (0, 0);
     for seed in 1..=300_u64 {
         let mut world = World::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         for _ in 0..500 {
@@ -470,8 +584,16 @@ fn no_order_of_events_breaks_the_invariants() {
         assert_eq!(world.standing.len(), 0, "seed {seed}: a leg was never released");
         assert_eq!(world.offered, world.recorded, "seed {seed}");
         guests += world.guests;
+        colleagues += world.colleagues;
+        parties = parties.max(world.parties);
+        second_lines += world.second_lines;
+        supervised += world.supervised;
         answered += world.audits.values().filter(|audit| audit.tickets == 1).count();
     }
     assert!(answered > 1_500, "chance must reach the interesting states: {answered} answered calls");
     assert!(guests > 300, "chance must bring third parties in: {guests}");
+    assert!(colleagues > 25, "and seats among them: {colleagues}");
+    assert!(second_lines > 50 && supervised > 50, "{second_lines} second lines, {supervised} shift leaders");
+    // And beside them a shift leader, and the second leg of the seat.
+    assert!((8..=10).contains(&parties), "up to eight in one call (R25): {parties}");
 }

@@ -27,7 +27,7 @@ pub fn directory() -> Directory {
 }
 
 /// And 651, whose first line is a seat.
-fn with_seats() -> Directory {
+pub fn with_seats() -> Directory {
     let number = |number: &str| LineTo::Number { number: Private::new(number.into()), trunks: Vec::new(), shown: None };
     let entry = |code: &str, kind: Kind, numbers: &[&str], after_seat_leaves| Entry {
         code: code.into(),
@@ -114,12 +114,13 @@ fn consult_join_and_drop_are_three_steps() {
             "Mark hold",
             "Dial d3 13800000601",
             "Mix 1 hears nobody, d1 hears nobody",
+            "Play d1 Ringback …",
             "Play 1 Music …",
             "1001 Consulting"
         ],
         "the citizen hears music from the moment in which the seat turns away"
     );
-    assert_eq!(hall.answers(THIRD), ["Mark joined 601", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"]);
+    assert_eq!(hall.answers(THIRD), ["Mark joined 601", "Mix 1 hears nobody, d1 hears d3, d3 hears d1", "StopPlay d1"]);
     assert_eq!(hall.verb(Verb::Join), ["StopPlay d3", "Mark resume", "Mix 1 + [d1 d3]", "StopPlay 1", "1001 ThreeWay"]);
     assert_eq!(hall.call().stage, "three_way");
     assert_eq!(hall.verb(Verb::Drop), ["HangUp d3", "Mark left 601 dropped", "Mix 1 + [d1]", "1001 Talking"]);
@@ -179,7 +180,7 @@ fn the_same_by_keys_on_a_plain_phone() {
         assert_eq!(hall.keys(wrong), ["Play d1 Refused"], "{wrong}");
     }
     assert_eq!(hall.keys("12345#"), [""; 0]);
-    assert_eq!(keys_in_call().len(), 12);
+    assert_eq!(keys_in_call().len(), 17);
 }
 
 /// R22: the citizen is back with the seat, after every number of the unit was tried.
@@ -190,7 +191,18 @@ fn a_third_party_that_is_not_reached_costs_the_citizen_nothing() {
     let next = hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
     assert_eq!(next[0], "Dial d4 13800000602", "the next number of the unit");
     let back = hall.wait(T_THIRD);
-    assert_eq!(back, ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay 1", "1001 Talking"]);
+    assert_eq!(
+        back,
+        [
+            "HangUp d4",
+            "Mark resume",
+            "Mix 1 + [d1]",
+            "StopPlay d1",
+            "StopPlay 1",
+            "1001 Talking",
+            "Play d1 NotReached(NoAnswer)"
+        ]
+    );
     assert_eq!(hall.board.legs(), 2);
 }
 
@@ -231,7 +243,8 @@ fn an_answer_is_one_only_when_1_is_pressed() {
     for other in ['2', '*', '#', '0'] {
         assert_eq!(hall.tell(third(other)), [""; 0], "{other}");
     }
-    let pressed = ["StopPlay d3", "Mark joined 602", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"].map(str::to_owned);
+    let pressed = ["StopPlay d3", "Mark joined 602", "Mix 1 hears nobody, d1 hears d3, d3 hears d1", "StopPlay d1"]
+        .map(str::to_owned);
     assert_eq!(hall.tell(third('1')), pressed);
     assert_eq!(hall.tell(third('1')), [""; 0], "once");
     assert_eq!(hall.wait(60 * SECOND), [""; 0], "and the time for it is over");
@@ -250,7 +263,10 @@ fn an_answer_is_one_only_when_1_is_pressed() {
         assert!(!out.iter().any(|line| line.starts_with("Mark left")), "{gone:?}: it has never been there");
         assert_eq!(hall.answers(NEXT), ["Play d4 Press1 …"], "the next one is asked too");
         let back = hall.wait(seconds(15));
-        assert_eq!(back, ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay 1", "1001 Talking"]);
+        assert_eq!(
+            back[..6],
+            ["HangUp d4", "Mark resume", "Mix 1 + [d1]", "StopPlay d1", "StopPlay 1", "1001 Talking"]
+        );
     }
     // A transfer stands when somebody is there, and not before.
     let transfer = Input::Transfer { leg: SEAT, to: ReferTarget::Number(Private::new("602".into())) };
@@ -282,7 +298,10 @@ fn another_seat_is_rung_as_for_a_caller_and_wraps_up() {
     assert_eq!(hall.board.queued(), 1, "it is in one call at most (I5)");
     hall.tell(Input::HungUp { leg: LegId(9) });
     let answer = hall.answers(THIRD);
-    assert_eq!(answer, ["Mark seat_joined 1002", "1002 Talking", "Mix 1 hears nobody, d1 hears d3, d3 hears d1"]);
+    assert_eq!(
+        answer,
+        ["Mark seat_joined 1002", "1002 Talking", "Mix 1 hears nobody, d1 hears d3, d3 hears d1", "StopPlay d1"]
+    );
     let alien = hall.board.may(hall.now, &no("1002"), &SeatAsk::Talk(Verb::Drop));
     assert_eq!(alien, Err(AskRefused::NotTalking), "the call is another seat's");
     hall.verb(Verb::Join);
@@ -476,7 +495,11 @@ fn a_blind_transfer_is_told_and_a_failed_one_brings_the_citizen_back() {
     hall.tell(Input::Transfer { leg: SEAT, to: number("601") });
     hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
     let failed = hall.tell(Input::Failed { leg: NEXT, why: Failure::Busy });
-    assert_eq!(failed, ["Referred d1 Failed(Busy)", "Mix 1 + [d1]", "StopPlay 1"], "with the same seat again");
+    assert_eq!(
+        failed,
+        ["Referred d1 Failed(Busy)", "Mix 1 + [d1]", "StopPlay 1", "Play d1 NotReached(Busy)"],
+        "with the same seat again"
+    );
 
     // The phone has hung up behind its REFER, as many do.
     let mut hall = talking();
@@ -489,6 +512,61 @@ fn a_blind_transfer_is_told_and_a_failed_one_brings_the_citizen_back() {
     for nobody in [number("999"), ReferTarget::Leg(CITIZEN)] {
         assert_eq!(talking().tell(Input::Transfer { leg: SEAT, to: nobody }), ["Referred d1 Refused"]);
     }
+}
+
+/// R23: the seat's word, in the call or after it; else what we see ourselves.
+#[test]
+fn the_result_of_a_three_way_call_is_the_seats_word_else_ours() {
+    use ThreewayResult::{NotCompetent, Refused, ResolvedOnSpot, Unreachable};
+    let result = |hall: &mut Hall| closed(&hall.send(Input::HungUp { leg: SEAT })).threeway_result;
+    for (why, expected) in [
+        (Failure::Busy, Unreachable),
+        (Failure::NoAnswer, Unreachable),
+        (Failure::Declined, Refused),
+        (Failure::NoWay, Unreachable),
+    ] {
+        let mut hall = talking();
+        hall.verb(Verb::Consult("110".into()));
+        hall.tell(Input::Failed { leg: THIRD, why });
+        assert_eq!(result(&mut hall), Some(expected), "{why:?}");
+    }
+    let mut hall = talking();
+    assert_eq!(hall.keys("*71"), ["Play d1 Refused"], "there was no third party");
+    assert_eq!(result(&mut hall), None);
+    // One was not reached, another one was: nobody said how it went.
+    let mut hall = talking();
+    hall.verb(Verb::Consult("110".into()));
+    hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+    hall.verb(Verb::Direct("110".into()));
+    hall.answers(dialled(6));
+    assert_eq!(hall.keys("*99"), ["Play d1 Refused"]);
+    assert_eq!(hall.call().stage, "three_way");
+    assert_eq!(hall.keys("*75"), ["Play d1 Done"]);
+    hall.verb(Verb::Drop);
+    assert_eq!(result(&mut hall), Some(NotCompetent));
+    // After the call, until the next one ends.
+    let after = |hall: &mut Hall, ask: SeatAsk| hall.tell(Input::Ask { seat: no("1001"), ask });
+    assert_eq!(after(&mut hall, SeatAsk::Result(ResolvedOnSpot)), ["MarkResult resolved_on_spot"]);
+    hall.invite(9, "12345");
+    hall.wait(SECOND);
+    let refused = hall.board.may(hall.now, &no("1003"), &SeatAsk::Result(ResolvedOnSpot));
+    assert_eq!(refused, Err(AskRefused::NoCall));
+}
+
+/// A busy announcement of the carrier is no answer: the seat hears it instead of the ringing tone, nobody else.
+#[test]
+fn what_the_thirds_network_says_is_heard_by_the_seat_alone() {
+    let early = || Input::EarlyMedia { leg: THIRD };
+    let mut hall = talking();
+    hall.verb(Verb::Consult("601".into()));
+    assert_eq!(hall.tell(early()), ["Mix 1 hears nobody, d1 hears d3, d3 hears nobody", "StopPlay d1"]);
+    assert_eq!(hall.tell(early()), [""; 0], "once");
+    assert_eq!(hall.board.may(hall.now, &no("1001"), &SeatAsk::Talk(Verb::Join)), Err(AskRefused::NoThird));
+    let next = hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+    assert!(next.contains(&"Play d1 Ringback …".to_owned()), "the next one rings: {next:?}");
+    let mut hall = talking();
+    hall.verb(Verb::Direct("601".into()));
+    assert_eq!(hall.tell(early()), [""; 0], "the seat is with the citizen");
 }
 
 /// R22: the reason for each number reaches the seat, also after the last one.

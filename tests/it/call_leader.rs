@@ -308,11 +308,30 @@ fn a_leader_who_is_not_reached_leaves_an_ordinary_call() {
         hall.pass(SECOND);
         let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
         assert_eq!(record.leaders.first().map(|leader| leader.result.as_str()), Some(result));
+        assert_eq!(record.threeway_result, None, "{result}: no seat asked for him");
         assert!(record.participants.iter().all(|who| who.party.role != Role::Leader), "{result}: never there");
         assert_eq!(hall.board.legs(), 0, "{result}");
     }
     // He rings for his time, and not a moment less.
     assert_eq!(leader_first().wait(std::time::Duration::from_millis(19_999)), [""; 0]);
+}
+
+/// R23: a leader whom a seat asks for is a third party like any other.
+#[test]
+fn what_came_of_a_leader_is_told_to_the_seat_and_by_it() {
+    let mut hall = seat_first();
+    hall.leader_verb("1001", Verb::Leader);
+    let told = hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
+    assert!(told.contains(&"Play d1 NotReached(Busy)".to_owned()), "{told:?}");
+    let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
+    assert_eq!(record.threeway_result, Some(ThreewayResult::Unreachable));
+
+    let mut hall = assisted();
+    let keys = |digit| Input::Digit { leg: ASSISTANT, digit };
+    let told: Vec<String> = "*71".chars().flat_map(|digit| hall.tell(keys(digit))).collect();
+    assert_eq!(told, ["Play d4 Done"]);
+    let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
+    assert_eq!(record.threeway_result, Some(ThreewayResult::ResolvedOnSpot));
 }
 
 #[test]
@@ -490,4 +509,22 @@ fn a_seat_speaks_and_is_silent_only_where_that_means_something() {
     assert!(consult.contains(&"Mix 1 hears d2, d2 hears 1, d4 hears nobody".to_owned()), "{consult:?}");
     let back = hall.leader_verb("1001", Verb::Drop);
     assert!(back.contains(&"Mix 1 hears d2, d2 hears 1, d4 hears 1 d2".to_owned()), "{back:?}");
+}
+
+#[test]
+fn a_silent_seat_consults_on_its_second_line_hears_on_and_joins_silently() {
+    let (line, unit) = (LegId(7), LegId(1 << 63 | 6));
+    let mut hall = assisted();
+    hall.tell(Input::Held { leg: ASSISTANT });
+    let number = Private::new("601".to_owned());
+    let dials = hall.tell(Input::Dialled { leg: line, seat: no("1001"), number, sip_call_id: "second@phone".into() });
+    let expected = "Mix 1 hears d2, d2 hears 1, d4 hears 1 d2, 7 hears nobody";
+    assert!(dials.contains(&expected.to_owned()), "{dials:?}");
+    let answers = hall.tell(Input::Answered { leg: unit });
+    let expected = "Mix 1 hears d2, d2 hears 1, d4 hears 1 d2, 7 hears d6, d6 hears 7";
+    assert!(answers.contains(&expected.to_owned()), "{answers:?}");
+    let joins = hall.leader_verb("1001", Verb::Join);
+    let expected = "Mix 1 hears d2 d6, d2 hears 1 d6, d6 hears 1 d2, 7 hears 1 d2 d6";
+    assert!(joins.contains(&expected.to_owned()), "{joins:?}");
+    assert!(hall.leader_verb("1001", Verb::Speak).contains(&"Mix 1 + [7 d2 d6]".to_owned()));
 }

@@ -50,20 +50,24 @@ fn lunch() -> SeatAsk {
 }
 
 fn silent() -> SeatAsk {
-    SeatAsk::BadCall("silent".into())
+    SeatAsk::BadCall(BadCall::Silent)
 }
 
 fn drop_third() -> SeatAsk {
     SeatAsk::Talk(Verb::Drop)
 }
 
+fn resolved() -> SeatAsk {
+    SeatAsk::Result(ThreewayResult::ResolvedOnSpot)
+}
+
 /// One of each kind.
 fn asks() -> Vec<SeatAsk> {
-    use SeatAsk::{BadCall, Break, Busy, CallBack, Free, SignIn, SignOut, Talk};
-    let all = vec![SignIn, SignOut, Busy, lunch(), Free, CallBack, silent(), drop_third()];
+    use SeatAsk::{BadCall, Break, Busy, CallBack, Free, Result, SignIn, SignOut, Talk};
+    let all = vec![SignIn, SignOut, Busy, lunch(), Free, CallBack, silent(), resolved(), drop_third()];
     // A new one is to be put into the list above.
     let named = |ask: &SeatAsk| match ask {
-        SignIn | SignOut | Busy | Break(_) | Free | CallBack | BadCall(_) | Talk(_) => (),
+        SignIn | SignOut | Busy | Break(_) | Free | CallBack | BadCall(_) | Result(_) | Talk(_) => (),
     };
     all.iter().for_each(named);
     all
@@ -163,6 +167,18 @@ fn every_state_and_every_ask() {
         (Ringing, drop_third(), false, Ringing, Idle),
         (Talking, drop_third(), false, Talking, Idle),
         (Held, drop_third(), false, Held, Idle),
+        // Only of a call in which there was a third party.
+        (Consulting, resolved(), true, Consulting, Idle),
+        (ThreeWay, resolved(), true, ThreeWay, Idle),
+        (SignedOut, resolved(), false, SignedOut, SignedOut),
+        (Idle, resolved(), false, Idle, Idle),
+        (WrapUp, resolved(), false, WrapUp, Idle),
+        (Busy, resolved(), false, Busy, Busy),
+        (Break, resolved(), false, Break, Break),
+        (Reserved, resolved(), false, Reserved, Idle),
+        (Ringing, resolved(), false, Ringing, Idle),
+        (Talking, resolved(), false, Talking, Idle),
+        (Held, resolved(), false, Held, Idle),
     ];
     for state in SeatState::ALL {
         for ask in asks() {
@@ -223,16 +239,24 @@ fn a_feature_code_that_cannot_be_had_says_so_and_never_stays_open() {
 
 #[test]
 fn a_bad_call_is_marked_in_the_call_or_after_it() {
-    let bad = || SeatAsk::BadCall("silent".into());
-    let mut hall = in_state(SeatState::Talking);
-    assert_eq!(hall.tell(Input::Ask { seat: no("1001"), ask: bad() }), [""; 0]);
-    let record = closed(&hall.send(Input::HungUp { leg: LegId(1) }));
-    assert_eq!(record.invalid.as_deref(), Some("silent"));
+    let by_phone: Vec<_> = feature_codes()
+        .into_iter()
+        .filter_map(|(code, ask)| if let SeatAsk::BadCall(why) = ask { Some((code, why.as_str())) } else { None })
+        .collect();
+    let words = [("*30", "harassing"), ("*31", "silent"), ("*32", "wrong_number"), ("*33", "short")];
+    assert_eq!(by_phone, words, "each word of R35");
+    for why in BadCall::ALL {
+        let bad = || SeatAsk::BadCall(*why);
+        let mut hall = in_state(SeatState::Talking);
+        assert_eq!(hall.tell(Input::Ask { seat: no("1001"), ask: bad() }), [""; 0]);
+        let record = closed(&hall.send(Input::HungUp { leg: LegId(1) }));
+        assert_eq!(record.invalid.as_deref(), Some(why.as_str()));
 
-    let mut hall = in_state(SeatState::WrapUp);
-    let marked = hall.send(Input::Ask { seat: no("1001"), ask: bad() });
-    assert_eq!(brief(&marked), ["MarkInvalid silent"]);
-    assert_eq!(hall.board.may(hall.now, &no("1002"), &bad()), Err(AskRefused::NoCall));
+        let mut hall = in_state(SeatState::WrapUp);
+        let marked = hall.send(Input::Ask { seat: no("1001"), ask: bad() });
+        assert_eq!(brief(&marked), [format!("MarkInvalid {why}")]);
+        assert_eq!(hall.board.may(hall.now, &no("1002"), &bad()), Err(AskRefused::NoCall));
+    }
 }
 
 #[test]
@@ -326,8 +350,8 @@ fn every_change_of_state_is_told_with_its_time() {
 }
 
 #[test]
-fn the_readme_names_every_feature_code_and_key() {
-    for readme in ["README.md", "README.zh.md"] {
+fn readme_and_guide_name_every_feature_code_and_key() {
+    for readme in ["README.md", "README.zh.md", "docs/seats.md", "docs/seats.zh.md"] {
         let text = std::fs::read_to_string(readme).unwrap();
         let in_call = keys_in_call().map(|(keys, _)| keys);
         for code in feature_codes().map(|(code, _)| code).into_iter().chain(in_call) {

@@ -140,3 +140,55 @@ fn only_a_shift_leader_who_is_free_may_and_only_on_a_call_that_was_answered() {
     let call = hall.call().call;
     assert_eq!(hall.tell(Input::Supervise { call, by: no("1003"), how: Supervision::Listen }), [""; 0]);
 }
+
+/// From a plain phone: the leader dials the code and the seat's number, and is on the call at once.
+#[test]
+fn a_shift_leaders_phone_dials_the_call_of_a_seat() {
+    use Supervision::{Barge, Listen, TakeOver, Whisper};
+    let code = |dialled: &str| supervision_code(dialled);
+    assert_eq!(code("*811001"), Some((Listen, no("1001"))));
+    assert_eq!(code("*841001"), Some((TakeOver, no("1001"))));
+    for nothing in ["*81", "*851001", "811001", "*8", "*"] {
+        assert_eq!(code(nothing), None, "{nothing}");
+    }
+    let dial = |leg: u64, by: &str, of: &str, how| Input::SuperviseDialled {
+        leg: LegId(leg),
+        by: no(by),
+        of: no(of),
+        how,
+        sip_call_id: "leader@phone".into(),
+    };
+    let mut hall = talking();
+    assert_eq!(
+        hall.tell(dial(7, "1002", "1001", Listen)),
+        [
+            "Supervised listen by 1002",
+            "1002 Reserved",
+            "Answer 7",
+            "1002 Talking",
+            "Mix 1 hears d1, d1 hears 1, 7 hears 1 d1"
+        ]
+    );
+    assert_eq!(hall.tell(dial(8, "1002", "1001", Listen)), ["Refuse 8 Forbidden"], "he is on it");
+    let keys = |hall: &mut Hall, keys: &str| -> Vec<String> {
+        keys.chars().flat_map(|digit| hall.tell(Input::Digit { leg: LegId(7), digit })).collect()
+    };
+    let whispers = ["Supervised whisper by 1002", "Mix 1 hears d1, d1 hears 1 7, 7 hears 1 d1"];
+    assert_eq!(keys(&mut hall, "*82"), whispers);
+    assert_eq!(keys(&mut hall, "*3"), ["Play 7 Refused"], "the call's verbs are its seat's");
+    assert_eq!(keys(&mut hall, "5"), [""; 0]);
+    assert!(keys(&mut hall, "*84").contains(&"HangUp d1".to_owned()));
+    assert_eq!(hall.call().seat, Some(no("1002")));
+    let record = closed(&hall.send(Input::HungUp { leg: LegId(7) }));
+    assert_eq!(record.released_by, By::Seat);
+    assert_eq!(hall.state("1002"), SeatState::WrapUp);
+
+    for (by, of) in [("1003", "1001"), ("1002", "1003"), ("1002", "9999"), ("9999", "1001")] {
+        let mut hall = talking();
+        assert_eq!(hall.tell(dial(7, by, of, Barge)), ["Refuse 7 Forbidden"], "{by} on the call of {of}");
+    }
+    // He hangs up, and the call goes on as it was.
+    let mut hall = talking();
+    hall.tell(dial(7, "1002", "1001", Whisper));
+    assert_eq!(hall.tell(Input::HungUp { leg: LegId(7) }), ["1002 Idle", "Mix 1 + [d1]"]);
+}

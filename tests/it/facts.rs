@@ -147,6 +147,7 @@ pub fn record(opened: OpenTicket) -> CallRecord {
         released_by: By::Caller,
         sip_call_ids: vec![opened.sip_call_id.clone()],
         invalid: None,
+        threeway_result: None,
         notice_played: NoticePlayed::Partial,
         leaders: Vec::new(),
         opened,

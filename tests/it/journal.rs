@@ -467,6 +467,12 @@ fn an_impossible_id_is_told() {
     assert_eq!(open(&folder.0).1.impossible, [CallId(u64::MAX)]);
 }
 
+/// Whoever waits for an answer waits no longer than this for the company of others.
+#[test]
+fn a_group_gathers_for_five_milliseconds_at_most() {
+    assert!(Options::default().gather <= Duration::from_millis(5));
+}
+
 #[test]
 fn a_damaged_line_is_told_and_its_number_is_not_given_again() {
     let folder = Folder::new("damaged");

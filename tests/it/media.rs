@@ -2,9 +2,11 @@
 
 mod codecs;
 mod hangup;
+mod life;
 mod parts;
-mod peer;
+pub mod peer;
 mod recorder;
 mod room;
 mod shipped;
 mod talk;
+mod whisper;

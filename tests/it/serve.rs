@@ -1,7 +1,7 @@
 //! The program itself, as an operator runs it: what it prints, which files it leaves, how its
 //! threads rank, what a signal does to it.
 
-mod program;
+pub mod program;
 
 use std::collections::BTreeSet;
 use std::fs;

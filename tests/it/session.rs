@@ -231,6 +231,7 @@ impl Bench {
                     "! Referred".into()
                 }
                 Event::Probed { alive } => format!("! Probed {alive}"),
+                Event::EarlyMedia(agreed) => format!("! EarlyMedia {}", agreed.remote),
                 Event::Ringing => "! Ringing".into(),
                 Event::Answered => "! Answered".into(),
                 Event::Acknowledged => "! Acknowledged".into(),

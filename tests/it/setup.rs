@@ -1,5 +1,7 @@
 //! What stands in the files, in the exchange's settings and on the wire.
 
+mod knobs;
+
 use std::time::Duration;
 
 use hotline::app::secrets::Secrets;
@@ -320,7 +322,7 @@ fn every_key_of_the_files_reaches_the_settings() {
     assert!(settings.seat_codecs_ordered);
     assert_eq!((settings.area.as_str(), settings.realm.as_str()), ("0799", "pbx"));
     assert_eq!((settings.user_agent.as_str(), &settings.registrar.algorithms[..]), ("pbx/9", &[Algorithm::Sha256][..]));
-    assert_eq!(settings.features.len(), 8);
+    assert_eq!(settings.features.len(), 15);
     assert!(settings.plan.rows().any(|row| row.code == "12315"));
 
     let mut board = settings.board;

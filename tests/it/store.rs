@@ -6,13 +6,14 @@ use hotline::archive::Verdict;
 use hotline::archive::shelf::Condition;
 use hotline::call::{
     CallId, CallKind, CallRecord, Caller, DutyCall, EndReason, Failure, MissedCall, OpenTicket, SeatNo, SeatState,
+    ThreewayResult,
 };
 use hotline::privacy::Private;
 use hotline::rules::callback::Closed;
 use hotline::rules::emergency::Category;
 use hotline::store::entry::{
-    Access, AlarmChange, CalledBack, Entry, Handover, Record, RecordingFailed, SeatChange, TicketEdit, VERSION,
-    Verified,
+    Access, AlarmChange, CalledBack, Entry, Handover, MarkedResult, Record, RecordingFailed, SeatChange, TicketEdit,
+    VERSION, Verified,
 };
 use hotline::store::memory::Memory;
 use hotline::store::query::*;
@@ -56,6 +57,7 @@ contract! {
     seats_alarms_and_accesses_are_kept
     the_connect_rate_counts_known_numbers
     a_number_that_is_taken_loses_no_ticket
+    the_result_of_a_three_way_call_closes_a_ticket_or_not
     a_newer_programs_entry_is_set_aside
     an_emergency_has_its_calls_and_the_first_handover
     told_again_from_the_start_it_stays_the_same
@@ -236,6 +238,18 @@ async fn what_came_of_leaders_sessions_is_told_by_their_tickets(store: impl Stor
     let of_seat = TicketQuery { seat: Some(one.opened.seat), ..TicketQuery::default() };
     assert!(store.tickets(&of_seat).await.unwrap().rows.iter().any(|ticket| ticket.call == CallId(1)));
     assert_eq!(sessions(&store, Span::ALL).await.unwrap()[1].taken, 3);
+
+    // What the seat says of a leader's call after it counts too (R23, R27).
+    let said = |call, result| Entry::ThreewayResult(MarkedResult { call: CallId(call), at: Wall(5), result });
+    for (call, result, resolved) in [
+        (1, ThreewayResult::ResolvedOnSpot, 1),
+        (2, ThreewayResult::UnitWillHandle, 1),
+        (2, ThreewayResult::ResolvedOnSpot, 2),
+        (1, ThreewayResult::NotCompetent, 1),
+    ] {
+        tell(&store, vec![said(call, result)]).await;
+        assert_eq!(sessions(&store, day).await.unwrap()[1].resolved, resolved, "{call} {result:?}");
+    }
 }
 
 async fn tickets_are_found_by_what_they_are_asked_for(store: impl Store) {
@@ -556,4 +570,44 @@ async fn told_again_from_the_start_it_stays_the_same(store: impl Store) {
     let reference = Memory::default();
     tell(&reference, morning()).await;
     assert_eq!(once, everything(&reference).await, "and every store says the same");
+}
+
+/// R23: 现场三方答复办结 is no ticket to dispatch; a later word counts, and an invalid ticket stays one.
+async fn the_result_of_a_three_way_call_closes_a_ticket_or_not(store: impl Store) {
+    let said = |call, result| Entry::ThreewayResult(MarkedResult { call: CallId(call), at: Wall(5), result });
+    let closed_with = |n, result, invalid: Option<&str>| {
+        let record = CallRecord { threeway_result: result, invalid: invalid.map(str::to_owned), ..record(opened(n)) };
+        Entry::Closed(Box::new(record))
+    };
+    use ThreewayResult::{ResolvedOnSpot, UnitWillHandle, Unreachable};
+    let entries = vec![
+        answered(1),
+        closed_with(1, None, None),
+        answered(2),
+        closed_with(2, Some(Unreachable), None),
+        answered(3),
+        closed_with(3, Some(ResolvedOnSpot), Some("silent")),
+        answered(4),
+        closed_with(4, Some(ResolvedOnSpot), None),
+        answered(5),
+        closed_with(5, Some(Unreachable), None),
+        said(5, ResolvedOnSpot),
+        answered(6),
+        closed_with(6, None, None),
+        said(6, ResolvedOnSpot),
+        said(6, UnitWillHandle),
+    ];
+    tell(&store, entries).await;
+    let rows = [
+        (1, TicketState::Drafting, None),
+        (2, TicketState::Drafting, Some(Unreachable)),
+        (3, TicketState::Invalid, Some(ResolvedOnSpot)),
+        (4, TicketState::ClosedOnCall, Some(ResolvedOnSpot)),
+        (5, TicketState::ClosedOnCall, Some(ResolvedOnSpot)),
+        (6, TicketState::Drafting, Some(UnitWillHandle)),
+    ];
+    for (call, state, result) in rows {
+        let found = ticket(&store, call).await;
+        assert_eq!((found.state, found.threeway_result), (state, result), "call {call}");
+    }
 }

@@ -5,6 +5,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::digest::Answerer;
 use crate::sip::message::{Method, Name, Request, Response};
 use crate::sip::negotiation::Negotiation;
+use crate::sip::sdp::Agreed;
 use crate::sip::transactions::{ClientTx, Transactions};
 use crate::time::Mono;
 
@@ -41,12 +42,24 @@ impl Placed {
     }
 }
 
+impl Early {
+    /// What it sends before its answer.
+    fn described(&self) -> Option<Agreed> {
+        let mut media = self.media.clone();
+        if let Some(preview) = &self.preview {
+            media.take_answer(preview).ok()?;
+        }
+        media.agreed().filter(|_| !media.is_pending()).cloned()
+    }
+}
+
 impl Session {
     pub(super) fn on_progress(&mut self, now: Mono, transactions: &mut Transactions, response: &Response) {
         let State::Outgoing(calling) = self.state else { return };
         if response.status == 100 {
             return;
         }
+        let mut described = None;
         if let Some(early) = self.placed.as_mut().and_then(|placed| placed.early(&self.media, response)) {
             let body = Body::read(&response.headers, &response.body).description();
             // §4: in order and once; a repeated or overtaking one is not acknowledged.
@@ -63,13 +76,16 @@ impl Session {
                 self.settings.sign(&mut prack);
                 let flow = self.settings.hop(self.flow, &early.dialog);
                 let credentials = Answerer::default();
+                described = body.and_then(|_| early.described());
                 self.send(now, transactions, Pending { asked: Asked::Prack, flow, request: prack, credentials });
             } else if number.is_none() {
                 early.preview = body.map(<[u8]>::to_vec).or(early.preview.take());
+                described = body.and_then(|_| early.described());
             }
         }
         if calling == Calling::Waiting {
             self.events.push_back(Event::Ringing);
+            self.events.extend(described.map(|agreed| Event::EarlyMedia(Box::new(agreed))));
         }
     }
 

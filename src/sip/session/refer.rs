@@ -69,16 +69,21 @@ impl Session {
     /// 202, and a first NOTIFY of `100 Trying` where the peer wants any. `finish_refer` is to follow.
     pub fn accept_refer(&mut self, now: Mono, transactions: &mut Transactions, id: ReferId) {
         let Some((tx, refer)) = self.referrals.unanswered.remove(&id) else { return };
-        let mut response = self.reply(&refer, 202);
-        let silent = wants_no_subscription(&refer);
+        if self.accept(now, transactions, tx, &refer) {
+            self.referrals.subscribed.insert(id, Subscription { notifying: true, result: None });
+            self.notify(now, transactions, id, 100);
+        }
+    }
+
+    /// 202. Whether the peer wants to be told how it fares.
+    fn accept(&mut self, now: Mono, transactions: &mut Transactions, tx: ServerTx, refer: &Request) -> bool {
+        let mut response = self.reply(refer, 202);
+        let silent = wants_no_subscription(refer);
         if silent {
             response.headers.push(Name::ReferSub, "false");
         }
         transactions.respond(now, tx, response);
-        if !silent {
-            self.referrals.subscribed.insert(id, Subscription { notifying: true, result: None });
-            self.notify(now, transactions, id, 100);
-        }
+        !silent
     }
 
     /// Turns a REFER away, with a reason that the peer may show. A status that ends the whole dialog
@@ -90,9 +95,16 @@ impl Session {
         transactions.respond(now, tx, response);
     }
 
-    /// An accepted REFER has come to its end: 200, or the final status that says why not. Nobody is told
-    /// where the peer did not want to know, or has hung up.
+    /// A REFER has come to its end: 200, or the final status that says why not. Nobody is told where the
+    /// peer did not want to know, or has hung up. One that was not accepted yet is: its first NOTIFY is the
+    /// last (RFC 3515 §2.4.4).
     pub fn finish_refer(&mut self, now: Mono, transactions: &mut Transactions, id: ReferId, status: u16) {
+        if let Some((tx, refer)) = self.referrals.unanswered.remove(&id) {
+            if self.accept(now, transactions, tx, &refer) {
+                self.notify(now, transactions, id, status);
+            }
+            return;
+        }
         let Some(subscription) = self.referrals.subscribed.get_mut(&id) else { return };
         if subscription.notifying {
             subscription.result.get_or_insert(status);

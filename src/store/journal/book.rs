@@ -165,6 +165,7 @@ impl Book {
             (Entry::Answered(_), None)
             | (
                 Entry::Invalid(_)
+                | Entry::ThreewayResult(_)
                 | Entry::RecordingFailed(_)
                 | Entry::Verified(_)
                 | Entry::Access(_)
@@ -192,6 +193,7 @@ impl Book {
             Entry::Leg(_)
             | Entry::LegGone(_)
             | Entry::Invalid(_)
+            | Entry::ThreewayResult(_)
             | Entry::Sealed(_)
             | Entry::RecordingFailed(_)
             | Entry::Seat(_)

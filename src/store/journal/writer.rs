@@ -117,6 +117,7 @@ impl Writer {
             | Entry::LegGone(_)
             | Entry::Missed(_)
             | Entry::Invalid(_)
+            | Entry::ThreewayResult(_)
             | Entry::Sealed(_)
             | Entry::Verified(_)
             | Entry::RecordingFailed(_)

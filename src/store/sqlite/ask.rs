@@ -17,7 +17,8 @@ use crate::store::query::{
 };
 use crate::time::Wall;
 
-const TICKET: &str = "SELECT t.number, t.call, t.state, t.kind, t.place, t.text, t.version, t.invalid, c.opened, \
+const TICKET: &str = "SELECT t.number, t.call, t.state, t.kind, t.place, t.text, t.version, t.invalid, t.threeway_result, \
+    c.opened, \
     c.ended, (SELECT group_concat(r.verdict) FROM recording r WHERE r.call = c.call) AS verdicts, \
     EXISTS (SELECT 1 FROM recording_failure f WHERE f.call = c.call) AS failed, t.emergency, \
     (SELECT json_group_array(json(d.data) ORDER BY d.began, d.call) FROM duty_call d WHERE d.ticket = t.number) \
@@ -76,6 +77,7 @@ fn to_ticket(row: &SqliteRow) -> Option<Ticket> {
         text: row.try_get::<Option<String>, _>("text").ok()?.map(Private::new),
         version: row.try_get("version").ok()?,
         invalid: row.try_get("invalid").ok()?,
+        threeway_result: row.try_get::<Option<String>, _>("threeway_result").ok()?.and_then(of_word),
         recording: RecordingState::of(&verdicts, row.try_get("failed").ok()?, ended.is_some()),
         emergency: emergency(row, opened.t_answer)?,
         opened,

@@ -9,7 +9,7 @@ use sqlx::{Connection, Error};
 use super::ask::task;
 use super::{gone, position, word};
 use crate::call::CallId;
-use crate::call::{CallRecord, DutyCall, MissedCall, OpenTicket};
+use crate::call::{CallRecord, DutyCall, MissedCall, OpenTicket, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::callback;
 use crate::store::StoreError;
@@ -83,6 +83,7 @@ async fn attempt(
             (Entry::Closed(ended), Some(number)) => closed(&mut change, number, ended).await,
             (Entry::Missed(call), _) => missed(&mut change, call).await,
             (Entry::Invalid(marked), _) => invalid(&mut change, marked.call, &marked.reason).await,
+            (Entry::ThreewayResult(marked), _) => threeway_result(&mut change, marked.call, marked.result).await,
             (Entry::Sealed(recording), _) => sqlx::query(
                 "INSERT INTO recording (path, call, started, verdict, keep_until, data) VALUES (?, ?, ?, ?, ?, ?) \
                      ON CONFLICT (path) DO UPDATE SET verdict = excluded.verdict, data = excluded.data, \
@@ -208,6 +209,9 @@ async fn closed(change: &mut SqliteConnection, number: &str, record: &CallRecord
             .execute(&mut *change)
             .await?;
     }
+    if let Some(result) = record.threeway_result {
+        threeway_result(change, record.opened.call, result).await?;
+    }
     match &record.invalid {
         Some(why) => invalid(change, record.opened.call, why).await,
         None => Ok(()),
@@ -233,6 +237,20 @@ async fn invalid(change: &mut SqliteConnection, call: CallId, why: &str) -> Resu
         .execute(change)
         .await
         .map(drop)
+}
+
+/// An invalid ticket stays one.
+async fn threeway_result(change: &mut SqliteConnection, call: CallId, result: ThreewayResult) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE ticket SET threeway_result = ?1, state = CASE WHEN invalid IS NULL THEN ?2 ELSE state END \
+         WHERE call = ?3",
+    )
+    .bind(result.as_str())
+    .bind(TicketState::after_threeway(result).as_str())
+    .bind(call.to_string())
+    .execute(change)
+    .await
+    .map(drop)
 }
 
 /// False where there is no such call, or it has ended already.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use hotline::audio::wav::{self, Format};
 use hotline::call::{CallId, LegId, SeatChange, SeatNo, SeatState};
 use hotline::commands::seats;
-use hotline::store::entry::{Entry, LegGone};
+use hotline::privacy::Private;
+use hotline::store::entry::{Entry, Leg, LegGone};
 use hotline::store::journal::{Journal, Options};
 use hotline::time::Wall;
 use serde_json::{Value, json};
@@ -93,5 +94,78 @@ async fn seats_keep_their_state_and_have_a_history() {
     let last = || ask(&["1003", "--history"])["rows"].as_array().and_then(|rows| rows.last().cloned());
     house.settle(|| last().is_some_and(|last| last["state"] == "signed_out" && last["reason"] == "restart")).await;
     assert_eq!(house.get("/api/seats/1003/history?day=noon").status, 400);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_tells_after_a_crash_what_the_live_side_car_told() {
+    let files = House::prepare("course");
+    let bye = |call_id: &str| {
+        let bye = format!(
+            "BYE sip:x@127.0.0.1:9 SIP/2.0\r\nFrom: <sip:a@127.0.0.1>;tag=a\r\nTo: <sip:x@127.0.0.1>;tag=x\r\n\
+             Call-ID: {call_id}\r\nCSeq: 2 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        json!({ "listener": 0, "transport": "udp", "remote": "127.0.0.1:9", "bye": bye }).to_string()
+    };
+    let stands = |leg: u64, call_id: &str| {
+        let dialog = Private::new(bye(call_id));
+        Entry::Leg(Leg { call: CallId(1), leg: LegId(leg), at: facts::MORNING, dialog })
+    };
+    let legs = [(1, stands(1, "1@192.0.2.1")), (1, stands(2, "seat@hotline")), (1, stands(3, "unit@hotline"))];
+    journal_of(&files, [(1, facts::answered(1))].into_iter().chain(legs));
+    let after = |seconds: i64| json!(facts::MORNING.0 + seconds * 1000);
+    let citizen = json!({ "role": "citizen", "number": "138****0001", "name": "" });
+    let seat = json!({ "role": "seat", "number": "1001", "name": "1001 甲" });
+    let unit = json!({ "role": "unit", "number": "138****0101", "name": "某物业" });
+    let stay = |party: &Value, joined: i64, left: Value, result: &str| {
+        let mut stay = party.clone();
+        (stay["joined"], stay["left"], stay["result"]) = (after(joined), left, json!(result));
+        stay
+    };
+    let media = json!({ "received": 900, "lost": 4, "jitter_ms": 2.5, "source_changes": 0 });
+    let mut first = stay(&seat, 1, after(40), "transferred");
+    first["media"] = media.clone();
+    let segment = |kind: &str, parties: &[&Value], from: i64, to: Value| json!({ "kind": kind, "parties": parties, "from": after(from), "to": to });
+    let side_car = json!({
+        "call": CallId(1).to_string(), "started": after(1), "started_local": "", "format": "alaw", "sample_rate": 8000,
+        "meta": { "hotline": "12345", "seat": "1001", "trunk": "carrier" }, "channels": ["", ""], "marks": [],
+        "gaps": [], "gap_count": 0, "corrections": [],
+        "participants": [
+            stay(&citizen, 1, Value::Null, "joined"), first, stay(&unit, 20, Value::Null, "joined"),
+        ],
+        "segments": [
+            segment("talk", &[&citizen, &seat], 1, after(11)),
+            segment("hold", &[&citizen, &seat], 11, after(20)),
+            segment("consult", &[&seat, &unit], 20, after(30)),
+            segment("talk", &[&citizen, &seat, &unit], 30, after(40)),
+            segment("talk", &[&citizen, &unit], 40, Value::Null),
+        ],
+    });
+    let folder = files.options().data.join(format!("recordings/2026/11/24/{}", CallId(1)));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("call.json.part"), side_car.to_string()).unwrap();
+    // A minute of sound.
+    let sound = [wav::header(Format::Alaw.stereo(), 0), vec![0x55; 60 * 16_000]].concat();
+    std::fs::write(folder.join("call.wav.part"), sound).unwrap();
+
+    let house = House::run(files, None).await;
+    let ended = ticket(&house, 1).await["ended"].clone();
+    assert_eq!((&ended["t_end"], &ended["end_reason"]), (&after(61), &json!("restart")));
+    assert_eq!((&ended["talk_ms"], &ended["hold_ms"]), (&json!(41_000), &json!(19_000)));
+    assert_eq!(ended["sip_call_ids"], json!(["1@192.0.2.1", "seat@hotline", "unit@hotline"]));
+    let stays = ended["participants"].as_array().unwrap();
+    let of = |at: usize| {
+        let stay = &stays[at];
+        (stay["role"].as_str().unwrap(), stay["joined"].clone(), stay["left"].clone(), stay["result"].as_str().unwrap())
+    };
+    assert_eq!(stays.len(), 3);
+    assert_eq!(of(0), ("citizen", after(-3), after(61), "restart"));
+    assert_eq!(of(1), ("seat", after(1), after(40), "transferred"));
+    assert_eq!(of(2), ("unit", after(20), after(61), "restart"));
+    assert_eq!((&stays[1]["media"], &stays[2]["name"]), (&media, &json!("某物业")));
+    let segments = ended["segments"].as_array().unwrap();
+    let kinds: Vec<_> = segments.iter().map(|segment| segment["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["waiting", "talk", "hold", "consult", "talk", "talk"]);
+    assert_eq!((&segments[0]["from"], &segments[5]["to"]), (&after(-3), &after(61)));
     house.stop().await;
 }

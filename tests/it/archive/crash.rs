@@ -130,7 +130,7 @@ fn a_killed_server_loses_less_than_a_second() {
             }
         }
 
-        for track in ["p2.wav", "p3.wav", "p4-private.wav"] {
+        for track in ["p2.wav", "p3.wav", "p101-private.wav"] {
             let track = fs::read(folder.call(CALL).join(format!("{track}.part"))).unwrap();
             let frames = claimed_frames(&track).unwrap();
             assert!(frames >= (heard - 1_000) * 8, "{format:?}: {heard} ms heard, {} ms readable", frames / 8);
@@ -146,7 +146,7 @@ fn a_killed_server_loses_less_than_a_second() {
         assert_eq!(side_car.meta.trunk, "city");
         // Where each begins was on disk before it.
         let tracks: Vec<_> = side_car.tracks.iter().map(|line| (line.file.as_str(), line.offset_ms)).collect();
-        assert_eq!(tracks, [("p2.wav", 20), ("p3.wav", 20), ("p4-private.wav", 20)]);
+        assert_eq!(tracks, [("p2.wav", 20), ("p3.wav", 20), ("p101-private.wav", 20)]);
         assert!(side_car.tracks.iter().all(|line| line.length_ms + 1_000 >= heard && line.parts.len() == 1));
         running.archive.stop();
         let left_over = fs::read_dir(folder.call(CALL)).unwrap().map(|entry| entry.unwrap().file_name());

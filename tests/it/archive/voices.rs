@@ -285,3 +285,37 @@ fn tracks_roll_as_the_primary_does() {
         [&[(0, 4_000), (6_000, 12_000)], &[(0, 4_000), (6_000, 12_000)], &[(6_000, 10_000)]],
     );
 }
+
+/// Who whispers is no participant: his track takes nobody's place, whoever joins after him.
+#[test]
+fn a_whisper_takes_no_participants_number() {
+    let folder = Folder::new("whispered");
+    let running = Running::in_format(&folder, Format::Alaw);
+    let leader = LegId(12);
+    running.open(CALL);
+    mark(&running, 0, Mark::Joined(citizen()));
+    mark(&running, 0, Mark::Joined(seat("1001")));
+    tone(&running, Voice::Citizen, HZ[0], 0, 2_000);
+    tone(&running, Voice::Heard(SEAT), HZ[1], 0, 2_000);
+    tone(&running, Voice::Private(leader), HZ[2], 1_000, 2_000);
+    mark(&running, 2_000, Mark::Joined(third()));
+    tone(&running, Voice::Heard(THIRD), HZ[2], 2_000, 4_000);
+    running.seal(CALL, 4_000);
+    let sealed = running.sealed();
+    running.archive.stop();
+    let side_car = SideCar::read(&folder.call(CALL).join("call.json")).unwrap();
+    let tracks: Vec<_> = side_car.tracks.iter().map(|line| (line.file.as_str(), line.class)).collect();
+    let expected = [
+        ("p2.wav", Class::Heard),
+        ("p3.wav", Class::Heard),
+        ("p101.wav", Class::Heard),
+        ("p101-private.wav", Class::Private),
+    ];
+    assert_eq!(tracks, expected);
+    assert_eq!(side_car.participants[2].party.role, Role::Expert);
+    let mut bytes = Cursor::new(Vec::new());
+    render(&Shelf::new(folder.0.clone()), &sealed, Form::Participant(3), true, &mut bytes).unwrap();
+    let mut reader = hound::WavReader::new(Cursor::new(bytes.into_inner())).unwrap();
+    let samples: Vec<i16> = reader.samples::<i16>().map(Result::unwrap).collect();
+    assert_heard("the third alone", &samples, [&[], &[], &[(2_000, 4_000)]]);
+}

@@ -98,7 +98,9 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     assert_eq!(ask(&mut city, "OPTIONS", &number, bad, "").unwrap().status, 400);
     // An unreadable Via is counted and dropped.
     let via = |line: String| Some(if line.starts_with("Via") { "Via: nonsense".into() } else { line });
+    let before = city.exchange.sip_counters().unanswerable;
     assert!(ask(&mut city, "OPTIONS", &number, via, "").is_none());
+    assert_eq!(city.exchange.sip_counters().unanswerable, before + 1);
     let body = "v=0\r\nnonsense";
     let response = ask(&mut city, "INVITE", &number, Some, body).unwrap();
     assert!([400, 488].contains(&response.status), "{}", response.status);

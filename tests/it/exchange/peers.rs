@@ -361,3 +361,114 @@ pub fn talking(city: &mut City) -> (Caller, Phone, Rung) {
     assert_eq!(CARRIER, caller.flow.remote.to_string());
     (caller, phone, rung)
 }
+
+/// A call that a phone makes.
+pub struct Placed {
+    pub flow: Flow,
+    invite: Request,
+    /// Our tag, once we have answered with one.
+    pub tag: String,
+    target: String,
+    cseq: u32,
+}
+
+impl Phone {
+    /// Dials; where its password is asked for, proves it.
+    pub fn dial(&mut self, city: &mut City, user: &str) -> Placed {
+        let (uri, body) = (format!("sip:{user}@{LAN}"), self.body());
+        let bare = self.request(city, "INVITE", &uri, None, &body);
+        city.send(self.flow, bare.clone());
+        let challenge = city.response_to(self.flow.remote).expect("a challenge");
+        assert_eq!(challenge.status, 401);
+        self.ack(city, &bare, &challenge);
+        let proof = self.answerer.authorize(&challenge, &Method::Invite, &uri, &self.no, &self.password, "c0ffee");
+        let (name, value) = proof.expect("a challenge that can be answered");
+        self.answerer.accepted();
+        let line = format!("{}: {}", name.as_str(), text(&value));
+        let proved = self.request(city, "INVITE", &uri, Some(line), &body);
+        city.send(self.flow, proved.clone());
+        let Ok(Message::Request(invite)) = Message::parse(proved.as_bytes()) else { panic!("{proved}") };
+        let target = invite.uri.clone();
+        Placed { flow: self.flow, invite, tag: String::new(), target, cseq: self.cseq }
+    }
+}
+
+impl Placed {
+    /// The statuses of all that has come for its INVITE.
+    pub fn hears(&mut self, city: &mut City) -> Vec<u16> {
+        let mut statuses = Vec::new();
+        while let Some(response) = city.response_to(self.flow.remote) {
+            self.tag = response.headers.to().unwrap().tag().unwrap_or_default().to_owned();
+            if let Some(Ok(contact)) = response.headers.contact() {
+                self.target = contact.uri.raw;
+            }
+            statuses.push(response.status);
+        }
+        statuses
+    }
+
+    pub fn call_id(&self) -> String {
+        self.invite.headers.call_id().unwrap().to_owned()
+    }
+
+    pub fn own_tag(&self) -> String {
+        self.invite.headers.from().unwrap().tag().unwrap().to_owned()
+    }
+
+    pub fn ack(&self, city: &mut City) {
+        let text = self.text(city, "ACK", self.cseq);
+        city.send(self.flow, text);
+    }
+
+    /// Of a failure: in the INVITE's transaction.
+    pub fn ack_failure(&self, city: &mut City) {
+        let text = self.in_transaction("ACK", &format!(";tag={}", self.tag));
+        city.send(self.flow, text);
+    }
+
+    pub fn cancel(&self, city: &mut City) {
+        let text = self.in_transaction("CANCEL", "");
+        city.send(self.flow, text);
+    }
+
+    pub fn bye(&mut self, city: &mut City) -> Option<u16> {
+        let text = self.next(city, "BYE");
+        city.send(self.flow, text);
+        city.response_to(self.flow.remote).map(|response| response.status)
+    }
+
+    /// A new request inside the dialog.
+    pub fn next(&mut self, city: &mut City, method: &str) -> String {
+        self.cseq += 1;
+        self.text(city, method, self.cseq)
+    }
+
+    fn text(&self, city: &mut City, method: &str, cseq: u32) -> String {
+        let headers = &self.invite.headers;
+        let line = |name: &Name| headers.text(name).unwrap_or_default().into_owned();
+        let headers = [
+            format!("Via: SIP/2.0/UDP {};branch=z9hG4bK-{};rport", self.flow.remote, city.serial()),
+            format!("From: {}", line(&Name::From)),
+            format!("To: {};tag={}", line(&Name::To), self.tag),
+            format!("Call-ID: {}", line(&Name::CallId)),
+            format!("CSeq: {cseq} {method}"),
+            "Max-Forwards: 70".into(),
+            format!("Contact: <sip:phone@{}>", self.flow.remote),
+        ];
+        message(&format!("{method} {} SIP/2.0", self.target), &headers, "")
+    }
+
+    fn in_transaction(&self, method: &str, tag: &str) -> String {
+        let headers = &self.invite.headers;
+        let line = |name: &Name| headers.text(name).unwrap_or_default().into_owned();
+        let headers = [
+            format!("Via: {}", line(&Name::Via)),
+            format!("From: {}", line(&Name::From)),
+            format!("To: {}{tag}", line(&Name::To)),
+            format!("Call-ID: {}", line(&Name::CallId)),
+            format!("CSeq: {} {method}", self.cseq),
+            "Max-Forwards: 70".into(),
+        ];
+        message(&format!("{method} {} SIP/2.0", self.invite.uri), &headers, "")
+    }
+}

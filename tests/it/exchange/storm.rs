@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hotline::call::mix_plan::{Command, Report};
-use hotline::call::{CallBack, CallId, LegId, Output as Wish, SeatAsk, SeatNo};
+use hotline::call::{BadCall, CallBack, CallId, LegId, Output as Wish, SeatAsk, SeatNo};
 use hotline::exchange::{Holdings, Input};
 use hotline::privacy::Private;
 use hotline::sip::flow::{Flow, Transport};
@@ -54,6 +54,7 @@ impl Crowd {
         settings.trunks[0].session_expires = Some(seconds(90));
         settings.pools[1] = (30_000, 30_011);
         settings.board.wrap_up = Duration::ZERO;
+        settings.board.seats.values_mut().for_each(|seat| seat.supervisor = true);
         let phones = vec![
             Phone::new("1001"),
             Phone::new("1002"),
@@ -144,7 +145,8 @@ impl Crowd {
         let body = phone.body();
         match self.dice.below(4) {
             0 => {
-                let code = ["*21", "*20", "*20", "*11", "12345"][self.dice.below(5)];
+                let codes = ["*21", "*20", "*20", "*11", "12345", "13800000008", "1002", "*811001"];
+                let code = codes[self.dice.below(codes.len())];
                 phone.try_prove(city, "INVITE", &format!("sip:{code}@10.0.0.1"), &body);
             }
             _ => {
@@ -204,7 +206,7 @@ impl Crowd {
             SeatAsk::Free,
             SeatAsk::Busy,
             SeatAsk::SignOut,
-            SeatAsk::BadCall("silent".into()),
+            SeatAsk::BadCall(BadCall::Silent),
             SeatAsk::Free,
         ];
         let input = match self.dice.below(7) {

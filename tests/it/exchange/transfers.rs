@@ -21,7 +21,7 @@ fn answer(city: &mut City, rung: &mut Rung, to: &str) -> u16 {
 }
 
 /// Event, Subscription-State and body of the NOTIFY that waits for the phone; it is answered.
-fn notified(city: &mut City, rung: &Rung, status: u16) -> Option<[String; 3]> {
+pub fn notified(city: &mut City, rung: &Rung, status: u16) -> Option<[String; 3]> {
     let (flow, notify) = city.request_to(rung.flow.remote, &Method::Notify)?;
     city.send(flow, reply(&notify, status, "", &[], ""));
     let header = |name: &Name| notify.headers.text(name).unwrap_or_default().into_owned();
@@ -58,7 +58,7 @@ impl Second {
     }
 }
 
-fn refer_to(call_id: &str, to_tag: &str, from_tag: &str) -> String {
+pub fn refer_to(call_id: &str, to_tag: &str, from_tag: &str) -> String {
     let escaped = call_id.replace('@', "%40").replace(':', "%3A");
     format!("<sip:*11@{LAN}?Replaces={escaped}%3Bto-tag%3D{to_tag}%3Bfrom-tag%3D{from_tag}&Require=replaces>")
 }

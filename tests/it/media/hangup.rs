@@ -1,4 +1,8 @@
-//! The end of a call: what was said up to it is on the recording, whichever thread is quicker.
+//! The desk between media and recorder. The end of a call: what was said up to it is on the recording,
+//! whichever thread is quicker.
+
+mod hanging_disk;
+mod journalled;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -18,7 +22,7 @@ use hotline::exchange::Output;
 use hotline::media::prompt::PromptShelf;
 use hotline::media::{self, Command, Limits, Setup};
 use hotline::net::clock::Clock;
-use hotline::net::driver::Carry;
+use hotline::net::driver::{Carry, Event};
 use hotline::store::journal::{self, Journal};
 use hotline::store::sqlite::Sqlite;
 use hotline::time::Wall;
@@ -38,19 +42,25 @@ struct House {
     desk: Desk,
     archive: Archive,
     done: mpsc::Receiver<Done>,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
+    /// Of the signalling loop; it has room for one.
+    inbox: tokio::sync::mpsc::Receiver<Event>,
     _reports: tokio::sync::mpsc::Receiver<media::Report>,
 }
 
 impl House {
     fn open(name: &str) -> Self {
+        Self::open_with(name, |settings| settings)
+    }
+
+    fn open_with(name: &str, change: impl FnOnce(archive::Settings) -> archive::Settings) -> Self {
         let folder = std::env::temp_dir().join(format!("hotline-hangup-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let clock = Clock::start();
         let (tell, done) = mpsc::channel();
         let tell = Mutex::new(tell);
         let tell = Arc::new(move |what| drop(tell.lock().unwrap().send(what)));
-        let archive = archive::start(archive::Settings::new(folder.join("recordings")), tell).unwrap();
+        let archive = archive::start(change(archive::Settings::new(folder.join("recordings"))), tell).unwrap();
         let (reports, _reports) = tokio::sync::mpsc::channel(4096);
         let media = media::start(Setup {
             threads: 2,
@@ -64,7 +74,8 @@ impl House {
         .unwrap();
         let wall: journal::Clock = Arc::new(move || clock.wall());
         let (journal, _) = Journal::open(&folder.join("journal"), wall, journal::Options::default()).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (to_loop, inbox) = tokio::sync::mpsc::channel(1);
         let desk = Desk {
             media,
             archive: archive.orders.clone(),
@@ -72,12 +83,12 @@ impl House {
             alarms: Alarms::new(clock, journal, None),
             figures: Arc::default(),
             trace: TraceBook::default(),
-            inbox: tokio::sync::mpsc::channel(1).0,
+            inbox: to_loop,
             store: Arc::new(Sqlite::new(&folder.join("hotline.sqlite"))),
             runtime: runtime.handle().clone(),
             held_back: VecDeque::new(),
         };
-        Self { folder, clock, desk, archive, done, _runtime: runtime, _reports }
+        Self { folder, clock, desk, archive, done, runtime, inbox, _reports }
     }
 
     fn wish(&mut self, wish: Wish) {

@@ -281,7 +281,7 @@ fn shelf(leave_out: &[&str]) -> PromptShelf {
 }
 
 fn level(place: usize) -> i16 {
-    Law::A.decode(Law::A.encode(i16::try_from(place).unwrap() * 80 + 80))
+    Law::A.decode(u8::try_from(place).unwrap())
 }
 
 fn names(shelf: &PromptShelf, prompt: Prompt) -> Vec<String> {

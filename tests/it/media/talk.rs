@@ -385,3 +385,50 @@ fn a_peer_that_told_no_address_is_spoken_to_where_it_is_heard_from() {
     seat.say(seat_port, 8, &[2; 160]);
     assert_eq!(citizen.hear().payload, [2; 160]);
 }
+
+/// What a seat types to command the hotline is heard by nobody; other keys are for a menu at the other end.
+#[test]
+fn the_keys_of_a_command_reach_nobody_else() {
+    let mut hotline = Hotline::start();
+    let (citizen, mut seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+    hotline.open(CITIZEN, V4, citizen.media(Law::A, Some(101)));
+    let port = hotline.open(SEAT, V4, seat.media(Law::A, Some(101)));
+    hotline.mix(&[SEAT], false);
+    let press = |seat: &mut Phone, hotline: &mut Hotline, key: char| {
+        let code = Event::of_key(key).unwrap();
+        for duration in [160, 320] {
+            let event = Event { code, end: duration == 320, volume: 10, duration };
+            seat.send(port, 101, duration == 160, seat.timestamp, &event.to_bytes());
+        }
+        seat.timestamp = seat.timestamp.wrapping_add(320);
+        assert_eq!(hotline.report(), Report::Digit { leg: SEAT, digit: key });
+    };
+    seat.say(port, 8, &[1; 160]);
+    for key in "5*3*1601#*7290".chars() {
+        press(&mut seat, &mut hotline, key);
+    }
+    seat.say(port, 8, &[2; 160]);
+    let heard: Vec<Got> = (0..8).map(|_| citizen.hear()).collect();
+    assert_continuous(&heard);
+    let keys: Vec<char> = heard.iter().filter(|got| got.header.payload_type == 101).map(key_of).collect();
+    assert_eq!(keys, ['5', '5', '9', '9', '0', '0'], "and not *3, *1601#, *72");
+    assert_eq!((&heard[0].payload[..], &heard[7].payload[..]), (&[1; 160][..], &[2; 160][..]));
+    assert!(citizen.hears_nothing());
+}
+
+fn key_of(got: &Got) -> char {
+    Event::parse(&got.payload).and_then(Event::key).unwrap()
+}
+
+/// A citizen has nothing to command: its star is the other side's.
+#[test]
+fn a_citizens_star_is_passed_on() {
+    let mut hotline = Hotline::start();
+    let (mut citizen, seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, Some(101)));
+    hotline.open(SEAT, V4, seat.media(Law::A, Some(101)));
+    hotline.mix(&[SEAT], false);
+    let star = Event { code: 10, end: true, volume: 10, duration: 160 };
+    citizen.send(port, 101, true, citizen.timestamp, &star.to_bytes());
+    assert_eq!(key_of(&seat.hear()), '*');
+}

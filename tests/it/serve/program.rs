@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -49,7 +49,7 @@ impl Program {
     }
 
     pub fn run(home: Folder) -> Self {
-        let sip = free_port();
+        let sip = free_port([127, 0, 0, 1].into());
         edit(&home, "sip-configs/server.toml", "bind = \"127.0.0.1:0\"", &format!("bind = \"{sip}\""));
         let citizen = UdpSocket::bind("127.0.0.1:0").unwrap();
         citizen.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -212,9 +212,10 @@ fn edit(home: &Folder, file: &str, old: &str, new: &str) {
 }
 
 /// Free for UDP and for TCP, and below the ports that the system gives to others meanwhile.
-fn free_port() -> SocketAddr {
-    let first = 12_000 + u16::try_from(std::process::id() % 1_000).unwrap();
+pub fn free_port(host: IpAddr) -> SocketAddr {
+    // Tests that run beside this one in processes of their own look elsewhere.
+    let first = 12_000 + u16::try_from(std::process::id() % 250).unwrap() * 16;
     let is_free = |address: &SocketAddr| UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok();
-    let ports = (first..16_000).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let ports = (first..16_000).chain(12_000..first).map(|port| SocketAddr::new(host, port));
     ports.filter(|address| TAKEN.lock().unwrap().insert(*address)).find(is_free).unwrap()
 }

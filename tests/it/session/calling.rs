@@ -64,11 +64,12 @@ fn an_answer_that_came_early() {
     // Reliably: it counts, and the 200 need not repeat it.
     let reliably = "Require: 100rel\r\nRSeq: 7\r\n";
     let mut bench = Bench::dialling(settings());
-    assert_eq!(bench.respond("INVITE", 183, "peer", reliably, &talk()), ["> PRACK", "! Ringing"]);
+    let early = "! EarlyMedia 192.0.2.1:4000";
+    assert_eq!(bench.respond("INVITE", 183, "peer", reliably, &talk()), ["> PRACK", "! Ringing", early]);
     assert_eq!(bench.respond("INVITE", 200, "peer", "", ""), ["> ACK", AGREED, "! Answered"]);
     // Not reliably: some gateways think that it counts.
     let mut bench = Bench::dialling(settings());
-    bench.respond("INVITE", 183, "peer", "", &talk());
+    assert_eq!(bench.respond("INVITE", 183, "peer", "", &talk()), ["! Ringing", early]);
     assert_eq!(bench.respond("INVITE", 200, "peer", "", ""), ["> ACK", AGREED, "! Answered"]);
     // An announcement machine first, then the phone: where the 200 speaks, it is right.
     for extra in [reliably, ""] {

@@ -276,7 +276,7 @@ fn a_call_from_end_to_end() {
         "200/BYE",
     ];
     assert_eq!(pair.ladder(), expected);
-    assert_eq!(pair.heard(CALLER), ["Ringing", "Ringing", "Agreed", "Answered"]);
+    assert_eq!(pair.heard(CALLER), ["Ringing", "Ringing", "EarlyMedia", "Agreed", "Answered"]);
     assert_eq!(pair.heard(CALLED), ["Agreed", "Acknowledged", "HungUp"]);
     assert_eq!(pair.due(), None);
 }

@@ -270,7 +270,8 @@ impl Handset {
                     }
                     continue;
                 }
-                session::Event::Acknowledged
+                session::Event::EarlyMedia(_)
+                | session::Event::Acknowledged
                 | session::Event::Held
                 | session::Event::Resumed
                 | session::Event::Probed { .. } => continue,

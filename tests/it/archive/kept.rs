@@ -1,0 +1,83 @@
+//! No path in the program removes, shortens, renames or writes over a sealed recording: every line of it
+//! that could do such a thing to any file is known, with its reason.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What can destroy a file that is there. Opening one for writing is such a thing too, unless it is made new.
+const DEEDS: [&str; 10] = [
+    "remove_file",
+    "remove_dir",
+    "unlink",
+    "truncate(true)",
+    "set_len(",
+    "rename(",
+    "hard_link",
+    "fs::write(",
+    "fs::copy(",
+    "File::create(",
+];
+
+/// File, what stands in the line, and to what it is done.
+const KNOWN: [(&str, &str, &str); 17] = [
+    ("app/secrets.rs", "truncate(true)", "the new secrets, beside the old ones"),
+    ("app/secrets.rs", "fs::rename(&aside, path)", "the secrets"),
+    ("app/trace/ring.rs", "open.file.set_len(open.written)", "a segment of the trace"),
+    ("app/trace/ring.rs", "fs::remove_file(oldest)", "the oldest segment of the trace"),
+    ("app/trace/ring.rs", "fs::remove_file(&path)", "a segment of the trace that could not be begun"),
+    ("archive/lock.rs", "truncate(false)", "the lock of the recordings folder"),
+    ("archive/lock.rs", "file.set_len(0)", "the lock of the recordings folder"),
+    ("archive/seal.rs", "fn rename(from: &Path, to: &Path)", "never over another file"),
+    (
+        "archive/seal.rs",
+        "(true | false, false) => fs::rename(from, to)",
+        "a part gets its sealed name, which nothing has",
+    ),
+    ("archive/seal.rs", "rename(&self.folder.join(format!(\"{name}.part\"))", "the same, of a part"),
+    ("archive/seal.rs", "rename(&live, &self.folder.join(SIDE_CAR))", "the same, of the live side-car"),
+    ("archive/sidecar.rs", "truncate(false)", "the live side-car, call.json.part"),
+    ("archive/sidecar.rs", "file.set_len(text.len() as u64)", "the live side-car, call.json.part"),
+    ("archive/sweep.rs", "OpenOptions::new().read(true).write(true).open(&cut_off)", "a part that a crash cut off"),
+    ("archive/sweep.rs", "file.set_len(repair.file_len)", "a part that a crash cut off"),
+    ("commands/demo/house.rs", "fs::write(path, text)", "the demo's own configuration"),
+    ("commands/recordings.rs", "fs::remove_file(out)", "a copy that could not be written to its end"),
+];
+
+/// Files of the journal, of the API's address and of an export that is being rendered.
+const ELSEWHERE: [(&str, &str, &str); 6] = [
+    ("store/journal/segments.rs", "fs::remove_file(&path)", "a segment of the journal that the database has followed"),
+    ("store/journal/writer.rs", "segment.file.set_len(segment.length)", "the torn end of the journal's segment"),
+    ("store/journal/writer.rs", "fs::remove_file(&path)", "a segment of the journal that could not be begun"),
+    ("web.rs", "fs::write(&path", "http.addr"),
+    ("web.rs", "fs::remove_file(self.address_file)", "http.addr"),
+    ("web/audio.rs", "fs::remove_file(path)", "an export, which is nameless from the start"),
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn every_line_that_could_destroy_a_file_has_its_reason() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut used = Vec::new();
+    for path in sources(&source).iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
+        let file = path.strip_prefix(&source).unwrap().to_str().unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        // What follows is no part of the program.
+        let program = text.split("#[cfg(test)]").next().unwrap();
+        for line in program.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let opens = line.contains(".write(true)") && !line.contains("create_new(true)");
+            if !opens && !DEEDS.iter().any(|deed| line.contains(deed)) {
+                continue;
+            }
+            let mut all = KNOWN.iter().chain(&ELSEWHERE);
+            let known = all.find(|(of, what, _)| *of == file && line.contains(what));
+            used.push(known.unwrap_or_else(|| panic!("{file}: `{}` could destroy a file; what?", line.trim())));
+        }
+    }
+    for known in KNOWN.iter().chain(&ELSEWHERE) {
+        assert!(used.contains(&known), "{}: `{}` is no more; strike it off", known.0, known.1);
+    }
+}
