@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hotline::call::directory::{AnswerPolicy, Directory, Entry, LeaderSession, Line, LineTo, Mode};
 use hotline::call::*;
+use hotline::privacy::Private;
 
 use crate::call::*;
 use crate::call_leader::with_leader;
@@ -24,6 +25,9 @@ struct World {
     state: u64,
     citizens: u64,
     recorded: u64,
+    /// Legs by which seats dialled on their second lines, and how many of them were let in.
+    lines: BTreeSet<LegId>,
+    let_in: usize,
     /// Legs that stand, and the call of the dialled ones.
     standing: BTreeMap<LegId, Option<CallId>>,
     tokens: BTreeMap<LegId, u64>,
@@ -43,6 +47,8 @@ impl World {
             state: seed,
             citizens: 0,
             recorded: 0,
+            lines: BTreeSet::new(),
+            let_in: 0,
             standing: BTreeMap::new(),
             tokens: BTreeMap::new(),
             journal: Vec::new(),
@@ -66,7 +72,7 @@ impl World {
         let legs: Vec<LegId> = self.standing.keys().copied().collect();
         let dialled: Vec<LegId> = legs.iter().copied().filter(|leg| leg.0 >> 63 == 1).collect();
         let seat = self.pick(&[no("1001"), no("1002"), no("1003")]).unwrap();
-        match self.below(16) {
+        match self.below(19) {
             0 | 1 if self.citizens < 400 => {
                 self.citizens += 1;
                 let code = self.pick(&["12345", "12345", "12315", "12328"]).unwrap();
@@ -98,11 +104,33 @@ impl World {
                     self.send(Input::TicketOpened { call, number: Some("JDZ-20261124-000001".into()) });
                 }
             }
+            14 | 15 => self.dials_on_its_second_line(),
+            16 => self.transfers(&legs),
             _ => {
                 let time = seconds(u64::try_from(self.below(12)).unwrap());
                 self.pass(time);
             }
         }
+    }
+
+    /// A seat in a call, silent beside a leader or not.
+    fn dials_on_its_second_line(&mut self) {
+        let talking: Vec<SeatNo> = self.hall.board.calls().into_iter().filter_map(|call| call.seat).collect();
+        let Some(seat) = self.pick(&talking) else { return };
+        let leg = LegId(10_000 + u64::try_from(self.lines.len()).unwrap());
+        let number = Private::new(self.pick(&["601", "951", "1002", "9999"]).unwrap().to_owned());
+        self.lines.insert(leg);
+        self.standing.insert(leg, None);
+        self.send(Input::Dialled { leg, seat, number, sip_call_id: format!("{}@phone", leg.0) });
+        self.let_in += usize::from(self.standing.contains_key(&leg));
+    }
+
+    fn transfers(&mut self, legs: &[LegId]) {
+        let lines: Vec<LegId> = legs.iter().copied().filter(|leg| self.lines.contains(leg)).collect();
+        let seats: Vec<LegId> = self.hall.board.calls().into_iter().filter_map(|call| call.seat_leg).collect();
+        let (Some(line), Some(seat)) = (self.pick(&lines), self.pick(&seats)) else { return };
+        let (leg, other) = if self.below(2) == 0 { (line, seat) } else { (seat, line) };
+        self.send(Input::Transfer { leg, to: ReferTarget::Leg(other) });
     }
 
     fn at(&mut self, legs: &[LegId], input: fn(LegId) -> Input) {
@@ -155,8 +183,10 @@ impl World {
                 self.tokens.remove(leg);
                 let by_another = matches!(input, Input::HungUp { leg: other } if other.0 >> 63 == 1);
                 let its_own = matches!(input, Input::Lost { leg: own, .. } if own == leg);
-                assert!(leg.0 >> 63 == 1 || by_another || its_own, "the citizen is released by {input:?} (I3)");
+                let is_citizens = leg.0 >> 63 == 0 && !self.lines.contains(leg);
+                assert!(!is_citizens || by_another || its_own, "the citizen is released by {input:?} (I3)");
             }
+            Output::Refuse { leg, .. } => assert!(self.standing.remove(leg).is_some(), "{leg:?} refused by {input:?}"),
             Output::Play { leg, token, .. } => {
                 assert!(self.standing.contains_key(leg), "played to a leg that is gone");
                 self.tokens.insert(*leg, *token);
@@ -213,7 +243,7 @@ impl World {
 
 #[test]
 fn no_order_of_events_around_leaders_breaks_the_invariants() {
-    let mut taken = 0;
+    let (mut taken, mut let_in) = (0, 0);
     for seed in 1..=100_u64 {
         let mode = if seed % 3 == 0 { Mode::SeatFirst } else { Mode::LeaderFirst };
         let answer = if seed % 4 == 0 { AnswerPolicy::Press1 } else { AnswerPolicy::Announced };
@@ -228,6 +258,8 @@ fn no_order_of_events_around_leaders_breaks_the_invariants() {
         assert!(world.standing.is_empty() && world.open.is_empty(), "seed {seed}: {:?}", world.standing);
         assert_eq!(world.citizens, world.recorded, "seed {seed}: each call is answered or missed (I8)");
         taken += world.taken;
+        let_in += world.let_in;
     }
     assert!(taken > 150, "chance must reach the interesting states: {taken} calls that leaders took");
+    assert!(let_in > 150, "{let_in} second lines");
 }
