@@ -13,6 +13,7 @@ mod course;
 pub mod directory;
 mod duty;
 mod ending;
+mod errand;
 mod guest;
 mod hearing;
 mod invitation;

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::time::Now;
 
-/// T_third: how long a third party's phone rings (rules.md §6.2).
+/// T_third: how long each number rings of a third party, a duty phone or a citizen called back (rules.md §6.2).
 pub(super) const RINGS: Duration = Duration::from_secs(30);
 /// Parties of one call at most (R25).
 pub(super) const PARTIES: usize = 8;
