@@ -308,9 +308,7 @@ impl Switchboard {
         if wanted == Some(How::Lead) {
             return self.leader_not_reached(now, id, why);
         }
-        let has_left =
-            self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        if has_left {
+        if self.is_left_alone(id) {
             return self.back_to_the_same_seat(now, id);
         }
         self.turn_back(now, id);
@@ -342,8 +340,7 @@ impl Switchboard {
             self.desk.update(&no, |seat| seat.last_call = Some(id));
             self.free_seat(now, &no, SeatState::Busy, Some(why.into()));
         }
-        let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        if alone {
+        if self.is_left_alone(id) {
             self.leave_to_the_queue(now, id, why.as_str());
         } else {
             self.turn_back(now, id);
@@ -353,12 +350,16 @@ impl Switchboard {
     /// A guest is released, has hung up, or was never reached.
     pub(super) fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
         self.take_out(now, id, leg, why);
-        let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        match alone {
+        match self.is_left_alone(id) {
             true if self.wants_seat(id) => self.leave_to_the_queue(now, id, why),
             true => self.end(now, id, Cause::GuestHungUp),
             false => self.turn_back(now, id),
         }
+    }
+
+    /// The seat has left, and so has everybody whom it had brought in.
+    fn is_left_alone(&self, id: CallId) -> bool {
+        self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty())
     }
 
     pub(super) fn take_out(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
