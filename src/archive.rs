@@ -203,4 +203,7 @@ pub struct Sealed {
     pub gaps: u32,
     /// Repaired after a crash.
     pub recovered: bool,
+    /// A leader is heard in it (R26): whoever wants it must ask for just that.
+    #[serde(default)]
+    pub leader: bool,
 }

@@ -7,21 +7,25 @@ mod alarms;
 mod arriving;
 mod ask;
 mod callback;
+mod caller;
 mod colleague;
 mod course;
 pub mod directory;
 mod duty;
 mod ending;
+mod errand;
 mod guest;
 mod hearing;
 mod invitation;
 mod keys;
+mod leader;
 mod leaving;
 mod leg;
 mod live;
 pub mod mix_plan;
 mod offering;
 mod outcome;
+mod pickup;
 mod queue;
 mod record;
 mod seat;
@@ -39,9 +43,8 @@ mod view;
 mod waiting;
 mod written;
 
-use std::time::Duration;
-
 pub use ask::{AskRefused, feature_codes};
+pub use caller::{Caller, Invited, QueueAnswer};
 pub use course::{Course, Kind, Mark, MediaFigures, Participant, Party, Role, Segment};
 pub use duty::DutyWish;
 pub use keys::{Typed, Typing, keys_in_call};
@@ -53,11 +56,9 @@ pub use target::Target;
 pub use terms::{BadCall, CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use third::{ThirdState, ThirdView};
 pub use view::{CallView, SeatView};
-pub use written::{CallRecord, DutyCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
+pub use written::{CallRecord, DutyCall, LeaderCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
 
 use crate::privacy::Private;
-use crate::rules::dialling::e164;
-use crate::rules::numbers::{AreaCode, Dialled};
 use crate::time::{Mono, Wall};
 
 /// One anchored conversation with 1..n legs: the milliseconds of its arrival above, a counter
@@ -107,65 +108,6 @@ pub struct LegId(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct SeatNo(pub String);
-
-/// How a caller of this trunk waits for a seat. A 200 sent so that a caller can wait is not an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueAnswer {
-    /// 183 with SDP until a seat answers.
-    Early,
-    /// 200 at once.
-    Connect,
-    /// 183 with SDP, then 200 after this time in the queue.
-    EarlyThenConnect(Duration),
-}
-
-/// A call that a trunk delivered.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Invited {
-    pub leg: LegId,
-    pub trunk: String,
-    /// `Call-ID` of the caller's dialog, for the ticket.
-    pub sip_call_id: String,
-    pub dialled: Dialled,
-    pub caller: Caller,
-    pub queue_answer: QueueAnswer,
-    /// Whether the caller offered audio that we can play prompts to before the answer.
-    pub early_media: bool,
-}
-
-/// Who calls, as far as the trunk told. R30: the raw headers are kept beside the chosen number.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Caller {
-    /// As the trunk wrote it. None where the number is withheld.
-    pub number: Option<Private<String>>,
-    /// The same as `rules::dialling::e164` writes it, which the switchboard does: one caller, one name.
-    #[serde(default)]
-    pub e164: Option<Private<String>>,
-    /// No number came, or one that may not be shown.
-    #[serde(default)]
-    pub withheld: bool,
-    /// `(header name, value)` of From, P-Asserted-Identity, Diversion, History-Info as they came.
-    pub raw: Vec<(String, Private<String>)>,
-    /// `110`, `119` … where the call was handed over by another platform (R30).
-    pub platform: Option<String>,
-    /// That platform's number of the incident, where it sent one (R29).
-    #[serde(default)]
-    pub platform_no: Option<String>,
-}
-
-impl Caller {
-    /// The number under which tickets, missed calls and callback tasks find each other (R18).
-    pub fn key(&self) -> Option<&Private<String>> {
-        self.e164.as_ref().or(self.number.as_ref())
-    }
-
-    /// With its number in its one writing beside that of the trunk.
-    fn known(mut self, area: &AreaCode) -> Self {
-        self.e164 = self.number.as_ref().map(|number| Private::new(e164(number.reveal(), area)));
-        self.withheld = self.number.is_none();
-        self
-    }
-}
 
 /// What one party of a call hears: these others, and nobody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,6 +220,11 @@ pub enum Verb {
     Leave,
     /// The seat is released as soon as this party answers, and back with the citizen if it does not (R14, R29).
     Transfer(String),
+    /// Brings in the leader who sits for the call (R26).
+    Leader,
+    /// An assisting seat is heard from now on / hears, and is not heard.
+    Speak,
+    Silent,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -432,6 +379,12 @@ pub enum Prompt {
     Ringback,
     /// To a seat: why its third party was not reached.
     NotReached(NotReached),
+    /// To a leader before he is joined: the hotline number that the citizen dialled, and the owner's
+    /// recording of the topic where there is one.
+    Briefing {
+        code: String,
+        topic: Option<String>,
+    },
     /// A feature code was carried out / refused.
     Done,
     Refused,

@@ -15,6 +15,7 @@ pub mod reload;
 pub mod route;
 pub mod seats;
 pub mod serve;
+pub mod sessions;
 pub mod table;
 pub mod tickets;
 pub mod trace;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, calls, check, demo, directory, healthcheck, init, recordings, reload, route, seats, serve, tickets, trace,
+    alarms, calls, check, demo, directory, healthcheck, init, recordings, reload, route, seats, serve, sessions,
+    tickets, trace,
 };
 
 /// The server behind a city's hotline 12345.
@@ -25,6 +26,7 @@ enum Command {
     Calls(calls::Args),
     Seats(seats::Args),
     Directory(directory::Args),
+    Sessions(sessions::Args),
     Tickets(tickets::Args),
     Recordings(recordings::Args),
     Trace(trace::Args),
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Calls(args) => calls::run(&args),
         Command::Seats(args) => seats::run(&args),
         Command::Directory(args) => directory::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
         Command::Tickets(args) => tickets::run(&args),
         Command::Recordings(args) => recordings::run(&args),
         Command::Trace(args) => trace::run(&args),

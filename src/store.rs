@@ -11,6 +11,7 @@ pub mod journal;
 pub mod memory;
 pub mod numbering;
 pub mod query;
+pub mod sessions;
 pub mod sqlite;
 
 use std::future::Future;

@@ -21,6 +21,7 @@ pub mod range;
 mod recordings;
 mod reload;
 mod seats;
+mod sessions;
 mod tickets;
 
 use std::io;
@@ -109,6 +110,7 @@ fn router(office: Office) -> Router {
         .route("/tickets/{number}/duty", post(emergency::duty))
         .route("/tickets/{number}/handover", post(emergency::handover))
         .route("/directory", get(directory::list))
+        .route("/sessions", get(sessions::list))
         .route("/missed", get(missed::list))
         .route("/callbacks", get(missed::callbacks))
         .route("/recordings", get(recordings::list))

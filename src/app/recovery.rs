@@ -97,6 +97,7 @@ fn closed(opened: &OpenTicket, call: &OpenCall, told: Option<&SideCar>) -> CallR
         invalid: None,
         threeway_result: None,
         notice_played: opened.notice_played,
+        leaders: Vec::new(),
         opened: opened.clone(),
     }
 }
@@ -139,8 +140,10 @@ fn known_course(opened: &OpenTicket, t_end: Wall) -> (Vec<Participant>, Vec<Segm
     let mut course = Course::default();
     let number = opened.caller.number.as_ref().map(ToString::to_string).unwrap_or_default();
     let seat = (opened.seat.0.clone(), format!("{} {}", opened.seat.0, opened.seat_name));
-    for (joined, role, (number, name)) in
-        [(opened.t_arrive, Role::Citizen, (number, String::new())), (opened.t_answer, Role::Seat, seat)]
+    let stays = [(opened.t_arrive, Role::Citizen, (number, String::new())), (opened.t_answer, Role::Seat, seat)];
+    // A leader may have answered before a seat was free.
+    let without_seat = opened.seat.0.is_empty();
+    for (joined, role, (number, name)) in stays.into_iter().filter(|(_, role, _)| *role != Role::Seat || !without_seat)
     {
         course.mark(joined, &Mark::Joined(Party { role, number, name, leg: None }));
     }

@@ -129,7 +129,10 @@ impl Recording {
     pub(super) fn mark(&mut self, at: Mono, mark: call::Mark) -> Option<Outcome> {
         self.course.mark(self.started + at.since(self.opened), &mark);
         match &mark {
-            call::Mark::Joined(Party { role, leg: Some(leg), .. }) if *role != Role::Citizen => {
+            call::Mark::Joined(Party { role, leg: Some(leg), .. })
+            | call::Mark::Briefed(Party { role, leg: Some(leg), .. })
+                if *role != Role::Citizen =>
+            {
                 self.voices.join(*leg, at, self.course.participants().len(), &self.reel);
             }
             call::Mark::Left { party: Party { leg: Some(leg), .. }, .. } => self.voices.leave(*leg, at),
@@ -137,7 +140,8 @@ impl Recording {
             | call::Mark::Left { .. }
             | call::Mark::Held(_)
             | call::Mark::Resumed(_)
-            | call::Mark::Moved(_) => {}
+            | call::Mark::Moved(_)
+            | call::Mark::Briefed(_) => {}
         }
         let outcome = self.hearing.mark(at, &mark);
         self.note_mark(at, What::Call(mark));

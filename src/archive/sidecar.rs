@@ -11,7 +11,7 @@ use super::voices::{Person, Track};
 use super::{RecordingMeta, Sealed, Side, Verdict};
 use crate::audio::timeline::{Gap, Missing, Timeline};
 use crate::audio::wav::{Format, RATE};
-use crate::call::{self, CallId, Course, Participant, Segment};
+use crate::call::{self, CallId, Course, Participant, Role, Segment};
 use crate::rules::retention;
 use crate::time::Wall;
 
@@ -40,6 +40,9 @@ pub struct SideCar {
     /// Who spoke with whom, from when to when; without a hole.
     #[serde(default)]
     pub segments: Vec<Segment>,
+    /// A leader was on the line: to be heard by the extra right only (R26, R101).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leader: bool,
     /// Silence that should be speech.
     pub gaps: Vec<GapLine>,
     /// All gaps, those included that were too many to be listed.
@@ -169,6 +172,7 @@ impl SideCar {
             marks: Vec::new(),
             participants: Vec::new(),
             segments: Vec::new(),
+            leader: false,
             gaps: Vec::new(),
             gap_count: 0,
             corrections: Vec::new(),
@@ -181,6 +185,7 @@ impl SideCar {
     pub(super) fn add_course(&mut self, course: &Course) {
         self.participants = course.participants().to_vec();
         self.segments = course.segments().to_vec();
+        self.leader = self.participants.iter().any(|who| who.party.role == Role::Leader);
     }
 
     /// Whoever was there when the server died was there until then.
@@ -268,6 +273,7 @@ impl SideCar {
             keep_until: seal.keep_until.clone(),
             gaps: self.gap_count,
             recovered: seal.recovered,
+            leader: self.leader,
         })
     }
 

@@ -74,6 +74,10 @@ pub enum AskRefused {
     Closed,
     #[error("that seat is not free")]
     NotFree,
+    #[error("no leader takes calls of this kind now")]
+    NoSession,
+    #[error("the leader is in another call")]
+    LeaderBusy,
 }
 
 enum Deed {

@@ -1,24 +1,20 @@
 //! Calling back whoever got no seat (漏接电话回拨), R18: first the seat is rung, then the citizen. The
 //! citizen who answers is in a call like any other, with a ticket of the kind `missed_out`.
 
-use std::time::Duration;
-
+use super::errand::Before;
+use super::guest::RINGS;
 use super::leg::{LegEvent, Role};
 use super::live::{Call, Offer, Stage};
 use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatReason, SeatState,
-    Target,
+    CallBack, CallId, Caller, Failure, Invited, LegId, Output, Prompt, QueueAnswer, SeatNo, SeatState, Target,
 };
 use crate::privacy::Private;
 use crate::rules::dialling::{NumberForm, e164, is_telephone, written_for};
 use crate::rules::numbers::{Dialled, Route, TrunkNumbers};
 use crate::time::Now;
-
-/// How long the citizen's phone rings (T_third, rules.md §6.2).
-const CITIZEN_RINGS: Duration = Duration::from_secs(30);
 
 /// A call back whose citizen has not answered yet.
 #[derive(Debug)]
@@ -27,8 +23,7 @@ pub(super) struct Pending {
     route: Route,
     began: Now,
     seat_leg: LegId,
-    /// What the seat was before, and why; it is that again if nobody is reached.
-    before: (SeatState, Option<SeatReason>),
+    before: Before,
     /// Dialled once the seat has answered.
     citizen: Option<LegId>,
     seat_dialog: Option<Carried>,
@@ -92,30 +87,20 @@ impl Switchboard {
             self.callbacks_held.insert(wish.seat.clone(), wish);
             return;
         }
-        let before = seat.otherwise();
         let dialled = Dialled { request_uri: format!("sip:{}@hotline", wish.code), ..Dialled::default() };
         let Ok(route) = self.plan.route(&dialled, &TrunkNumbers::default(), local(now.wall).date()) else { return };
-        let (id, leg) = (self.new_call_id(now), self.new_dialled_leg());
+        let id = self.new_call_id(now);
         self.note(id, format!("seat {} calls a missed caller back", wish.seat.0));
-        self.legs.insert(leg, Role::CallbackSeat(id));
-        self.timers.clear(Timer::WrapUp(wish.seat.clone()));
+        let (caller, label) = (self.citizen(&wish), format!("回拨 {}", route.label));
+        let (seat_leg, before) = self.ring_for_errand(now, id, Role::CallbackSeat, &wish.seat, caller, label);
         self.timers.set(Timer::CallBack(id), now.mono + self.settings.ring_time);
-        self.out.push(Output::Dial {
-            call: id,
-            leg,
-            target: Target::Seat(wish.seat.clone()),
-            caller: self.citizen(&wish),
-            label: format!("回拨 {}", route.label),
-        });
-        self.desk.update(&wish.seat, |seat| seat.call = Some(id));
-        self.desk.turn(now, &wish.seat, SeatState::Reserved, None, &mut self.out);
         self.callbacks.insert(
             id,
             Pending {
                 wish,
                 route,
                 began: now,
-                seat_leg: leg,
+                seat_leg,
                 before,
                 citizen: None,
                 seat_dialog: None,
@@ -157,7 +142,7 @@ impl Switchboard {
                     pending.citizen = Some(citizen);
                 }
                 self.legs.insert(citizen, Role::CallbackCitizen(id));
-                self.timers.set(Timer::CallBack(id), now.mono + CITIZEN_RINGS);
+                self.timers.set(Timer::CallBack(id), now.mono + RINGS);
                 let token = self.new_token();
                 self.out.push(Output::Play { leg: seat_leg, prompts: vec![Prompt::Music], repeat: true, token });
                 self.out.push(Output::Dial {

@@ -50,6 +50,8 @@ pub enum Mark {
     Resumed(Party),
     /// Its packets come from another address than before.
     Moved(Party),
+    /// It is on the line and hears a briefing; `Joined` follows when it speaks with the others.
+    Briefed(Party),
 }
 
 /// What one party's leg received.
@@ -113,19 +115,21 @@ pub struct Course {
     participants: Vec<Participant>,
     segments: Vec<Segment>,
     holders: Vec<Party>,
+    /// On the line, and not yet among those who speak.
+    briefed: Vec<Party>,
 }
 
 impl Course {
     pub fn mark(&mut self, at: Wall, mark: &Mark) {
         match mark {
-            Mark::Joined(party) => self.participants.push(Participant {
-                party: party.clone(),
-                joined: at,
-                left: None,
-                result: "joined".into(),
-                media: None,
-            }),
+            Mark::Joined(party) if self.briefed.contains(party) => self.briefed.retain(|other| other != party),
+            Mark::Joined(party) => self.comes(at, party),
+            Mark::Briefed(party) => {
+                self.briefed.push(party.clone());
+                self.comes(at, party);
+            }
             Mark::Left { party, why } => {
+                self.briefed.retain(|other| other != party);
                 self.holders.retain(|holder| holder != party);
                 let stays = |who: &&mut Participant| who.left.is_none() && who.party == *party;
                 if let Some(who) = self.participants.iter_mut().rfind(stays) {
@@ -144,6 +148,11 @@ impl Course {
                 self.segments.push(Segment { kind, parties, from: at, to: None });
             }
         }
+    }
+
+    fn comes(&mut self, at: Wall, party: &Party) {
+        let (party, result) = (party.clone(), "joined".to_owned());
+        self.participants.push(Participant { party, joined: at, left: None, result, media: None });
     }
 
     /// The newest figures of a party that is on the line.
@@ -181,8 +190,9 @@ impl Course {
     }
 
     fn doing(&self) -> (Kind, Vec<Party>) {
+        let speaks = |who: &&Participant| who.left.is_none() && !self.briefed.contains(&who.party);
         let mut parties: Vec<Party> = Vec::new();
-        for Participant { party, .. } in self.participants.iter().filter(|who| who.left.is_none()) {
+        for Participant { party, .. } in self.participants.iter().filter(speaks) {
             // A seat on two lines is one party.
             let is_known = |known: &Party| known.role == Role::Seat && known.number == party.number;
             if party.role != Role::Seat || !parties.iter().any(is_known) {

@@ -14,7 +14,7 @@ use super::{Role, SeatNo};
 use crate::privacy::Private;
 
 pub use hours::{DAY, Hours, Moment, Opening};
-pub use session::LeaderSession;
+pub use session::{LeaderSession, Mode};
 pub use view::{EntryView, LineView};
 
 /// The entries by their code, and the leaders' sessions in the order of their start.

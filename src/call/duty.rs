@@ -2,22 +2,19 @@
 //! the duty phone in their order. No citizen is on the line; the call is recorded and belongs to the ticket.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use super::ask::AskRefused;
 use super::callback::Carried;
+use super::errand::Before;
+use super::guest::RINGS;
 use super::invitation::Invitation;
 use super::leg::{LegEvent, Role};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{
-    CallId, Caller, DutyCall, Failure, Hearing, LegId, Mark, Output, Party, Prompt, SeatNo, SeatReason, SeatState,
-    Target,
+    CallId, Caller, DutyCall, Failure, Hearing, LegId, Mark, Output, Party, Prompt, SeatNo, SeatState, Target,
 };
 use crate::time::Now;
-
-/// How long each number of the duty phone rings (T_third, rules.md §6.2).
-const RINGS: Duration = Duration::from_secs(30);
 
 /// Who is to call which duty phone, for which ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +36,7 @@ pub(super) struct Duty {
     party: Party,
     untried: VecDeque<Target>,
     seat_leg: LegId,
-    /// What the seat was before, and why; it is that again if nobody is reached.
-    before: (SeatState, Option<SeatReason>),
+    before: Before,
     /// The number that is rung, or speaks.
     phone: Option<LegId>,
     trunk: String,
@@ -56,7 +52,7 @@ impl Switchboard {
         if !seat.at_rest() {
             return Err(AskRefused::InCall);
         }
-        if !seat.reachable || seat.feature_legs > 0 || seat.retired || self.draining {
+        if !seat.phone_is_free() || self.draining {
             return Err(AskRefused::NotFree);
         }
         self.settings.directory.entry(&wish.to).ok_or(AskRefused::UnknownParty)?;
@@ -68,16 +64,11 @@ impl Switchboard {
             return;
         }
         let Ok(Invitation { party, untried, .. }) = self.invite_by(now, &wish.to) else { return };
-        let (id, leg) = (self.new_call_id(now), self.new_dialled_leg());
+        let id = self.new_call_id(now);
         self.note(id, format!("seat {} calls the duty phone {} for {}", wish.seat.0, wish.to, wish.ticket));
-        self.legs.insert(leg, Role::DutySeat(id));
-        self.timers.clear(Timer::WrapUp(wish.seat.clone()));
-        self.timers.set(Timer::Duty(id), now.mono + self.settings.ring_time);
         let label = format!("突发 {} {}", wish.ticket, party.name);
-        let target = Target::Seat(wish.seat.clone());
-        self.out.push(Output::Dial { call: id, leg, target, caller: Caller::default(), label });
-        let before = self.desk.get(&wish.seat).map_or((SeatState::Idle, None), super::seat::Seat::otherwise);
-        self.reserve(now, id, &wish.seat);
+        let (seat_leg, before) = self.ring_for_errand(now, id, Role::DutySeat, &wish.seat, Caller::default(), label);
+        self.timers.set(Timer::Duty(id), now.mono + self.settings.ring_time);
         let record = DutyCall {
             call: id,
             ticket: wish.ticket,
@@ -90,7 +81,7 @@ impl Switchboard {
             failures: Vec::new(),
         };
         let duty =
-            Duty { record, code: wish.code, party, untried, seat_leg: leg, before, phone: None, trunk: String::new() };
+            Duty { record, code: wish.code, party, untried, seat_leg, before, phone: None, trunk: String::new() };
         self.duties.insert(id, duty);
     }
 

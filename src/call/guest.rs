@@ -19,12 +19,10 @@ use super::{
 };
 use crate::time::Now;
 
-/// T_third: how long a third party's phone rings (rules.md §6.2).
-const RINGS: Duration = Duration::from_secs(30);
-/// Whoever picks up a telephone whose voicemail may answer must press 1 within this time.
-const PRESSES: Duration = Duration::from_secs(15);
+/// T_third: how long each number rings of a third party, a duty phone or a citizen called back (rules.md §6.2).
+pub(super) const RINGS: Duration = Duration::from_secs(30);
 /// Parties of one call at most (R25).
-const PARTIES: usize = 8;
+pub(super) const PARTIES: usize = 8;
 
 /// Somebody whom a seat has brought in, or is calling.
 #[derive(Debug)]
@@ -51,6 +49,8 @@ pub(super) enum GuestStage {
     /// Its phone has answered; that a person is there is shown by a key. Until then it hears nobody, and
     /// nobody hears it.
     Asked(How),
+    /// A leader who has answered hears what the call is about; nobody hears it (R26).
+    Briefed(How),
     /// Answered; speaks with the seat alone, or hears music while the seat is with the citizen.
     Apart,
     /// In the conversation with the citizen.
@@ -62,7 +62,7 @@ impl GuestStage {
     pub fn wanted(self) -> Option<How> {
         match self {
             Self::Ringing(how) | Self::Asked(how) => Some(how),
-            Self::Apart | Self::Joined => None,
+            Self::Briefed(_) | Self::Apart | Self::Joined => None,
         }
     }
 }
@@ -76,6 +76,20 @@ pub(super) enum How {
     Direct,
     /// It takes the seat's place (R14).
     Transfer,
+    /// A leader who is rung before any seat.
+    Lead,
+    /// A seat beside a leader who has answered: it hears, and is not heard until it speaks up.
+    Assist,
+}
+
+impl How {
+    /// A seat has asked for this party, and is told what becomes of it.
+    fn is_a_seats_wish(self) -> bool {
+        match self {
+            Self::Consult | Self::Direct | Self::Transfer => true,
+            Self::Lead | Self::Assist => false,
+        }
+    }
 }
 
 impl Switchboard {
@@ -95,6 +109,7 @@ impl Switchboard {
                 self.invite_by(now, whom).map(|_| ())
             }
             Verb::Swap if call.second_line.is_some() => Err(AskRefused::SecondLine),
+            Verb::Leader | Verb::Speak | Verb::Silent => self.may_lead(now, call, verb),
             Verb::Join | Verb::Swap if outside == Some(GuestStage::Apart) => Ok(()),
             Verb::Drop if !call.guests.is_empty() => Ok(()),
             Verb::Leave if call.others().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
@@ -111,6 +126,7 @@ impl Switchboard {
             Verb::Swap => self.swap(now, id),
             Verb::Drop => self.drop_third(now, id),
             Verb::Leave => self.seat_leaves(now, id),
+            Verb::Leader | Verb::Speak | Verb::Silent => self.lead(now, id, verb),
         }
     }
 
@@ -118,6 +134,7 @@ impl Switchboard {
         let Ok(Invitation { party, untried, after_seat, answer }) = self.invite_by(now, whom) else { return };
         // Not dialled under this one: `ring_next` gives each number a leg of its own.
         let leg = self.new_dialled_leg();
+        self.leader_rung(now, id, whom);
         let Some(call) = self.calls.get_mut(&id) else { return };
         if let Some(no) = call.seat().cloned() {
             self.desk.update(&no, |seat| seat.last_third = Some(id));
@@ -144,9 +161,9 @@ impl Switchboard {
     /// Calls the next number of a guest's list; when there is none, the seat is back with the citizen (R22).
     fn ring_next(&mut self, now: Now, id: CallId, last: LegId, why: Failure) {
         let leg = self.new_dialled_leg();
+        let label = self.label(now, id, Some(last));
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let code = call.invited_code();
-        let (label, citizen) = (call.label(), call.invited.caller.clone());
+        let (code, citizen) = (call.route.original_code.clone(), call.invited.caller.clone());
         let Some(guest) = call.guest(last) else { return };
         let Some(target) = guest.untried.pop_front() else { return self.not_reached(now, id, last, why) };
         if let Target::Seat(no) = &target
@@ -169,7 +186,7 @@ impl Switchboard {
             call.with = With::Guest(leg);
         }
         self.legs.insert(leg, Role::Guest(id));
-        self.timers.set(Timer::Guest(leg), now.mono + RINGS);
+        self.timers.set(Timer::Guest(leg), now.mono + self.rings(id, leg));
         self.out.push(Output::Dial { call: id, leg, target, caller: citizen, label });
         if let Some(no) = rung {
             self.reserve(now, id, &no);
@@ -193,24 +210,30 @@ impl Switchboard {
                 self.out.push(Output::HangUp { leg });
                 self.guest_not_reached(now, id, leg, Failure::Unreachable);
             }
-            (GuestStage::Apart | GuestStage::Joined, LegEvent::HungUp) => self.guest_gone(now, id, leg, "hung_up"),
-            (GuestStage::Apart | GuestStage::Joined, LegEvent::Failed(_)) => {
+            (GuestStage::Briefed(_) | GuestStage::Apart | GuestStage::Joined, LegEvent::HungUp) => {
+                self.guest_gone(now, id, leg, "hung_up")
+            }
+            (GuestStage::Briefed(_) | GuestStage::Apart | GuestStage::Joined, LegEvent::Failed(_)) => {
                 self.guest_lost(now, id, leg, Loss::Session);
             }
-            (GuestStage::Apart | GuestStage::Joined, LegEvent::Lost(why)) => {
+            (GuestStage::Briefed(_) | GuestStage::Apart | GuestStage::Joined, LegEvent::Lost(why)) => {
                 self.out.push(Output::HangUp { leg });
                 self.guest_lost(now, id, leg, why);
             }
             (GuestStage::Ringing(_), LegEvent::Ringing) => self.colleague_turns(now, id, leg, SeatState::Ringing),
             // Its own hold stops its sound by itself; the others go on talking.
             (_, LegEvent::Ringing | LegEvent::Held | LegEvent::Resumed) => {}
-            (GuestStage::Asked(_) | GuestStage::Apart | GuestStage::Joined, LegEvent::Answered) => {}
+            (
+                GuestStage::Asked(_) | GuestStage::Briefed(_) | GuestStage::Apart | GuestStage::Joined,
+                LegEvent::Answered,
+            ) => {}
         }
     }
 
     /// T_third is over, or nobody has pressed 1.
     pub(super) fn guest_rang_out(&mut self, now: Now, leg: LegId) {
         match self.legs.get(&leg).copied() {
+            Some(Role::Guest(id)) if self.briefing_is_over(now, id, leg) => {}
             Some(Role::Guest(id)) => {
                 self.out.push(Output::HangUp { leg });
                 self.guest_not_reached(now, id, leg, Failure::NoAnswer);
@@ -230,39 +253,17 @@ impl Switchboard {
         }
     }
 
-    /// A phone answers; a voicemail may do so too.
-    fn guest_picks_up(&mut self, now: Now, id: CallId, leg: LegId, how: How) {
-        let Some(guest) = self.calls.get_mut(&id).and_then(|call| call.guest(leg)) else { return };
-        match guest.answer {
-            AnswerPolicy::Announced => self.guest_answers(now, id, leg, how),
-            AnswerPolicy::Press1 => {
-                guest.stage = GuestStage::Asked(how);
-                self.timers.set(Timer::Guest(leg), now.mono + PRESSES);
-                self.note(id, "the third party's phone answered; it is asked to press 1".into());
-                let token = self.new_token();
-                self.out.push(Output::Play { leg, prompts: vec![Prompt::Press1], repeat: true, token });
-            }
-        }
-    }
-
-    pub(super) fn guest_digit(&mut self, now: Now, id: CallId, leg: LegId, digit: char) {
-        let stage = self.calls.get_mut(&id).and_then(|call| call.guest(leg)).map(|guest| guest.stage);
-        if let (Some(GuestStage::Asked(how)), '1') = (stage, digit) {
-            self.out.push(Output::StopPlay { leg });
-            self.guest_answers(now, id, leg, how);
-        }
-    }
-
-    fn guest_answers(&mut self, now: Now, id: CallId, leg: LegId, how: How) {
+    pub(super) fn guest_answers(&mut self, now: Now, id: CallId, leg: LegId, how: How) {
         self.timers.clear(Timer::Guest(leg));
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(guest) = call.guest(leg) else { return };
         guest.stage = if how == How::Consult { GuestStage::Apart } else { GuestStage::Joined };
         guest.untried.clear();
-        let joined = Mark::Joined(guest.party.clone());
+        let party = guest.party.clone();
         call.outcome.reach();
-        let mark = call.mark(now.mono, joined);
+        let mark = call.mark(now.mono, Mark::Joined(party.clone()));
         self.out.push(mark);
+        self.leader_told(id, &party, "taken");
         self.note(id, "the third party answered".into());
         self.colleague_turns(now, id, leg, SeatState::Talking);
         let has_seat = self.calls.get(&id).is_some_and(|call| call.seat_leg().is_some());
@@ -290,28 +291,36 @@ impl Switchboard {
     /// None of its numbers was reached: the citizen is back with the seat that wanted it, also where the
     /// seat has hung up meanwhile (R14, R22).
     fn not_reached(&mut self, now: Now, id: CallId, leg: LegId, why: Failure) {
-        if let Some(call) = self.calls.get_mut(&id) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let by_second_line = call.second_line.is_some();
+        call.note_not_reached(leg);
+        let Some(guest) = call.guest(leg) else { return };
+        let (wanted, party) = (guest.stage.wanted(), guest.party.clone());
+        // Nobody on the line asked for a leader who was rung first, nor for who assists him.
+        let by_seat = wanted.is_some_and(How::is_a_seats_wish);
+        if by_seat {
             call.outcome.miss(why);
-            call.note_not_reached(leg);
+            self.tell_referrer(id, ReferOutcome::Failed(why));
+            self.release_second_line(now, id, Some(why));
         }
-        let by_second_line = self.calls.get(&id).is_some_and(|call| call.second_line.is_some());
-        self.tell_referrer(id, ReferOutcome::Failed(why));
-        self.release_second_line(now, id, Some(why));
+        self.leader_told(id, &party, SeatFault::from(why).as_str());
         self.take_out(now, id, leg, "not_reached");
-        let has_left =
-            self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        if has_left {
+        if wanted == Some(How::Lead) {
+            return self.leader_not_reached(now, id, why);
+        }
+        if self.is_left_alone(id) {
             return self.back_to_the_same_seat(now, id);
         }
         self.turn_back(now, id);
-        if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg).filter(|_| !by_second_line) {
+        if let Some(leg) = self.calls.get(&id).and_then(Call::seat_leg).filter(|_| by_seat && !by_second_line) {
             self.tell_by_prompt(leg, Prompt::NotReached(why.into()));
         }
     }
 
     fn back_to_the_same_seat(&mut self, now: Now, id: CallId) {
-        let Some(no) = self.calls.get(&id).and_then(|call| call.transferred_by.clone()) else { return };
+        let left = self.calls.get(&id).and_then(|call| call.transferred_by.clone());
         self.wait_for_another(now, id);
+        let Some(no) = left else { return };
         let at_rest = |seat: &Seat| {
             seat.reachable && seat.call.is_none() && matches!(seat.state, SeatState::Idle | SeatState::WrapUp)
         };
@@ -331,13 +340,8 @@ impl Switchboard {
             self.desk.update(&no, |seat| seat.last_call = Some(id));
             self.free_seat(now, &no, SeatState::Busy, Some(why.into()));
         }
-        let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        if alone {
-            let citizen = self.calls.get(&id).map(Call::leg);
-            let silence = citizen.map(|citizen| Output::Mix { call: id, citizen, hearings: Vec::new() });
-            self.out.extend(silence);
-            self.note(id, format!("the third party was lost ({why}); the caller is first in the queue"));
-            self.wait_for_another(now, id);
+        if self.is_left_alone(id) {
+            self.leave_to_the_queue(now, id, why.as_str());
         } else {
             self.turn_back(now, id);
         }
@@ -346,12 +350,16 @@ impl Switchboard {
     /// A guest is released, has hung up, or was never reached.
     pub(super) fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
         self.take_out(now, id, leg, why);
-        let alone = self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty());
-        if alone {
-            self.end(now, id, Cause::GuestHungUp);
-        } else {
-            self.turn_back(now, id);
+        match self.is_left_alone(id) {
+            true if self.wants_seat(id) => self.leave_to_the_queue(now, id, why),
+            true => self.end(now, id, Cause::GuestHungUp),
+            false => self.turn_back(now, id),
         }
+    }
+
+    /// The seat has left, and so has everybody whom it had brought in.
+    fn is_left_alone(&self, id: CallId) -> bool {
+        self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Left) && call.guests.is_empty())
     }
 
     pub(super) fn take_out(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
@@ -364,6 +372,7 @@ impl Switchboard {
             let mark = call.mark(now.mono, Mark::Left { party: guest.party.clone(), why: why.to_owned() });
             self.out.push(mark);
         }
+        self.leader_told(id, &guest.party, why);
         self.release_colleague(now, id, &guest);
         if guest.stage.wanted() == Some(How::Transfer) {
             self.tell_referrer(id, ReferOutcome::Failed(Failure::Declined));
@@ -438,7 +447,8 @@ impl Switchboard {
     /// Tells media who hears whom, the citizen's ear whether there is somebody, and the desk what the
     /// seat does. After every change of guests.
     pub(super) fn arrange(&mut self, now: Now, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.is_talked_to()) else { return };
+        call.hear_the_seat_where_it_is_alone();
         let alone = call.citizen_is_alone();
         let had_music = std::mem::replace(&mut call.has_music, alone);
         let citizen = call.leg();
@@ -504,10 +514,5 @@ impl Call {
     /// The one that has not joined: rung, or consulted.
     pub(super) fn outside(&self) -> Option<&Guest> {
         self.guests.iter().find(|guest| guest.stage != GuestStage::Joined)
-    }
-
-    /// The hotline number on whose behalf others are called.
-    fn invited_code(&self) -> String {
-        self.answer.as_ref().map(|answer| answer.ticket.original_code.clone()).unwrap_or_default()
     }
 }

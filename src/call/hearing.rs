@@ -16,11 +16,14 @@ impl Call {
             With::Guest(leg) => self.guests.iter().find(|guest| guest.leg == leg),
         };
         let mut conversation = vec![self.leg()];
-        conversation.extend(seat.filter(|_| self.with == With::Citizen));
+        let silent = self.seat_is_silent();
+        conversation.extend(seat.filter(|_| self.with == With::Citizen && !silent));
         conversation.extend(self.others());
         let mut hearings = Hearing::all(&conversation);
         if let (Some(seat), Some(guest)) = (seat, apart) {
             hearings.extend(guest.heard_by(seat));
+        } else if let Some(leg) = seat.filter(|_| silent) {
+            hearings.push(Hearing { leg, hears: conversation });
         }
         if let Some(line) = self.second_line {
             match self.outside() {
@@ -44,7 +47,7 @@ impl Call {
     /// Nobody speaks with the citizen.
     pub(super) fn citizen_is_alone(&self) -> bool {
         let seat = match &self.stage {
-            Stage::Talking(talk) => self.with == With::Citizen && !talk.holds,
+            Stage::Talking(talk) => self.with == With::Citizen && !talk.holds && !self.seat_is_silent(),
             Stage::Waiting | Stage::Offered(_) | Stage::Left => false,
         };
         let seat = seat && !self.guests.iter().any(|guest| guest.stage.wanted() == Some(How::Transfer));
@@ -83,7 +86,9 @@ impl Guest {
             GuestStage::Ringing(_) if self.is_early() => {
                 vec![alone(seat, vec![self.leg]), alone(self.leg, Vec::new())]
             }
-            GuestStage::Ringing(_) | GuestStage::Asked(_) | GuestStage::Joined => Hearing::all(&[seat]),
+            GuestStage::Ringing(_) | GuestStage::Asked(_) | GuestStage::Briefed(_) | GuestStage::Joined => {
+                Hearing::all(&[seat])
+            }
         }
     }
 }

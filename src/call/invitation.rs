@@ -45,6 +45,9 @@ impl Switchboard {
             let target = Target::number(Private::new(whom.to_owned()), String::new());
             return is_phone.then(|| Invitation::of_number(whom, target)).ok_or(AskRefused::UnknownParty);
         };
+        if entry.is_leader() && !self.leader_is_free(&entry.code) {
+            return Err(AskRefused::LeaderBusy);
+        }
         let time = local(now.wall);
         let minutes = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or(0);
         let lines = entry.lines_at(time.weekday(), minutes).map_err(|_| AskRefused::Closed)?;

@@ -12,7 +12,7 @@ use crate::time::Now;
 const LONGEST: usize = 24;
 
 /// What stands for what in a seat's call; the README's table is held to it.
-pub fn keys_in_call() -> [(&'static str, SeatAsk); 14] {
+pub fn keys_in_call() -> [(&'static str, SeatAsk); 17] {
     let number = || "NUMBER".to_owned();
     let police = || Service::Police.as_str().to_owned();
     [
@@ -30,6 +30,9 @@ pub fn keys_in_call() -> [(&'static str, SeatAsk); 14] {
         ("*08 NUMBER #", SeatAsk::Talk(Verb::Transfer(number()))),
         ("*01", SeatAsk::Talk(Verb::Direct(police()))),
         ("*001", SeatAsk::Talk(Verb::Transfer(police()))),
+        ("*91", SeatAsk::Talk(Verb::Leader)),
+        ("*92", SeatAsk::Talk(Verb::Speak)),
+        ("*93", SeatAsk::Talk(Verb::Silent)),
     ]
 }
 
@@ -140,7 +143,18 @@ fn read(keys: &str) -> Option<Command> {
             let how = Supervision::of_digit(number.chars().next()?);
             Some(how.map_or(Command::Unknown, Command::Supervise))
         }
+        '9' => leaders(number.chars().next()?).map_or(Some(Command::Unknown), verb),
         _ => Some(Command::Unknown),
+    }
+}
+
+/// The digit behind `*9`.
+fn leaders(digit: char) -> Option<Verb> {
+    match digit {
+        '1' => Some(Verb::Leader),
+        '2' => Some(Verb::Speak),
+        '3' => Some(Verb::Silent),
+        _ => None,
     }
 }
 

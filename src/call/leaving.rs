@@ -70,7 +70,7 @@ impl Switchboard {
         let stays = |guest: &Guest| match guest.stage {
             GuestStage::Ringing(how) | GuestStage::Asked(how) => how == How::Transfer,
             GuestStage::Apart => true,
-            GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
+            GuestStage::Briefed(_) | GuestStage::Joined => guest.after_seat == AfterSeat::KeepTalking,
         };
         self.calls.get(&id).is_some_and(|call| call.guests.iter().any(stays) || call.barging().is_some())
     }

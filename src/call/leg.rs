@@ -85,10 +85,10 @@ impl Switchboard {
         match self.legs.get(&leg).copied() {
             Some(Role::Citizen(call)) => self.heard(call, token),
             Some(Role::Feature) => self.feature_told(now, leg, token),
+            Some(Role::Guest(call)) => self.guest_heard(now, call, leg, token),
             Some(
                 Role::Seat(_)
                 | Role::SecondLine(_)
-                | Role::Guest(_)
                 | Role::Supervisor(_)
                 | Role::CallbackSeat(_)
                 | Role::CallbackCitizen(_)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::guest::Guest;
 use super::keys::Typing;
+use super::leader::Led;
 use super::outcome::Outcome;
 use super::second_line::SecondLine;
 use super::settings::Settings;
@@ -51,6 +52,7 @@ pub(super) struct Call {
     /// The last one of whose numbers none was reached.
     pub not_reached: Option<ThirdView>,
     pub supervisor: Option<Supervisor>,
+    pub led: Led,
     /// With whom the seat speaks.
     pub with: With,
     pub second_line: Option<SecondLine>,
@@ -97,12 +99,14 @@ pub(super) struct Talk {
     pub seat: SeatNo,
     pub leg: LegId,
     pub holds: bool,
+    /// It hears, and is not heard, as long as somebody else is with the citizen.
+    pub silent: bool,
     pub keys: Typing,
 }
 
 impl Talk {
     pub fn new(seat: SeatNo, leg: LegId) -> Self {
-        Self { seat, leg, holds: false, keys: Typing::default() }
+        Self { seat, leg, holds: false, silent: false, keys: Typing::default() }
     }
 }
 
@@ -142,6 +146,7 @@ impl Call {
             outcome: Outcome::default(),
             not_reached: None,
             supervisor: None,
+            led: Led::default(),
             with: With::Citizen,
             second_line: None,
             referrer: None,
@@ -213,13 +218,25 @@ impl Call {
         }
     }
 
+    /// A seat has answered, or a leader.
+    pub fn is_talked_to(&self) -> bool {
+        match &self.stage {
+            Stage::Waiting | Stage::Offered(_) => false,
+            Stage::Talking(_) | Stage::Left => true,
+        }
+    }
+
     /// Reads the meter after a change of stage, connection or hold.
     pub fn measure(&mut self, now: Mono) {
         let doing = match &self.stage {
             Stage::Waiting | Stage::Offered(_) => Doing::Apart,
-            Stage::Talking(_) if !self.connected => Doing::Apart,
+            Stage::Talking(_) | Stage::Left if !self.connected => Doing::Apart,
+            Stage::Left if self.led.wants_seat && self.others().next().is_none() => Doing::OnHold,
             Stage::Talking(_) | Stage::Left if self.citizen_holds => Doing::OnHold,
-            Stage::Talking(talk) if self.others().next().is_none() && (talk.holds || self.with != With::Citizen) => {
+            Stage::Talking(talk)
+                if self.others().next().is_none()
+                    && (talk.holds || self.with != With::Citizen || self.seat_is_silent()) =>
+            {
                 Doing::OnHold
             }
             Stage::Talking(_) | Stage::Left => Doing::Talking,

@@ -18,6 +18,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(30);
 impl Switchboard {
     pub(super) fn offer(&mut self, now: Now, id: CallId, no: &SeatNo) {
         let leg = self.new_dialled_leg();
+        let label = self.label(now, id, None);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -36,7 +37,7 @@ impl Switchboard {
             leg,
             target: Target::Seat(no.clone()),
             caller: call.invited.caller.clone(),
-            label: call.label(),
+            label,
         });
         self.desk.update(no, |seat| seat.call = Some(id));
         self.desk.turn(now, no, SeatState::Reserved, None, &mut self.out);
@@ -127,23 +128,10 @@ impl Switchboard {
         let text =
             format!("seat {} answered, {} ms after the call came in", offer.seat.0, millis(call.waited(now.mono)));
         self.out.push(Output::Note { call: id, text });
-        if call.answer.is_none() {
-            self.settings.centre_of(&call.route.skill, seat).clone_into(&mut call.centre);
-            let ticket = record::open_ticket(now, call, &offer, seat, self.settings.prefix_of(&call.centre));
-            self.out.push(Output::OpenRecording {
-                call: id,
-                started: call.wall(now.mono),
-                hotline: ticket.original_code.clone(),
-                seat: ticket.seat.clone(),
-                trunk: ticket.trunk.clone(),
-            });
-            self.out.push(Output::OpenTicket(Box::new(ticket.clone())));
-            // In the ticket since the arrival; the recording begins here.
-            let citizen = Mark::Joined(call.citizen());
-            self.out.push(Output::Mark { call: id, at: now.mono, mark: citizen });
-            call.answer = Some(Answered { ticket, journalled: false, number: None });
-            self.timers.set(Timer::Journal(id), now.mono + self.settings.journal_wait);
-        }
+        self.open(now, id, &offer);
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let (citizen, hearings) = (call.leg(), Hearing::all(&[call.leg(), offer.leg]));
         self.out.push(Output::Mix { call: id, citizen, hearings });
         self.out.push(call.mark(now.mono, Mark::Joined(party)));
@@ -153,5 +141,28 @@ impl Switchboard {
         if connected {
             self.play_seat_number(id);
         }
+    }
+
+    /// Somebody answers: recorder and ticket are opened where they are not yet.
+    pub(super) fn open(&mut self, now: Now, id: CallId, offer: &Offer) {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.answer.is_none()) else {
+            return;
+        };
+        let seat = self.desk.get(&offer.seat).map(|seat| &seat.settings);
+        self.settings.centre_of(&call.route.skill, seat).clone_into(&mut call.centre);
+        let ticket = record::open_ticket(now, call, offer, seat, self.settings.prefix_of(&call.centre));
+        self.out.push(Output::OpenRecording {
+            call: id,
+            started: call.wall(now.mono),
+            hotline: ticket.original_code.clone(),
+            seat: ticket.seat.clone(),
+            trunk: ticket.trunk.clone(),
+        });
+        self.out.push(Output::OpenTicket(Box::new(ticket.clone())));
+        // In the ticket since the arrival; the recording begins here.
+        let citizen = Mark::Joined(call.citizen());
+        self.out.push(Output::Mark { call: id, at: now.mono, mark: citizen });
+        call.answer = Some(Answered { ticket, journalled: false, number: None });
+        self.timers.set(Timer::Journal(id), now.mono + self.settings.journal_wait);
     }
 }

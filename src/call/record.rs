@@ -96,6 +96,7 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
         invalid: call.bad.or_else(|| gone_at_answer.then(|| EndReason::CallerGoneAtAnswer.to_string())),
         threeway_result: call.outcome.result(),
         notice_played: call.ear.notice,
+        leaders: call.led.rung,
     }
 }
 
@@ -103,6 +104,7 @@ fn missed(now: Now, call: &Call, cause: Cause, position: Option<u32>) -> MissedC
     let waited = millis(call.waited(now.mono));
     let stage = match &call.stage {
         Stage::Offered(_) | Stage::Talking(_) | Stage::Left => MissedStage::Ringing,
+        Stage::Waiting if call.led.rings() => MissedStage::Ringing,
         Stage::Waiting if waited == 0 => MissedStage::Arrived,
         Stage::Waiting if call.ear.in_prompt() => MissedStage::Prompt,
         Stage::Waiting => MissedStage::Queue,

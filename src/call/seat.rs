@@ -56,11 +56,12 @@ impl Wish {
 impl Seat {
     /// Signed in, at rest, and its phone can be rung.
     pub fn ready(&self) -> bool {
-        self.state == SeatState::Idle
-            && self.reachable
-            && self.feature_legs == 0
-            && self.call.is_none()
-            && !self.retired
+        self.state == SeatState::Idle && self.call.is_none() && self.phone_is_free()
+    }
+
+    /// Its phone can be rung, and is not being told the outcome of a feature code.
+    pub fn phone_is_free(&self) -> bool {
+        self.reachable && self.feature_legs == 0 && !self.retired
     }
 
     /// Signed in and in no call: it can be asked to do something else.

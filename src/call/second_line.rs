@@ -146,7 +146,7 @@ impl Switchboard {
             GuestStage::Ringing(_) => Some(GuestStage::Ringing(How::Transfer)),
             GuestStage::Asked(_) => Some(GuestStage::Asked(How::Transfer)),
             GuestStage::Apart => None,
-            GuestStage::Joined => return None,
+            GuestStage::Briefed(_) | GuestStage::Joined => return None,
         };
         match waits {
             Some(stage) => {

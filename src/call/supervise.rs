@@ -2,15 +2,14 @@
 //!
 //! Who listens or whispers is no party of the call: neither the record nor the citizen knows of it.
 
+use super::errand::Before;
 use super::keys::{Command, Typed, Typing};
 use super::leg::{LegEvent, Role};
 use super::live::{Call, Stage, With};
-use super::seat::{Seat, Wish};
+use super::seat::Wish;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
-use super::{
-    CallId, Failure, Hearing, LegId, Mark, Output, Prompt, Refusal, SeatFault, SeatNo, SeatReason, SeatState, Target,
-};
+use super::{CallId, Failure, Hearing, LegId, Mark, Output, Prompt, Refusal, SeatFault, SeatNo, SeatState};
 use crate::time::Now;
 
 /// What a shift leader does on a call.
@@ -87,8 +86,7 @@ pub(super) struct Supervisor {
     pub how: Supervision,
     pub answered: bool,
     keys: Typing,
-    /// What the seat was, and is again.
-    before: (SeatState, Option<SeatReason>),
+    before: Before,
 }
 
 impl Call {
@@ -130,8 +128,7 @@ impl Switchboard {
             Some(_) => return Err(SuperviseRefused::Taken),
             None => {}
         }
-        let free = seat.at_rest() && seat.reachable && seat.feature_legs == 0 && !seat.retired;
-        if free { Ok(()) } else { Err(SuperviseRefused::NotFree) }
+        if seat.at_rest() && seat.phone_is_free() { Ok(()) } else { Err(SuperviseRefused::NotFree) }
     }
 
     /// Rings the shift leader's phone, or changes what he does on the call.
@@ -140,7 +137,6 @@ impl Switchboard {
             return;
         }
         self.note(id, format!("seat {} supervises the call: {}", by.0, how.as_str()));
-        let leg = self.new_dialled_leg();
         let Some(call) = self.calls.get_mut(&id) else { return };
         if let Some(who) = &mut call.supervisor {
             let did = std::mem::replace(&mut who.how, how);
@@ -149,15 +145,13 @@ impl Switchboard {
             }
             return;
         }
-        let before = self.desk.get(by).map_or((SeatState::Idle, None), Seat::otherwise);
         let (caller, label) = (call.invited.caller.clone(), call.label());
-        call.supervisor =
-            Some(Supervisor { seat: by.clone(), leg, how, answered: false, keys: Typing::default(), before });
-        self.legs.insert(leg, Role::Supervisor(id));
-        self.timers.clear(Timer::WrapUp(by.clone()));
+        let (leg, before) = self.ring_for_errand(now, id, Role::Supervisor, by, caller, label);
         self.timers.set(Timer::Guest(leg), now.mono + self.settings.ring_time);
-        self.out.push(Output::Dial { call: id, leg, target: Target::Seat(by.clone()), caller, label });
-        self.reserve(now, id, by);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.supervisor =
+                Some(Supervisor { seat: by.clone(), leg, how, answered: false, keys: Typing::default(), before });
+        }
     }
 
     /// The shift leader's phone has dialled the call: its leg is answered, and he is on it.
@@ -172,20 +166,19 @@ impl Switchboard {
     ) {
         let id =
             self.call_of_seat(of).filter(|id| self.may_supervise(*id, by).is_ok() && !self.legs.contains_key(&leg));
-        let before = self.desk.get(by).map_or((SeatState::Idle, None), Seat::otherwise);
         // Whoever is on the call already has a leg of it.
-        let call = id.and_then(|id| self.calls.get_mut(&id)).filter(|call| call.supervisor.is_none());
-        let Some(call) = call else {
+        let is_alone = |id: &CallId| self.calls.get(id).is_some_and(|call| call.supervisor.is_none());
+        let Some(id) = id.filter(is_alone) else {
             return self.out.push(Output::Refuse { leg, why: Refusal::Forbidden });
         };
-        let id = call.id;
-        call.sip_call_ids.push(sip_call_id);
-        call.supervisor =
-            Some(Supervisor { seat: by.clone(), leg, how, answered: true, keys: Typing::default(), before });
-        self.legs.insert(leg, Role::Supervisor(id));
-        self.timers.clear(Timer::WrapUp(by.clone()));
         self.written_down(id, by, how);
-        self.reserve(now, id, by);
+        let before = self.leave_rest(now, id, by);
+        self.legs.insert(leg, Role::Supervisor(id));
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.sip_call_ids.push(sip_call_id);
+            call.supervisor =
+                Some(Supervisor { seat: by.clone(), leg, how, answered: true, keys: Typing::default(), before });
+        }
         self.out.push(Output::Answer { leg });
         self.desk.turn(now, by, SeatState::Talking, None, &mut self.out);
         self.supervises(now, id, Supervision::Listen);

@@ -1,7 +1,7 @@
 //! The machine that decides what happens to callers. It only routes: each input goes to the file
 //! that knows about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::alarms::Alarms;
 use super::ask::FeatureLeg;
@@ -34,6 +34,8 @@ pub struct Switchboard {
     pub(super) queue: Queue,
     pub(super) timers: Timers,
     pub(super) alarms: Alarms,
+    /// Calls that a leader has answered and no seat assists yet.
+    pub(super) assisted: BTreeSet<CallId>,
     /// Calls to unknown numbers, by trunk (R7).
     pub(super) unknown_numbers: BTreeMap<String, u64>,
     pub(super) draining: bool,
@@ -63,6 +65,7 @@ impl Switchboard {
             queue: Queue::default(),
             timers: Timers::default(),
             alarms: Alarms::default(),
+            assisted: BTreeSet::new(),
             unknown_numbers: BTreeMap::new(),
             draining: false,
             out: Vec::new(),
@@ -159,6 +162,8 @@ impl Switchboard {
             Timer::Guest(leg) => self.guest_rang_out(now, leg),
             Timer::WrapUp(seat) => self.wrapped_up(now, &seat),
             Timer::PhoneTrouble(seat) => self.phone_tried_again(now, &seat),
+            // What starts is seen when the queue is served.
+            Timer::SessionStart => {}
             Timer::Feature(leg) => self.feature_over(now, leg),
             Timer::Quiet(trunk) => self.alarms.clear(super::alarms::UNKNOWN_NUMBER, &trunk, &mut self.out),
         }
@@ -166,6 +171,7 @@ impl Switchboard {
 
     /// Whatever has happened, a seat may have become free and a caller may wait.
     fn settle(&mut self, now: Now) -> Vec<Output> {
+        self.serve_leaders(now);
         self.serve_queue(now);
         self.watch_staffing(now);
         std::mem::take(&mut self.out)

@@ -45,6 +45,7 @@ impl Switchboard {
         self.out.push(Output::Answer { leg: call.leg() });
         match call.stage {
             Stage::Talking(_) => self.play_seat_number(id),
+            Stage::Left if call.has_music => self.play_music(id),
             // The seat was lost before the citizen could be connected.
             Stage::Waiting | Stage::Offered(_) if !was_audible => self.play_returning(now, id),
             Stage::Waiting | Stage::Offered(_) | Stage::Left => {}
@@ -99,10 +100,11 @@ impl Switchboard {
     /// A seat that hangs up ends the call. One that does so before the citizen was connected (the
     /// journal takes milliseconds) has ended nothing: the citizen stays first in the queue.
     pub(super) fn seat_hangs_up(&mut self, now: Now, id: CallId) {
+        let has_guests = self.has_guests(id);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        if call.connected {
+        if call.connected || has_guests {
             return if self.goes_on_without_seat(id) {
                 self.seat_goes(now, id, "hung_up");
             } else {
@@ -138,6 +140,7 @@ impl Switchboard {
         let why = SeatFault::from(why);
         if self.has_guests(id) {
             self.go_on_without_seat(now, id, why.as_str());
+            self.assistant_lost(id);
         } else {
             self.back_to_queue(now, id, why.as_str());
         }
@@ -164,10 +167,12 @@ impl Switchboard {
     /// Nobody is with the citizen any more: it goes to the head of the queue, in the same call.
     pub(super) fn wait_for_another(&mut self, now: Now, id: CallId) {
         self.release_supervisor(now, id);
+        self.wants_no_assistant(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.returned = true;
         call.has_music = false;
         call.with = With::Citizen;
+        call.led.ring_no_more();
         self.enqueue(now, id);
         if let Some(call) = self.calls.get_mut(&id) {
             call.measure(now.mono);

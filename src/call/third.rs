@@ -36,6 +36,8 @@ pub enum ThirdState {
     Ringing,
     /// Its phone has answered, and it is asked to press 1.
     Asked,
+    /// A leader who has answered, and is told what the call is about.
+    Briefed,
     /// It speaks with the seat alone, or hears music.
     Consulted,
     Joined,
@@ -48,6 +50,7 @@ impl Guest {
         let state = match self.stage {
             GuestStage::Ringing(_) => ThirdState::Ringing,
             GuestStage::Asked(_) => ThirdState::Asked,
+            GuestStage::Briefed(_) => ThirdState::Briefed,
             GuestStage::Apart => ThirdState::Consulted,
             GuestStage::Joined => ThirdState::Joined,
         };

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     Duty(CallId),
     /// A third party has been rung long enough.
     Guest(LegId),
+    /// A leader's session starts, and somebody waits.
+    SessionStart,
     WrapUp(SeatNo),
     /// A seat whose phone could not be rung is tried again.
     PhoneTrouble(SeatNo),

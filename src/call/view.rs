@@ -3,14 +3,14 @@
 use super::leg::Role;
 use super::live::Stage;
 use super::switchboard::Switchboard;
-use super::{CallId, Caller, LegId, SeatNo, SeatReason, SeatState, ThirdView};
+use super::{CallId, Caller, LeaderCall, LegId, SeatNo, SeatReason, SeatState, ThirdView};
 use crate::time::Wall;
 
 /// A live call.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct CallView {
     pub call: CallId,
-    /// `waiting`, `ringing`, `talking` or `held`.
+    /// `waiting`, `ringing_leader`, `ringing`, `with_leader` (no seat yet), `handed_over`, or the seat's state.
     pub stage: &'static str,
     pub trunk: String,
     pub caller: Caller,
@@ -27,6 +27,8 @@ pub struct CallView {
     pub seat: Option<SeatNo>,
     /// From 1, among the waiting callers of the skill.
     pub position: Option<u32>,
+    /// The leader who was rung for it in his session, else the one who sat when it was offered last.
+    pub leader: Option<LeaderCall>,
     /// Our 200 has gone to the caller; not yet an answer of the hotline.
     pub connected: bool,
     /// Who has been brought in or is being called, and who was not reached last.
@@ -68,9 +70,11 @@ impl Switchboard {
     pub fn call(&self, id: CallId) -> Option<CallView> {
         let call = self.calls.get(&id)?;
         let (stage, position) = match &call.stage {
+            Stage::Waiting if call.led.rings() => ("ringing_leader", None),
             Stage::Waiting => ("waiting", Some(self.position(call))),
             Stage::Offered(_) => ("ringing", None),
             Stage::Talking(talk) => (call.seat_state(talk.holds).as_str(), None),
+            Stage::Left if call.led.wants_seat => ("with_leader", None),
             Stage::Left => ("handed_over", None),
         };
         Some(CallView {
@@ -88,6 +92,7 @@ impl Switchboard {
             ticket: call.answer.as_ref().and_then(|answer| answer.number.clone()),
             seat: call.seat().cloned(),
             position,
+            leader: call.led.shown().cloned(),
             connected: call.connected,
             thirds: call.thirds(),
             citizen: call.leg(),

@@ -1,5 +1,6 @@
 //! What of calls and seats is written down: the shapes of tickets, missed calls and seat changes on disk.
 
+use super::directory::{self, Level};
 use super::{
     By, CallId, CallKind, Caller, EndReason, Failure, MissedStage, Participant, SeatNo, SeatReason, SeatState, Segment,
     ThreewayResult,
@@ -77,6 +78,27 @@ pub struct CallRecord {
     #[serde(default)]
     pub threeway_result: Option<ThreewayResult>,
     pub notice_played: NoticePlayed,
+    /// Those who were rung in their session, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaders: Vec<LeaderCall>,
+}
+
+/// A leader and the session in which a call was his (rules.md §8 `leader_session_id`), as they were called
+/// then.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LeaderCall {
+    /// `951@2026-12-01T09:00:00`: code and start.
+    pub session: String,
+    /// Code of the leader's entry.
+    pub leader: String,
+    pub name: String,
+    /// 职务
+    pub post: String,
+    pub level: Level,
+    pub topic: String,
+    pub mode: directory::Mode,
+    /// `taken`, or why he was not reached: `busy`, `declined`, `no_answer` …
+    pub result: String,
 }
 
 /// A call of a seat to a duty phone on behalf of an emergency ticket (R28), which has no ticket of its own.

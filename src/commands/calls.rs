@@ -51,7 +51,7 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
 pub fn as_text(calls: &Value, now: Wall) -> String {
     let one = json!({ "rows": [calls] });
     let calls = if calls.get("rows").is_some() { calls } else { &one };
-    let head = ["CALL", "STAGE", "CODE", "CALLER", "SEAT", "THIRDS", "ARRIVED", "TALKS", "TICKET", "TRUNK"];
+    let head = ["CALL", "STAGE", "CODE", "CALLER", "SEAT", "LEADER", "THIRDS", "ARRIVED", "TALKS", "TICKET", "TRUNK"];
     list(calls, "no calls", &head, |call| {
         let stage = match call.pointer("/position").and_then(Value::as_u64) {
             Some(position) => format!("{} {position}", cell(call, "/stage")),
@@ -63,6 +63,7 @@ pub fn as_text(calls: &Value, now: Wall) -> String {
             cell(call, "/original_code"),
             cell(call, "/caller/number"),
             cell(call, "/seat"),
+            cell(call, "/leader/name"),
             thirds(call),
             since(call, "/arrived", now),
             since(call, "/answered", now),

@@ -27,6 +27,8 @@ pub const CITIZEN: &str = "13800000001";
 /// An alias of 12315.
 pub const DIALLED: &str = "12331";
 pub const SEAT: &str = "1001";
+/// The leader who sits on the day of the demonstration; in the examples.
+pub const LEADER: &str = "901";
 
 /// Plays one real call through a private server on this machine, and leaves its recording to be heard.
 /// No phone is needed; nothing leaves the machine.
@@ -64,6 +66,8 @@ pub struct TicketLine {
     pub wait_ms: u64,
     pub talk_ms: u64,
     pub end_reason: String,
+    /// Who joined in his session.
+    pub leader: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -131,15 +135,15 @@ pub fn demo(args: &Args) -> Result<Report, DemoError> {
 
 async fn play(folder: &Path, silent: bool) -> Result<Report, DemoError> {
     let begun = Clock::start();
-    let (server, sip) = house::start(folder).await?;
+    let (server, at) = house::start(folder).await?;
     let clock = server.office.clock;
     if !silent {
         let mut out = io::stdout().lock();
-        let _ = writeln!(out, "A private hotline runs on {sip}, in {}.", folder.display());
-        let _ = writeln!(out, "Two simulated phones use it over real SIP and RTP; nothing leaves this machine.\n");
+        let _ = writeln!(out, "A private hotline runs on {}, in {}.", at.server, folder.display());
+        let _ = writeln!(out, "Three simulated phones use it over real SIP and RTP; nothing leaves this machine.\n");
     }
     let mut timeline = Timeline::new(clock.mono(), silent);
-    let played = story::play(&server, sip, folder, &mut timeline).await;
+    let played = story::play(&server, at, folder, &mut timeline).await;
     let shelf = std::sync::Arc::clone(&server.office.shelf);
     server.stop().await;
     let Outcome { ticket, sealed } = played?;
@@ -148,6 +152,9 @@ async fn play(folder: &Path, silent: bool) -> Result<Report, DemoError> {
         return Err(DemoError::Recording(condition));
     }
     let path = folder.join("recordings").join(&sealed.path);
+    let leaders = ticket.ended.as_ref().map(|ended| ended.leaders.as_slice()).unwrap_or_default();
+    let leader =
+        leaders.iter().find(|leader| leader.is_taken()).map(|leader| format!("{} {}", leader.post, leader.name));
     let (talk_ms, end_reason) =
         ticket.ended.map(|ended| (ended.talk_ms, ended.end_reason.to_string())).unwrap_or_default();
     Ok(Report {
@@ -164,6 +171,7 @@ async fn play(folder: &Path, silent: bool) -> Result<Report, DemoError> {
             wait_ms: ticket.opened.wait_ms,
             talk_ms,
             end_reason,
+            leader,
         },
         recording: RecordingLine {
             play: ["play", "ffplay -nodisp -autoexit"].map(|player| format!("{player} {}", path.display())),
@@ -187,13 +195,14 @@ fn as_text(report: &Report) -> String {
     line("ticket", &ticket.number);
     line("hotline", &format!("{} → {}", ticket.dialled, ticket.hotline));
     line("seat", &format!("{} {}", ticket.seat, ticket.seat_name));
+    line("leader", ticket.leader.as_deref().unwrap_or("-"));
     line("answered", &ticket.answered);
     line("waited", &seconds(ticket.wait_ms));
     line("talked", &seconds(ticket.talk_ms));
     line("recording", &format!("{}, kept until {}", seconds(recording.duration_ms), recording.keep_until));
     line("file", &recording.path.display().to_string());
     line("SHA-256", &format!("{} (read again: it is what was sealed)", recording.sha256));
-    text.push_str("\nListen to it, the citizen on the left, the seat on the right:\n");
+    text.push_str("\nListen to it, the citizen on the left, seat and leader on the right:\n");
     for command in &recording.play {
         text.push_str(&format!("  {command}\n"));
     }

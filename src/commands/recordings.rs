@@ -38,6 +38,9 @@ pub struct Args {
     /// Also one that is no longer as it was sealed
     #[arg(long)]
     pub quarantined: bool,
+    /// Also one in which a leader is heard; written down with your name
+    #[arg(long, requires = "out")]
+    pub leader: bool,
     /// That of this ticket
     #[arg(long, value_name = "NUMBER", conflicts_with = "one")]
     pub ticket: Option<String>,
@@ -79,6 +82,9 @@ pub struct Export {
     /// Also one that is no longer as it was sealed
     #[arg(long)]
     pub quarantined: bool,
+    /// Also one in which a leader is heard; written down with your name
+    #[arg(long)]
+    pub leader: bool,
     #[command(flatten)]
     pub server: Server,
 }
@@ -119,6 +125,7 @@ fn fetch(client: &Client, args: &Args, path: &str, out: &Path, side_car: &Value)
             ("purpose", args.purpose.as_deref()),
             ("part", Some(&part)),
             ("quarantined", args.quarantined.then_some("true")),
+            ("leader", args.leader.then_some("true")),
         ],
     )?;
     let (bytes, sha256) = store(answer.body_mut().as_reader(), out)?;
@@ -145,6 +152,7 @@ fn export(wanted: &Export) -> Result<Value, ClientError> {
             ("private", wanted.private.then_some("true")),
             ("purpose", Some(&wanted.purpose)),
             ("quarantined", wanted.quarantined.then_some("true")),
+            ("leader", wanted.leader.then_some("true")),
         ],
     )?;
     let (bytes, sha256) = store(answer.body_mut().as_reader(), &wanted.out)?;
@@ -181,7 +189,7 @@ pub fn as_text(answer: &Value) -> String {
     if answer.get("rows").is_none() {
         return one(answer);
     }
-    let head = ["CALL", "STARTED", "LENGTH", "BYTES", "VERDICT", "GAPS", "CONDITION", "KEEP UNTIL", "FILE"];
+    let head = ["CALL", "STARTED", "LENGTH", "BYTES", "VERDICT", "GAPS", "CONDITION", "LEADER", "KEEP UNTIL", "FILE"];
     list(answer, "no recordings", &head, |recording| {
         vec![
             cell(recording, "/call"),
@@ -191,6 +199,11 @@ pub fn as_text(answer: &Value) -> String {
             cell(recording, "/verdict"),
             cell(recording, "/gaps"),
             cell(recording, "/condition"),
+            if recording.get("leader").and_then(Value::as_bool) == Some(true) {
+                "leader".to_owned()
+            } else {
+                String::new()
+            },
             cell(recording, "/keep_until"),
             cell(recording, "/path"),
         ]

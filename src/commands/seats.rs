@@ -66,6 +66,12 @@ pub enum Ask {
     Leave,
     /// Leave as soon as a third party answers
     Transfer,
+    /// Bring in the leader who sits for this call
+    Leader,
+    /// Be heard beside the leader
+    Speak,
+    /// Hear, and not be heard beside the leader
+    Silent,
 }
 
 impl Ask {
@@ -86,6 +92,9 @@ impl Ask {
             Self::Drop => "drop",
             Self::Leave => "leave",
             Self::Transfer => "transfer",
+            Self::Leader => "leader",
+            Self::Speak => "speak",
+            Self::Silent => "silent",
         }
     }
 }

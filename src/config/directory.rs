@@ -6,14 +6,16 @@ mod device;
 mod lines;
 mod values;
 
+use std::time::Duration;
+
 use jiff::civil::DateTime;
 use serde::Deserialize;
 
 use super::Fault;
 use super::files::{Text, Texts};
 use super::rows::{Reader, Row};
-use super::values::name;
-use crate::call::directory::{AfterSeat, AnswerPolicy, Directory, Entry, Kind, LeaderSession, Level, Service};
+use super::values::{self as common, name};
+use crate::call::directory::{AfterSeat, AnswerPolicy, Directory, Entry, Kind, LeaderSession, Level, Mode, Service};
 use crate::privacy::mask_within;
 
 pub(super) use check::{Known, check};
@@ -84,10 +86,20 @@ struct SessionRow {
     codes: Vec<String>,
     #[serde(default)]
     skills: Vec<String>,
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default = "twenty_seconds", rename = "ring_s", deserialize_with = "common::seconds::<5, 60, _>")]
+    ring: Duration,
+    #[serde(default, deserialize_with = "values::wav_name")]
+    briefing: Option<String>,
     #[serde(deserialize_with = "values::local_time")]
     start: DateTime,
     #[serde(deserialize_with = "values::local_time")]
     end: DateTime,
+}
+
+fn twenty_seconds() -> Duration {
+    Duration::from_secs(20)
 }
 
 /// `[[emergency]]`.
@@ -151,7 +163,7 @@ fn leaders(text: &Text) -> (Vec<Row<Entry>>, Vec<Row<LeaderSession>>, Vec<Fault>
     // Whoever could not be read is not unknown.
     let leaders_are_whole = !reader.is_broken();
     repeated_lines(&leaders, &mut reader);
-    let mut sessions = Vec::new();
+    let mut sessions: Vec<Row<LeaderSession>> = Vec::new();
     for Row { line, value: row } in reader.tables::<SessionRow>("session") {
         let mut refuse = |reason: &str| reader.fault(Some(line), format!("session of {}: {reason}", row.leader));
         if row.end <= row.start {
@@ -159,6 +171,9 @@ fn leaders(text: &Text) -> (Vec<Row<Entry>>, Vec<Row<LeaderSession>>, Vec<Fault>
         }
         if row.codes.is_empty() && row.skills.is_empty() {
             refuse("neither codes nor skills: no call would reach it");
+        }
+        if sessions.iter().any(|former| former.value.leader == row.leader && former.value.start == row.start) {
+            refuse("another one of this leader starts at the same time");
         }
         let level = leaders.iter().find(|leader| leader.value.code == row.leader).and_then(level);
         match level {
@@ -217,6 +232,9 @@ fn session(row: SessionRow, level: Level) -> LeaderSession {
         topic: row.topic,
         codes: row.codes,
         skills: row.skills,
+        mode: row.mode,
+        ring: row.ring,
+        briefing: row.briefing,
         start: row.start,
         end: row.end,
     }

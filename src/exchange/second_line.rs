@@ -90,12 +90,14 @@ const fn status_of(why: AskRefused) -> u16 {
         | AskRefused::NoCall
         | AskRefused::NotTalking
         | AskRefused::NoThird
-        | AskRefused::UnknownParty => 404,
+        | AskRefused::UnknownParty
+        | AskRefused::NoSession => 404,
         AskRefused::Closed => 480,
         AskRefused::InCall
         | AskRefused::Consulting
         | AskRefused::SecondLine
         | AskRefused::TooMany
-        | AskRefused::NotFree => 486,
+        | AskRefused::NotFree
+        | AskRefused::LeaderBusy => 486,
     }
 }

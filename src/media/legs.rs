@@ -12,12 +12,12 @@ use crate::call::{CallId, Hearing, LegId};
 use crate::media::LegMedia;
 use crate::media::leg::{Kind, Leg, Spoken};
 use crate::media::poll::Poll;
-use crate::media::port::Port;
+use crate::media::port::{Port, Told};
 use crate::media::prompt::Playing;
 use crate::media::room::Room;
 use crate::media::rtp::Header;
 use crate::media::speech::Sound;
-use crate::media::tap::Tap;
+use crate::media::tap::{Recorded, Tap};
 use crate::time::Mono;
 
 /// Prompts start on a grid, so that one wake serves many legs and a burst stays short.
@@ -117,6 +117,16 @@ impl Legs {
         if let (Some(voice), Some(tap)) = (voice, self.tap(call)) {
             tap.sender_report(voice, now, sender);
         }
+    }
+
+    /// A prompt that one person alone hears is recorded as private to it: so far nobody hears that person.
+    pub fn tap_prompt(&mut self, now: Mono, slot: usize) {
+        let Some(port) = self.port(slot) else { return };
+        let (leg, call, heard) = (port.leg.id, port.leg.call, port.voice.is_some());
+        let Some(Told { header, law, codes }) = port.told.take().filter(|_| !heard) else { return };
+        let recorded = Recorded { law, codes: &codes, ..Recorded::default() };
+        let lost = self.tap(call).map_or(0, |tap| tap.hear(now, Voice::Private(leg), &header, Some(recorded)));
+        self.count_unrecorded(leg, lost);
     }
 
     /// Hands over what was heard of the call whose first leg has this slot.
@@ -265,7 +275,21 @@ impl Legs {
             (None, Some(_)) => self.last.extend(bridge.tap.take().into_iter().flat_map(Tap::finish)),
             (Some(_), Some(_)) | (None, None) => {}
         }
+        let mut unheard = bridge.slots.clone();
+        unheard.retain(|slot| self.voice(*slot).is_none());
         self.wire(call);
+        for slot in unheard {
+            let Some(voice) = self.voice(slot) else { continue };
+            let lost = self.tap(call).map_or(0, |tap| tap.resume(voice, now));
+            if let Some(port) = self.port(slot) {
+                port.leg.figures.unrecorded += u64::from(lost);
+            }
+        }
+    }
+
+    /// As what a leg is recorded.
+    fn voice(&self, slot: usize) -> Option<Voice> {
+        self.ports.get(slot)?.as_ref()?.voice
     }
 
     /// Sends the frames of rooms that are due.

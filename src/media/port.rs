@@ -25,6 +25,16 @@ pub struct Port {
     pub feeds: Vec<usize>,
     /// As what this leg is recorded.
     pub voice: Option<Voice>,
+    /// What was just played, where it is to be recorded.
+    pub told: Option<Told>,
+}
+
+/// A piece of a prompt, in the numbers of the prompt itself.
+#[derive(Debug)]
+pub struct Told {
+    pub header: Header,
+    pub law: Law,
+    pub codes: Vec<u8>,
 }
 
 impl Port {
@@ -32,7 +42,7 @@ impl Port {
         let next = local.port().checked_add(1).ok_or_else(|| io::Error::other("no port for RTCP"))?;
         let rtp = bind(local)?;
         let rtcp = bind(SocketAddr::new(local.ip(), next))?;
-        Ok(Self { rtp, rtcp, is_ipv6: local.is_ipv6(), leg, feeds: Vec::new(), voice: None })
+        Ok(Self { rtp, rtcp, is_ipv6: local.is_ipv6(), leg, feeds: Vec::new(), voice: None, told: None })
     }
 
     /// Tells `token` when RTP has come, and the next one for RTCP.
@@ -118,7 +128,7 @@ impl Port {
         if !playing.fill(law, codes) {
             return None;
         }
-        let (sequence, timestamp) = (playing.sequence, playing.timestamp);
+        let (sequence, timestamp, recorded) = (playing.sequence, playing.timestamp, playing.recorded);
         playing.sequence = sequence.wrapping_add(1);
         playing.timestamp = timestamp.wrapping_add(u32::try_from(samples).unwrap_or(0));
         let due = if now.since(playing.due) > LATE { now } else { playing.due };
@@ -128,6 +138,7 @@ impl Port {
             leg.out.interrupt();
             return Some(next);
         };
+        let told = recorded.then(|| codes.to_vec());
         let payload = if codec.is_g711() {
             codes
         } else {
@@ -136,6 +147,7 @@ impl Port {
             leg.speaker.encode(codec, Rate::Narrow, sound.get(..samples)?)
         };
         let header = Header { payload_type, marker: false, sequence, timestamp, ssrc: 0 };
+        self.told = told.map(|codes| Told { header, law, codes });
         if let Some(header) = leg.out.place(now, source, &header, payload.len())
             && let Some(packet) = rtp::write(&wire(codec, header), payload, outbox)
         {

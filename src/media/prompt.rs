@@ -12,7 +12,7 @@ use crate::call::{NotReached, Prompt};
 use crate::time::Mono;
 
 /// The files of a whole set; `greeting-<code>.wav` may be added.
-pub const FILES: [&str; 28] = [
+pub const FILES: [&str; 30] = [
     "greeting",
     "notice",
     "position-prefix",
@@ -20,6 +20,8 @@ pub const FILES: [&str; 28] = [
     "comfort",
     "returning",
     "press-1",
+    "briefing-prefix",
+    "briefing-suffix",
     "third-busy",
     "third-no-answer",
     "third-refused",
@@ -139,6 +141,13 @@ impl PromptShelf {
             Prompt::Music => vec![self.music.clone()],
             Prompt::Returning => vec![self.named("returning")],
             Prompt::Press1 => vec![self.named("press-1")],
+            Prompt::Briefing { code, topic } => {
+                let names = ["briefing-prefix"].into_iter().chain(digits(code));
+                let number = names.map(|name| self.named(name));
+                // A recording that is not there is left out: what is said is whole without it.
+                let topic = topic.as_ref().and_then(|name| self.clips.get(name).cloned());
+                number.chain(topic).chain([self.named("briefing-suffix")]).collect()
+            }
             Prompt::Ringback => vec![self.ringback.clone()],
             Prompt::NotReached(why) => vec![self.named(match why {
                 NotReached::Busy => "third-busy",
@@ -148,8 +157,7 @@ impl PromptShelf {
                 NotReached::Closed => "third-closed",
             })],
             Prompt::SeatNumber(seat) => {
-                let digits = seat.chars().filter_map(|digit| digit.to_digit(10)).map(spelt);
-                let names = ["seat-prefix"].into_iter().chain(digits).chain(["seat-suffix"]);
+                let names = ["seat-prefix"].into_iter().chain(digits(seat)).chain(["seat-suffix"]);
                 names.map(|name| self.named(name)).collect()
             }
             Prompt::Done => vec![self.done.clone()],
@@ -189,6 +197,11 @@ const DIGITS: [&str; 10] =
 
 fn digit(value: u32) -> &'static str {
     usize::try_from(value).ok().and_then(|value| DIGITS.get(value)).copied().unwrap_or("digit-0")
+}
+
+/// The digits of a number of a person or thing.
+fn digits(number: &str) -> impl Iterator<Item = &'static str> {
+    number.chars().filter_map(|digit| digit.to_digit(10)).map(spelt)
 }
 
 /// A digit as it is read in a number of a person or thing: 一 is said 幺.
@@ -231,6 +244,8 @@ pub struct Playing {
     repeat: bool,
     /// Comes back in `Played`.
     pub token: u64,
+    /// What is said to this one person is part of the record, and nobody else hears it.
+    pub recorded: bool,
     /// Which prompt of this leg it is, and where it stands in its own numbers.
     pub serial: u64,
     pub sequence: u16,
@@ -242,7 +257,11 @@ pub struct Playing {
 impl Playing {
     pub fn new(clips: Vec<Arc<Clip>>, repeat: bool, token: u64, serial: u64, due: Mono) -> Self {
         let repeat = repeat && clips.iter().any(|clip| !clip.is_empty());
-        Self { clips, clip: 0, offset: 0, repeat, token, serial, sequence: 0, timestamp: 0, due }
+        Self { clips, clip: 0, offset: 0, repeat, token, recorded: false, serial, sequence: 0, timestamp: 0, due }
+    }
+
+    pub fn recorded(self, recorded: bool) -> Self {
+        Self { recorded, ..self }
     }
 
     /// Fills `packet` with the next samples, and with silence behind the end. False where nothing is left.

@@ -8,6 +8,8 @@ macro_rules! prompts {
 
 /// `(file name, WAV)`.
 pub const PROMPTS: &[(&str, &[u8])] = prompts!(
+    "briefing-prefix.wav"
+    "briefing-suffix.wav"
     "comfort.wav"
     "digit-0.wav"
     "digit-1.wav"

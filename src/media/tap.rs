@@ -94,6 +94,12 @@ impl Tap {
         lost
     }
 
+    /// Somebody hears the voice again. What it said while nobody did is not missing. Returns the packets lost.
+    pub fn resume(&mut self, voice: Voice, now: Mono) -> u32 {
+        let spoke = self.channels.iter().any(|channel| channel.voice.leg() == voice.leg());
+        if spoke { self.change(voice, now, "heard again") } else { 0 }
+    }
+
     pub fn sender_report(&mut self, voice: Voice, arrival: Mono, (ssrc, ntp, timestamp): (u32, u64, u32)) {
         // One report more or less makes no gap, so a full queue is not counted.
         let report = Order::SenderReport { call: self.call, voice, arrival, ssrc, ntp, timestamp };

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::archive::Order;
-use crate::call::LegId;
+use crate::call::{LegId, Prompt};
 use crate::media::leg::Leg;
 use crate::media::legs::Legs;
 use crate::media::poll::{Poll, Waker};
@@ -189,7 +189,9 @@ impl Worker {
             Command::Agree { leg, media } => self.legs.agree(now, leg, media, self.report_every),
             Command::Play { leg, prompts, repeat, token } => {
                 let clips = self.tuning.clips(&prompts);
-                self.legs.play(now, leg, |serial, due| Playing::new(clips, repeat, token, serial, due));
+                let recorded = prompts.iter().any(|prompt| matches!(prompt, Prompt::Briefing { .. }));
+                self.legs
+                    .play(now, leg, |serial, due| Playing::new(clips, repeat, token, serial, due).recorded(recorded));
             }
             Command::StopPlay { leg } => self.legs.stop_playing(leg),
             Command::Mix { call, citizen, hearings, record } => {
@@ -221,7 +223,10 @@ impl Worker {
         while let Some(slot) = self.legs.take_due(now) {
             let Some(port) = self.legs.port(slot) else { continue };
             match port.play_packet(now, outbox) {
-                Some(next) => self.legs.set_due(next, slot),
+                Some(next) => {
+                    self.legs.set_due(next, slot);
+                    self.legs.tap_prompt(now, slot);
+                }
                 None => {
                     if let Some(ended) = port.leg.playing.take() {
                         let leg = port.leg.id;

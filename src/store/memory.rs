@@ -92,6 +92,7 @@ impl Store for Memory {
                 && query.centre.as_ref().is_none_or(|centre| opened.centre == *centre)
                 && query.original_code.as_ref().is_none_or(|code| opened.original_code == *code)
                 && query.state.is_none_or(|state| ticket.state == state)
+                && (!query.led || ticket.ended.as_ref().is_some_and(|ended| !ended.leaders.is_empty()))
         };
         let rows = tables.tickets.values().filter(wanted).map(|ticket| tables.shown(ticket)).collect();
         Ok(paged(rows, &query.page, Ticket::cursor))
@@ -306,6 +307,9 @@ impl Tables {
         self.answered(number, &record.opened);
         if let Some(ticket) = self.tickets.get_mut(&record.opened.call) {
             ticket.ended.get_or_insert_with(|| Ended::from(record));
+            if !record.leaders.is_empty() {
+                ticket.opened.clone_from(&record.opened);
+            }
         }
         if let Some(result) = record.threeway_result {
             self.threeway_result(record.opened.call, result);

@@ -7,7 +7,8 @@ use super::numbering::day_start;
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
 use crate::call::{
-    By, CallId, CallRecord, DutyCall, EndReason, NoticePlayed, OpenTicket, Participant, SeatNo, Segment, ThreewayResult,
+    By, CallId, CallRecord, DutyCall, EndReason, LeaderCall, NoticePlayed, OpenTicket, Participant, SeatNo, Segment,
+    ThreewayResult,
 };
 use crate::privacy::Private;
 use crate::rules::callback::Task;
@@ -44,6 +45,8 @@ pub struct TicketQuery {
     pub centre: Option<String>,
     pub original_code: Option<String>,
     pub state: Option<TicketState>,
+    /// Only those of calls for which a leader was rung in his session.
+    pub led: bool,
     pub page: PageAsk,
 }
 
@@ -73,6 +76,7 @@ impl Default for TicketQuery {
             centre: None,
             original_code: None,
             state: None,
+            led: false,
             page: PageAsk::default(),
         }
     }
@@ -299,6 +303,8 @@ pub struct Ended {
     #[serde(default)]
     pub segments: Vec<Segment>,
     pub notice_played: NoticePlayed,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaders: Vec<LeaderCall>,
 }
 
 impl From<&CallRecord> for Ended {
@@ -313,6 +319,7 @@ impl From<&CallRecord> for Ended {
             sip_call_ids: record.sip_call_ids.clone(),
             segments: record.segments.clone(),
             notice_played: record.notice_played,
+            leaders: record.leaders.clone(),
         }
     }
 }

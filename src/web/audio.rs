@@ -47,6 +47,9 @@ pub struct Ask {
     /// A recording that is not as it was sealed is given to those only who ask for just that (R68).
     #[serde(default)]
     quarantined: bool,
+    /// So is one in which a leader is heard (R26).
+    #[serde(default)]
+    leader: bool,
 }
 
 pub async fn download(
@@ -57,7 +60,8 @@ pub async fn download(
     Asked(ask): Asked<Ask>,
 ) -> Result<Response, ApiError> {
     let call = call(&id)?;
-    let access = Wish { call, purpose: ask.purpose, how: String::new(), quarantined: ask.quarantined };
+    let access =
+        Wish { call, purpose: ask.purpose, how: String::new(), quarantined: ask.quarantined, leader: ask.leader };
     let sealed = granted(&office, &visitor, &headers, access).await?;
     let index = ask.part.unwrap_or(1).checked_sub(1);
     let part = index
@@ -79,6 +83,8 @@ pub struct ExportAsk {
     private: bool,
     #[serde(default)]
     quarantined: bool,
+    #[serde(default)]
+    leader: bool,
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -107,7 +113,8 @@ pub async fn export(
         }
     };
     let private = if ask.private { ", with what the citizen did not hear" } else { "" };
-    let access = Wish { call, purpose: ask.purpose, how: format!(" ({name}{private})"), quarantined: ask.quarantined };
+    let how = format!(" ({name}{private})");
+    let access = Wish { call, purpose: ask.purpose, how, quarantined: ask.quarantined, leader: ask.leader };
     let sealed = granted(&office, &visitor, &headers, access).await?;
     let (shelf, data) = (Arc::clone(&office.shelf), office.options.data.clone());
     let file = on_disk(move || {
@@ -144,6 +151,7 @@ struct Wish {
     /// Goes behind the purpose in the access row.
     how: String,
     quarantined: bool,
+    leader: bool,
 }
 
 /// The recording, for somebody who has told a purpose, which is written down first.
@@ -161,8 +169,15 @@ async fn granted(office: &Office, visitor: &Visitor, headers: &HeaderMap, wish: 
         let text = format!("a recording is given out for a purpose only: ?purpose= or X-Purpose, {PURPOSE} characters");
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "purpose", text));
     }
+    let of_leader = recording.as_ref().is_ok_and(|recording| recording.sealed.leader);
+    if of_leader && !wish.leader {
+        note(office, visitor, wish.call, "refused: a leader is heard in it").await?;
+        let text = "a leader is heard in this recording: it is given out with leader=true only, which is written down";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "leader", text));
+    }
     if exists {
-        note(office, visitor, wish.call, &format!("{purpose}{}", wish.how)).await?;
+        let leader = if of_leader { " (a leader's call)" } else { "" };
+        note(office, visitor, wish.call, &format!("{purpose}{}{leader}", wish.how)).await?;
     }
 
     let recording = recording?;

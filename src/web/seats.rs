@@ -68,6 +68,9 @@ enum Word {
     Drop,
     Leave,
     Transfer,
+    Leader,
+    Speak,
+    Silent,
 }
 
 /// The seat as it is afterwards; 409 with the reason where it cannot be had.
@@ -111,6 +114,9 @@ impl Wish {
                 ))
             })?),
             Word::Transfer => SeatAsk::Talk(Verb::Transfer(to()?)),
+            Word::Leader => SeatAsk::Talk(Verb::Leader),
+            Word::Speak => SeatAsk::Talk(Verb::Speak),
+            Word::Silent => SeatAsk::Talk(Verb::Silent),
             Word::BadCall => SeatAsk::BadCall(bad_call(reason)?),
         })
     }
@@ -137,6 +143,8 @@ pub fn refused(why: AskRefused) -> ApiError {
         | AskRefused::TooMany
         | AskRefused::UnknownParty
         | AskRefused::Closed
-        | AskRefused::NotFree => ApiError::conflict("seat", why.to_string()),
+        | AskRefused::NotFree
+        | AskRefused::NoSession
+        | AskRefused::LeaderBusy => ApiError::conflict("seat", why.to_string()),
     }
 }

@@ -109,6 +109,7 @@ pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Resul
         centre: ask.centre,
         original_code: ask.code,
         state: ask.state,
+        led: false,
         page: page(ask.limit, ask.cursor.as_deref())?,
     };
     Ok(List::page(office.store.tickets(&query).await?, Row::from))

@@ -27,6 +27,7 @@ fn sealed(call: CallId, verdict: Verdict) -> Done {
         keep_until: "2029-11-25".into(),
         gaps: 1,
         recovered: false,
+        leader: false,
     }))
 }
 

@@ -5,6 +5,7 @@ mod commands;
 mod crash;
 mod emergency;
 pub mod house;
+mod leaders;
 mod metrics;
 mod parts;
 mod supervise;

@@ -257,6 +257,7 @@ fn line(output: &Output) -> Option<String> {
             Mark::Held(_) => "Mark hold".into(),
             Mark::Resumed(who) if who.role == Role::Citizen => "Mark citizen_resume".into(),
             Mark::Resumed(_) => "Mark resume".into(),
+            Mark::Briefed(who) => format!("Mark briefed {}", who.number),
             Mark::Moved(who) => format!("Mark moved {:?}", who.role),
         },
         Output::SealRecording { .. } => "SealRecording".into(),

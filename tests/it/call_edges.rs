@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use hotline::call::directory::{AnswerPolicy, Directory, Mode};
 use hotline::call::*;
 use hotline::privacy::Private;
 
 use crate::call::*;
 use crate::call_guest::{CITIZEN, SEAT, T_THIRD, directory};
+use crate::call_leader::with_leader;
 
 /// The seat's second leg.
 const LINE: LegId = LegId(7);
 /// The leg by which a shift leader dialled the call.
-const LEADER: LegId = LegId(8);
+const SHIFT_LEADER: LegId = LegId(8);
 
 /// 1002 is a shift leader's.
-fn with_a_shift_leader() -> Settings {
-    let mut settings = Settings { directory: directory(), ..settings() };
+fn with_a_shift_leader(directory: Directory) -> Settings {
+    let mut settings = Settings { directory, ..settings() };
     if let Some(seat) = settings.seats.get_mut(&no("1002")) {
         seat.supervisor = true;
     }
@@ -25,6 +27,7 @@ fn with_a_shift_leader() -> Settings {
 /// A call, and what each output made of the citizen's ear.
 struct Scene {
     hall: Hall,
+    seat: LegId,
     third: LegId,
     fourth: LegId,
     /// Whom the citizen hears.
@@ -34,12 +37,15 @@ struct Scene {
     recordings: usize,
     sealed: usize,
     record: Option<CallRecord>,
+    missed: bool,
 }
 
 impl Scene {
-    fn talking() -> Self {
+    /// The citizen has called; the other seats are not to be rung.
+    fn called(directory: Directory) -> Self {
         let mut scene = Self {
-            hall: Hall::open_with(with_a_shift_leader()),
+            hall: Hall::open_with(with_a_shift_leader(directory)),
+            seat: SEAT,
             third: LegId(0),
             fourth: LegId(0),
             hears: BTreeSet::new(),
@@ -48,20 +54,61 @@ impl Scene {
             recordings: 0,
             sealed: 0,
             record: None,
+            missed: false,
         };
-        scene.send(Input::Invited(Box::new(invited(1, "12345"))));
-        scene.send(Input::Answered { leg: SEAT });
-        let call = scene.hall.call().call;
-        scene.send(Input::TicketOpened { call, number: Some("JDZ-20261124-000001".into()) });
-        // The other seats are not to be rung for a citizen who is back in the queue.
         for other in ["1002", "1003"] {
             scene.send(Input::Ask { seat: no(other), ask: SeatAsk::SignOut });
+        }
+        scene.send(Input::Invited(Box::new(invited(1, "12345"))));
+        scene
+    }
+
+    fn talking(directory: Directory) -> Self {
+        let mut scene = Self::called(directory);
+        scene.send(Input::Answered { leg: SEAT });
+        scene.journalled();
+        scene
+    }
+
+    fn journalled(&mut self) {
+        let call = self.hall.call().call;
+        self.send(Input::TicketOpened { call, number: Some("JDZ-20261124-000001".into()) });
+    }
+
+    /// The leader's line is rung first; he answers, hears his briefing, a seat joins.
+    fn led(state: &str) -> Self {
+        let mut scene = Self::called(with_leader(Mode::LeaderFirst, AnswerPolicy::Announced));
+        if state != "leader rings" {
+            scene.send(Input::Answered { leg: scene.third });
+            scene.journalled();
+        }
+        if matches!(state, "led" | "assisted") {
+            scene.send(Input::Digit { leg: scene.third, digit: '#' });
+        }
+        if state == "assisted" {
+            scene.send(Input::Answered { leg: scene.seat });
+        }
+        scene
+    }
+
+    /// A seat brings the leader in.
+    fn screened(state: &str) -> Self {
+        let mut scene = Self::talking(with_leader(Mode::SeatFirst, AnswerPolicy::Announced));
+        scene.verb(Verb::Leader);
+        scene.send(Input::Answered { leg: scene.third });
+        if state == "leader joined" {
+            scene.send(Input::Digit { leg: scene.third, digit: '#' });
         }
         scene
     }
 
     fn in_state(state: &str) -> Self {
-        let mut scene = Self::talking();
+        match state {
+            "leader rings" | "leader briefed" | "led" | "assisted" => return Self::led(state),
+            "leader screened" | "leader joined" => return Self::screened(state),
+            _ => {}
+        }
+        let mut scene = Self::talking(directory());
         match state {
             "dialling" => scene.verb(Verb::Consult("601".into())),
             "direct" => scene.verb(Verb::Direct("601".into())),
@@ -110,11 +157,11 @@ impl Scene {
         scene
     }
 
-    /// The leader's seat was signed out with the others.
+    /// The shift leader's seat was signed out with the others.
     fn supervise(&mut self, how: Supervision) {
         self.send(Input::Ask { seat: no("1002"), ask: SeatAsk::SignIn });
         let sip_call_id = "leader@phone".to_owned();
-        self.send(Input::SuperviseDialled { leg: LEADER, by: no("1002"), of: no("1001"), how, sip_call_id });
+        self.send(Input::SuperviseDialled { leg: SHIFT_LEADER, by: no("1002"), of: no("1001"), how, sip_call_id });
     }
 
     fn keys(&mut self, leg: LegId, keys: &str) {
@@ -152,6 +199,7 @@ impl Scene {
         for output in out {
             match output {
                 Output::Dial { leg, target: Target::Number { .. }, .. } => self.third = leg,
+                Output::Dial { leg, target: Target::Seat(_), .. } => self.seat = leg,
                 Output::Mix { hearings, .. } => {
                     let own = hearings.into_iter().find(|hearing| hearing.leg == CITIZEN);
                     self.hears = own.map(|own| own.hears.into_iter().collect()).unwrap_or_default();
@@ -163,6 +211,7 @@ impl Scene {
                 Output::StopPlay { leg: CITIZEN } => self.music = false,
                 Output::OpenRecording { .. } => self.recordings += 1,
                 Output::SealRecording { .. } => self.sealed += 1,
+                Output::Missed(_) => self.missed = true,
                 Output::CloseCall(record) => self.record = Some(*record),
                 _ => {}
             }
@@ -172,10 +221,10 @@ impl Scene {
     fn happens(&mut self, who: &str, event: &str) {
         let leg = match who {
             "citizen" => CITIZEN,
-            "seat" => SEAT,
+            "seat" => self.seat,
             "third" => self.third,
             "fourth" => self.fourth,
-            "leader" => LEADER,
+            "shift leader" => SHIFT_LEADER,
             "server" => LegId(0),
             _ => panic!("no such party: {who}"),
         };
@@ -197,6 +246,12 @@ impl Scene {
                     self.watch(out);
                 }
             }
+            "no answer" => {
+                let out = self.hall.pass(seconds(20));
+                self.watch(out);
+            }
+            "has heard the briefing" => self.send(Input::Digit { leg, digit: '#' }),
+            "speaks up" => self.verb(Verb::Speak),
             "drops the third" => self.verb(Verb::Drop),
             "leaves" => self.verb(Verb::Leave),
             "joins" => self.verb(Verb::Join),
@@ -227,8 +282,11 @@ impl Scene {
     }
 
     fn ear(&self, third: LegId) -> String {
-        if self.record.is_some() {
+        if self.record.is_some() || self.missed {
             return "–".into();
+        }
+        if self.recordings == 0 {
+            return "waits".into();
         }
         if self.returned {
             return "queue".into();
@@ -237,7 +295,13 @@ impl Scene {
         if self.music {
             return "music".into();
         }
-        let parties = [(SEAT, "seat"), (LINE, "seat"), (third, "third"), (self.fourth, "fourth"), (LEADER, "leader")];
+        let parties = [
+            (self.seat, "seat"),
+            (LINE, "seat"),
+            (third, "third"),
+            (self.fourth, "fourth"),
+            (SHIFT_LEADER, "shift leader"),
+        ];
         let heard = parties.into_iter().filter(|(leg, _)| self.hears.contains(leg)).map(|(_, name)| name);
         let mut names: Vec<&str> = heard.collect();
         names.dedup();
@@ -262,12 +326,14 @@ fn every_row_of_the_document_is_true() {
         let third = scene.third;
         scene.happens(who, event);
         let by = scene.record.as_ref().map(|record| format!("{:?}", record.released_by).to_lowercase());
-        let found = [scene.ear(third), scene.hall.state("1001").to_string(), by.unwrap_or_else(|| "on".into())];
+        let stands = || if scene.missed { "missed" } else { "on" }.to_owned();
+        let found = [scene.ear(third), scene.hall.state("1001").to_string(), by.unwrap_or_else(stands)];
         if found != [hears, seat, call] {
             wrong.push(format!("{row:?}: found {found:?}"));
         }
-        let ended = usize::from(scene.record.is_some());
-        assert_eq!((scene.recordings, scene.sealed), (1, ended), "{row:?}: one recording, as long as the call");
+        let (answered, ended) = (state != "leader rings" || event == "answers", scene.record.is_some());
+        let expected = (usize::from(answered), usize::from(ended));
+        assert_eq!((scene.recordings, scene.sealed), expected, "{row:?}: one recording, as long as the call");
         if let Some(record) = &scene.record {
             assert!(record.participants.iter().all(|who| who.left.is_some()), "{row:?}");
             assert_eq!(scene.hall.board.legs(), 0, "{row:?}: a leg outlives its call");

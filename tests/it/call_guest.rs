@@ -176,11 +176,11 @@ fn the_same_by_keys_on_a_plain_phone() {
     assert!(hall.keys("*3").contains(&"Mix 1 + [d1 d3]".to_owned()));
     assert!(hall.keys("*5").contains(&"HangUp d3".to_owned()));
     // What means nothing, or cannot be now, is told by a prompt; keys without a star are not for us.
-    for wrong in ["*9", "*09", "*008", "*08#", "*3", "*4", "*5", "*6", "*1#", "*1999#"] {
+    for wrong in ["*99", "*91", "*09", "*008", "*08#", "*3", "*4", "*5", "*6", "*1#", "*1999#"] {
         assert_eq!(hall.keys(wrong), ["Play d1 Refused"], "{wrong}");
     }
     assert_eq!(hall.keys("12345#"), [""; 0]);
-    assert_eq!(keys_in_call().len(), 14);
+    assert_eq!(keys_in_call().len(), 17);
 }
 
 /// R22: the citizen is back with the seat, after every number of the unit was tried.
@@ -539,7 +539,7 @@ fn the_result_of_a_three_way_call_is_the_seats_word_else_ours() {
     hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
     hall.verb(Verb::Direct("110".into()));
     hall.answers(dialled(6));
-    assert_eq!(hall.keys("*9"), ["Play d1 Refused"]);
+    assert_eq!(hall.keys("*99"), ["Play d1 Refused"]);
     assert_eq!(hall.call().stage, "three_way");
     assert_eq!(hall.keys("*75"), ["Play d1 Done"]);
     hall.verb(Verb::Drop);

@@ -350,8 +350,8 @@ fn every_change_of_state_is_told_with_its_time() {
 }
 
 #[test]
-fn the_readme_names_every_feature_code_and_key() {
-    for readme in ["README.md", "README.zh.md"] {
+fn readme_and_guide_name_every_feature_code_and_key() {
+    for readme in ["README.md", "README.zh.md", "docs/seats.md", "docs/seats.zh.md"] {
         let text = std::fs::read_to_string(readme).unwrap();
         let in_call = keys_in_call().map(|(keys, _)| keys);
         for code in feature_codes().map(|(code, _)| code).into_iter().chain(in_call) {

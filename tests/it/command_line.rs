@@ -43,9 +43,8 @@ fn words(command: &str) -> Option<(Vec<&'static str>, bool)> {
         "check" => (vec![], false),
         "init" => (vec!["DIR"], false),
         "route" => (vec!["12331"], false),
-        "calls" | "seats" | "directory" | "tickets" | "recordings" | "alarms" | "healthcheck" | "reload" => {
-            (vec![], true)
-        }
+        "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "alarms" | "healthcheck"
+        | "reload" => (vec![], true),
         "trace" => (vec!["nobody"], true),
         // They answer only when they end; `it::demo` and `it::serve` read what they say.
         "serve" | "demo" => return None,

@@ -1,6 +1,6 @@
 //! What `units.toml`, `leaders.toml` and `emergency.toml` may not say, and what their examples promise.
 
-use hotline::call::directory::{AfterSeat, AnswerPolicy, Kind, LineTo, Service, Shown};
+use hotline::call::directory::{AfterSeat, AnswerPolicy, Kind, LineTo, Mode, Service, Shown};
 use hotline::config::{Config, Texts};
 
 use crate::config_faults::File::{Emergency, Leaders, Seats, Trunks, Units};
@@ -135,6 +135,22 @@ fn every_bad_leader_session_or_emergency_target_is_refused_by_file_line_and_reas
             "session of 901: skill weather names an unknown group",
         ),
         (Leaders, "", session("901", "level = \"city\"", nine, ten), "level", "unknown key `level`"),
+        (Leaders, "", session("901", "mode = \"both\"", nine, ten), "mode = \"both\"", "unknown variant `both`"),
+        (Leaders, "", session("901", "ring_s = 4", nine, ten), "ring_s", "ring_s: 4 is not between 5 and 60"),
+        (
+            Leaders,
+            "",
+            session("901", "briefing = \"../taxi\"", nine, ten),
+            "briefing",
+            "`../taxi` is not the name of a prompt",
+        ),
+        (
+            Leaders,
+            "",
+            session("951", codes, "2026-12-01T09:00:00", "2026-12-01T10:00:00"),
+            SESSION,
+            "session of 951: another one of this leader starts at the same time",
+        ),
         (Leaders, "", session("901", codes, "2026-12-02", ten), "start", "start: must be a local time"),
         (Leaders, "", session("901", codes, &format!("{nine}Z"), ten), "start", "must be a local time"),
         (Leaders, "", session("901", codes, "\"soon\"", ten), "start", "start: "),
@@ -209,6 +225,9 @@ fn the_examples_say_what_they_promise() {
         assert!(targets.any(|target| target.lines.len() >= 2 && target.is_reserved()), "{service:?}");
     }
     assert!(!entry("901").is_reserved());
+    let [session] = directory.sessions() else { panic!("{:?}", directory.sessions()) };
+    let told = (session.mode, session.ring.as_secs(), session.briefing.as_deref(), session.id());
+    assert_eq!(told, (Mode::SeatFirst, 20, None, "951@2026-12-01T09:00:00".to_owned()));
 }
 
 /// The comment of the units' example, taken at its word, with a trunk that can dial.

@@ -10,6 +10,7 @@ use hotline::audio::g711::Law;
 use hotline::commands::demo::story::Voices;
 use hotline::commands::demo::{self, DemoError};
 use hotline::commands::init;
+use hotline::media::prompt::Clip;
 use hotline::store::Store;
 use hotline::store::query::{MissedQuery, TicketQuery};
 use hotline::store::sqlite::Sqlite;
@@ -27,8 +28,18 @@ fn a_call_is_played_and_leaves_one_ticket_with_both_voices() {
     let told = String::from_utf8(told.stdout).unwrap();
     let report: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one JSON object");
     let number = report["ticket"]["number"].as_str().unwrap();
-    for part in ["dials 12331", "why: 12331 → skill 12315", "seat 1001 chosen", "12331 → 12315", "sealed", "ffplay"]
-    {
+    for part in [
+        "dials 12331",
+        "why: 12331 → skill 12315",
+        "seat 1001 chosen",
+        "briefing, which nobody else hears",
+        "The leader joins",
+        "in a third voice",
+        "12331 → 12315",
+        "示例市副市长 张示例",
+        "sealed",
+        "ffplay",
+    ] {
         assert!(told.contains(part), "{part} is missing in\n{told}");
     }
     assert!(!told.contains(demo::CITIZEN) && !String::from_utf8_lossy(&json.stdout).contains(demo::CITIZEN));
@@ -51,13 +62,21 @@ fn a_call_is_played_and_leaves_one_ticket_with_both_voices() {
     assert_eq!(report["recording"]["sha256"].as_str(), Some(sealed.sha256.as_str()));
     assert_eq!(report["recording"]["condition"], "verified");
     let voices = Voices::load();
-    let sides = [(0, &voices.citizen), (1, &voices.seat)].map(|(side, words)| {
-        let (heard, said) = (loud_frames(&recorded(&path, side)), loud_frames(words.codes(Law::A)));
-        let lost = said.len().abs_diff(heard.len());
-        assert!(said.len() > 30 && lost < 10, "side {side}: {} frames of 20 ms for {}", heard.len(), said.len());
+    let loud = |words: &[&Clip]| words.iter().map(|words| loud_frames(words.codes(Law::A)).len()).sum::<usize>();
+    let sides = [(0, vec![&*voices.citizen]), (1, vec![&*voices.seat, &*voices.leader])].map(|(side, words)| {
+        let (heard, said) = (loud_frames(&recorded(&path, side, 2)), loud(&words));
+        let lost = said.abs_diff(heard.len());
+        assert!(said > 30 && lost < 10, "side {side}: {} frames of 20 ms for {said}", heard.len());
         heard
     });
     assert!(sides[0].last() < sides[1].first(), "the citizen on the left, then the seat on the right");
+    // The leader, third on the line, on a track of his own; the briefing apart.
+    let track = |name: &str| loud_frames(&recorded(&path.with_file_name(name), 0, 1)).len();
+    assert!(loud(&[&*voices.leader]).abs_diff(track("p3.wav")) < 10, "{} frames", track("p3.wav"));
+    assert!(track("p3-private.wav") > 100, "{} frames of the briefing", track("p3-private.wav"));
+    assert!(sealed.leader, "the recording is to be given out by the extra right only");
+    let leaders = &ticket.ended.as_ref().unwrap().leaders;
+    assert_eq!(leaders.iter().map(|leader| leader.result.as_str()).collect::<Vec<_>>(), ["taken"]);
     [telling, quiet].iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
 }
 
@@ -77,11 +96,11 @@ fn start(folder: &Path, more: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-/// The codes of one side of an A-law recording.
-fn recorded(path: &Path, side: usize) -> Vec<u8> {
+/// The codes of one channel of an A-law recording.
+fn recorded(path: &Path, side: usize, channels: usize) -> Vec<u8> {
     let file = fs::read(path).unwrap();
     let data = file.windows(4).position(|word| word == b"data").expect("a WAV") + 8;
-    file[data..].chunks_exact(2).map(|frame| frame[side]).collect()
+    file[data..].chunks_exact(channels).map(|frame| frame[side]).collect()
 }
 
 /// The frames of 20 ms in which somebody speaks.

@@ -7,6 +7,7 @@ pub mod peers;
 mod answers;
 mod calls;
 mod carriers;
+mod leaders;
 mod linked;
 mod losses;
 mod origins;

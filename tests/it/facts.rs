@@ -7,9 +7,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use hotline::archive::{Sealed, Verdict};
+use hotline::call::directory::{self, Level};
 use hotline::call::{
-    By, CallId, CallKind, CallRecord, Caller, EndReason, Kind, MediaFigures, MissedCall, MissedStage, NoticePlayed,
-    OpenTicket, Participant, Party, Role, SeatNo, Segment,
+    By, CallId, CallKind, CallRecord, Caller, EndReason, Kind, LeaderCall, MediaFigures, MissedCall, MissedStage,
+    NoticePlayed, OpenTicket, Participant, Party, Role, SeatNo, Segment,
 };
 use hotline::privacy::Private;
 use hotline::rules::numbers::Mode;
@@ -148,8 +149,35 @@ pub fn record(opened: OpenTicket) -> CallRecord {
         invalid: None,
         threeway_result: None,
         notice_played: NoticePlayed::Partial,
+        leaders: Vec::new(),
         opened,
     }
+}
+
+/// A call of the session of this leader, who was on the line for so long, where he was at all.
+pub fn led(n: u64, session: &str, result: &str, seconds: i64) -> CallRecord {
+    let leader = session.split('@').next().unwrap_or_default().to_owned();
+    let mut record = record(opened(n));
+    if seconds > 0 {
+        record.participants.push(Participant {
+            party: Party { role: Role::Leader, number: leader.clone(), name: "李示例".to_owned(), leg: None },
+            joined: record.opened.t_answer,
+            left: Some(Wall(record.opened.t_answer.0 + seconds * 1000)),
+            result: "hung_up".to_owned(),
+            media: None,
+        });
+    }
+    record.leaders.push(LeaderCall {
+        session: session.to_owned(),
+        leader,
+        name: "李示例".to_owned(),
+        post: "示例市交通运输局局长".to_owned(),
+        level: Level::Department,
+        topic: "公共交通".to_owned(),
+        mode: directory::Mode::SeatFirst,
+        result: result.to_owned(),
+    });
+    record
 }
 
 pub fn closed(n: u64) -> Entry {
@@ -202,6 +230,7 @@ pub fn sealed_recording(n: u64) -> Sealed {
         keep_until: "2029-11-25".to_owned(),
         gaps: 0,
         recovered: false,
+        leader: false,
     }
 }
 

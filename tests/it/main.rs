@@ -14,6 +14,8 @@ mod call_duty;
 mod call_edges;
 mod call_glare;
 mod call_guest;
+mod call_leader;
+mod call_leader_chance;
 mod call_queue;
 mod call_record;
 mod call_seat;

@@ -17,6 +17,7 @@ use hotline::store::entry::{
 };
 use hotline::store::memory::Memory;
 use hotline::store::query::*;
+use hotline::store::sessions::sessions;
 use hotline::store::sqlite::Sqlite;
 use hotline::store::{Store, StoreError};
 use hotline::time::Wall;
@@ -49,6 +50,7 @@ contract! {
     the_recording_of_a_ticket_is_told_as_it_is
     a_check_is_kept_with_its_recording
     tickets_are_found_by_what_they_are_asked_for
+    what_came_of_leaders_sessions_is_told_by_their_tickets
     pages_follow_each_other_without_gap
     a_missed_call_leaves_a_task_until_it_is_answered
     an_edit_fits_one_version
@@ -207,6 +209,47 @@ async fn a_check_is_kept_with_its_recording(store: impl Store) {
     assert_eq!(all, [(4, None, None), (3, Some(600), verified), (2, Some(400), verified), (1, Some(500), changed)]);
     let held: Vec<_> = store.recordings(&conditions(true)).await.unwrap().rows;
     assert_eq!(held.iter().map(|one| (one.sealed.call.0, one.is_quarantined())).collect::<Vec<_>>(), [(1, true)]);
+}
+
+async fn what_came_of_leaders_sessions_is_told_by_their_tickets(store: impl Store) {
+    let taken = |n, seconds| led(n, "951@2026-11-24T09:00:00", "taken", seconds);
+    let mut twice = taken(2, 60);
+    // Brought in twice; before him, another one was asked in vain.
+    twice.leaders.extend(taken(2, 60).leaders);
+    twice.leaders.extend(led(2, "901@2026-11-24T09:00:00", "no_answer", 0).leaders);
+    // Opened by the leader before it was known which seat would assist him.
+    let mut early = opened(1);
+    early.seat = SeatNo(String::new());
+    let tomorrow = Wall(MORNING.0 + 24 * 3_600_000);
+    let other_day = CallRecord { opened: opened_at(4, tomorrow), ..taken(4, 30) };
+    let closed = [taken(1, 90), twice, record(opened(3)), other_day].map(|record| Entry::Closed(Box::new(record)));
+    tell(&store, [Entry::Answered(Box::new(early))].into_iter().chain(closed).collect()).await;
+
+    let day = Span::day(hotline::store::numbering::local_day(MORNING));
+    let [asked, sits] = &sessions(&store, day).await.unwrap()[..] else { panic!("two sessions") };
+    assert_eq!((asked.leader.as_str(), asked.rung, asked.taken), ("901", 1, 0));
+    assert_eq!((sits.rung, sits.taken, sits.on_the_line_ms), (3, 2, 150_000));
+    let numbers = [CallId(1), CallId(2)].map(|call| store.ticket_of(call));
+    let [one, two] = numbers;
+    let (one, two) = (one.await.unwrap().unwrap(), two.await.unwrap().unwrap());
+    assert_eq!(sits.tickets, [one.number.clone(), two.number]);
+    assert_eq!((sits.resolved, sits.dispatched), (0, 0));
+    assert_eq!(one.opened.seat, SeatNo("1001".to_owned()), "the seat that joined has the ticket");
+    let of_seat = TicketQuery { seat: Some(one.opened.seat), ..TicketQuery::default() };
+    assert!(store.tickets(&of_seat).await.unwrap().rows.iter().any(|ticket| ticket.call == CallId(1)));
+    assert_eq!(sessions(&store, Span::ALL).await.unwrap()[1].taken, 3);
+
+    // What the seat says of a leader's call after it counts too (R23, R27).
+    let said = |call, result| Entry::ThreewayResult(MarkedResult { call: CallId(call), at: Wall(5), result });
+    for (call, result, resolved) in [
+        (1, ThreewayResult::ResolvedOnSpot, 1),
+        (2, ThreewayResult::UnitWillHandle, 1),
+        (2, ThreewayResult::ResolvedOnSpot, 2),
+        (1, ThreewayResult::NotCompetent, 1),
+    ] {
+        tell(&store, vec![said(call, result)]).await;
+        assert_eq!(sessions(&store, day).await.unwrap()[1].resolved, resolved, "{call} {result:?}");
+    }
 }
 
 async fn tickets_are_found_by_what_they_are_asked_for(store: impl Store) {

@@ -1,6 +1,9 @@
 //! When a leader takes calls, and which (R24).
 
+use std::time::Duration;
+
 use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
 
 use super::Level;
 
@@ -10,17 +13,39 @@ pub struct LeaderSession {
     /// Code of the leader's entry.
     pub leader: String,
     pub level: Level,
-    /// What the leader is told before the citizen is joined.
+    /// In words, for the seat and the report.
     pub topic: String,
     /// Hotline codes whose calls it takes; a primary stands for its aliases (R5).
     pub codes: Vec<String>,
     pub skills: Vec<String>,
+    pub mode: Mode,
+    /// How long each of the leader's lines rings where it is rung first.
+    pub ring: Duration,
+    /// A WAV of the prompts folder, by its name without `.wav`: the topic, as the leader hears it in its
+    /// briefing.
+    pub briefing: Option<String>,
     pub start: DateTime,
     /// A running call goes on beyond it.
     pub end: DateTime,
 }
 
+/// Who speaks with the citizen first (R26).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// A seat screens, and brings the leader in.
+    #[default]
+    SeatFirst,
+    /// The leader picks up, and a seat joins silently.
+    LeaderFirst,
+}
+
 impl LeaderSession {
+    /// One leader begins one session at a time.
+    pub fn id(&self) -> String {
+        format!("{}@{}", self.leader, self.start)
+    }
+
     /// Whether calls are offered: from the start until before the end.
     pub fn active(&self, now: DateTime) -> bool {
         (self.start..self.end).contains(&now)

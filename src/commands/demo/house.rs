@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::app::{Options, Server};
 use crate::config::files::{EMERGENCY, LEADERS, NUMBERS, QUEUES, SEATS, SERVER, TRUNKS, UNITS};
+use crate::net::clock::Clock;
+use crate::rules::retention;
 
-use super::DemoError;
+use super::{DemoError, LEADER};
 
 /// By its first line a folder is known again as one that the demonstration may write to.
 const MARK: &str = "# Written by `hotline demo`, anew each time.";
@@ -20,19 +22,28 @@ const RTP_LAST: u16 = 32_700;
 /// A port that was free a moment ago may be taken.
 const ATTEMPTS: u32 = 5;
 
-/// Starts a server on loopback with all that it writes below `folder`; where it is reached by SIP.
-pub async fn start(folder: &Path) -> Result<(Server, SocketAddr), DemoError> {
+/// Where the phones find the server, and it the leader's.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    pub server: SocketAddr,
+    /// Behind the carrier: a plain telephone, which does not register.
+    pub leader: SocketAddr,
+}
+
+/// Starts a server on loopback with all that it writes below `folder`.
+pub async fn start(folder: &Path) -> Result<(Server, Addresses), DemoError> {
     let config = folder.join("config");
     refuse_foreign(folder, &config)?;
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let free = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
+        let addresses = Addresses { server: free()?, leader: free()? };
         let rtp = free_range().ok_or_else(|| io::Error::other("no free ports for sound"))?;
-        write(&config, sip, rtp).map_err(|source| DemoError::Write { path: config.clone(), source })?;
+        write(&config, addresses, rtp).map_err(|source| DemoError::Write { path: config.clone(), source })?;
         let options = Options { config: Some(config.clone()), data: folder.to_path_buf(), recordings: None };
         match Server::start(options).await {
-            Ok(server) => return Ok((server, sip)),
+            Ok(server) => return Ok((server, addresses)),
             Err(crate::app::StartError::Io(error))
                 if error.kind() == io::ErrorKind::AddrInUse && attempt < ATTEMPTS => {}
             Err(error) => return Err(error.into()),
@@ -51,21 +62,27 @@ fn refuse_foreign(folder: &Path, config: &Path) -> Result<(), DemoError> {
     if empty || ours { Ok(()) } else { Err(DemoError::Foreign(folder.to_path_buf())) }
 }
 
-fn write(config: &Path, sip: SocketAddr, rtp: u16) -> io::Result<()> {
+fn write(config: &Path, at: Addresses, rtp: u16) -> io::Result<()> {
     let last = rtp + RTP_PORTS - 1;
     let server = format!(
         "{MARK}\n[server]\nhttp = \"127.0.0.1:0\"\nrtp_ports = \"{rtp}-{last}\"\n\n\
-         [[listen]]\nname = \"demo\"\nbind = \"{sip}\"\ntransport = \"udp\"\nserves = \"both\"\n"
+         [[listen]]\nname = \"demo\"\nbind = \"{}\"\ntransport = \"udp\"\nserves = \"both\"\n",
+        at.server
     );
-    let trunks = "[[trunk]]\nname = \"demo-carrier\"\nlisten = \"demo\"\nsources = [\"127.0.0.0/8\"]\nchannels = 2\n";
+    let trunks = format!(
+        "[[trunk]]\nname = \"demo-carrier\"\nlisten = \"demo\"\nsources = [\"127.0.0.0/8\"]\nhosts = [\"{}\"]\n\
+         options_interval_s = 0\nchannels = 4\nreserved_channels = 0\ndefault_code = \"12345\"\n",
+        at.leader
+    );
+    let leaders = format!("{}{}", LEADERS.text, session());
     let files = [
         (SERVER.path, server.as_str()),
-        (TRUNKS.path, trunks),
+        (TRUNKS.path, trunks.as_str()),
         (SEATS.path, SEATS.text),
         (NUMBERS.path, NUMBERS.text),
         (QUEUES.path, QUEUES.text),
         (UNITS.path, UNITS.text),
-        (LEADERS.path, LEADERS.text),
+        (LEADERS.path, leaders.as_str()),
         (EMERGENCY.path, EMERGENCY.text),
     ];
     // The owner's own prompts may be put here; the folder is looked at.
@@ -78,6 +95,16 @@ fn write(config: &Path, sip: SocketAddr, rtp: u16) -> io::Result<()> {
         fs::write(path, text)?;
     }
     Ok(())
+}
+
+/// Around today, whatever the hour.
+fn session() -> String {
+    let today = retention::local_day(Clock::start().wall());
+    let (from, until) = (today.yesterday().unwrap_or(today), today.tomorrow().unwrap_or(today));
+    format!(
+        "\n[[session]]\nleader = \"{LEADER}\"\ntopic = \"消费维权\"\ncodes = [\"12315\"]\n\
+         start = {from}T00:00:00\nend = {until}T23:59:59\n"
+    )
 }
 
 /// The first port of a range all of whose ports are free.

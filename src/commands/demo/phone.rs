@@ -70,15 +70,17 @@ enum Order {
 }
 
 impl Phone {
-    /// Switches a phone on, on loopback. `tell` hears of everything that happens at it.
+    /// Switches a phone on, on loopback; at `place` where that is not port 0. `tell` hears of everything that
+    /// happens at it.
     pub async fn start(
         clock: Clock,
         user: &str,
+        place: u16,
         server: SocketAddr,
         tell: impl Fn(Mono, Event) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let sip = UdpSocket::bind((here, 0)).await?;
+        let sip = UdpSocket::bind((here, place)).await?;
         let (rtp, rtcp) = media_sockets(here).await?;
         let address = sip.local_addr()?;
         let media = OwnMedia {

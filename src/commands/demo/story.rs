@@ -11,7 +11,9 @@ use tokio::time::{sleep, timeout};
 use crate::app::Server;
 use crate::app::secrets::Secrets;
 use crate::archive::Sealed;
+use crate::call::{SeatAsk, SeatNo, Verb};
 use crate::commands::trace::story::{self as trace, Event as Traced};
+use crate::exchange::Input;
 use crate::media::prompt::{Clip, PromptShelf};
 use crate::media::shipped::PROMPTS;
 use crate::privacy::mask;
@@ -19,25 +21,30 @@ use crate::store::Store;
 use crate::store::query::{RecordingQuery, Ticket};
 use crate::time::Mono;
 
+use super::house::Addresses;
 use super::phone::{Event, Phone};
 use super::timeline::Timeline;
 use super::voice::spoken_by_another;
-use super::{CITIZEN, DIALLED, DemoError, SEAT};
+use super::{CITIZEN, DIALLED, DemoError, LEADER, SEAT};
 
 /// What a step of the call may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How long the seat's phone rings, so that the citizen hears something of the greeting.
-const RING: Duration = Duration::from_millis(2_500);
+const RING: Duration = Duration::from_secs(1);
 /// The least time that the announcement of the seat's number takes.
 const ANNOUNCED: Duration = Duration::from_secs(1);
 /// The number that the citizen reads out and the seat repeats.
 const READ_OUT: [&str; 4] = ["digit-8", "digit-6", "digit-4", "digit-2"];
 
-/// One of the two phones.
+/// What the leader says.
+const PROMISED: [&str; 2] = ["digit-8", "digit-6"];
+
+/// One of the three phones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     Citizen,
     Seat,
+    Leader,
 }
 
 impl Who {
@@ -45,6 +52,7 @@ impl Who {
         match self {
             Self::Citizen => "the citizen's phone",
             Self::Seat => "the seat's phone",
+            Self::Leader => "the leader's phone",
         }
     }
 }
@@ -77,7 +85,7 @@ struct Play<'a> {
 /// Plays the call, and waits until its recording is sealed.
 pub async fn play(
     server: &Server,
-    sip: std::net::SocketAddr,
+    at: Addresses,
     folder: &Path,
     timeline: &mut Timeline,
 ) -> Result<Outcome, DemoError> {
@@ -93,21 +101,25 @@ pub async fn play(
         answered: Mono::default(),
         trace,
     };
-    let seat = play.phone(Who::Seat, SEAT, sip).await?;
-    let citizen = play.phone(Who::Citizen, CITIZEN, sip).await?;
+    let seat = play.phone(Who::Seat, SEAT, 0, at).await?;
+    let citizen = play.phone(Who::Citizen, CITIZEN, 0, at).await?;
+    let leader = play.phone(Who::Leader, LEADER, at.leader.port(), at).await?;
     play.sign_in(&seat, folder).await?;
     play.connect(&citizen, &seat).await?;
+    play.call_leader(&leader).await?;
+    play.announce().await?;
     play.converse(&citizen, &seat).await?;
+    play.hear_leader(&leader).await?;
     play.hang_up(&seat).await?;
     play.outcome().await
 }
 
 impl Play<'_> {
-    async fn phone(&self, who: Who, user: &str, sip: std::net::SocketAddr) -> Result<Phone, DemoError> {
+    async fn phone(&self, who: Who, user: &str, place: u16, at: Addresses) -> Result<Phone, DemoError> {
         let tell = self.tell.clone();
         // Fails only once the play is over.
         let tell = move |at, event| drop(tell.send(News { who, at, event }));
-        Ok(Phone::start(self.server.office.clock, user, sip, tell).await?)
+        Ok(Phone::start(self.server.office.clock, user, place, at.server, tell).await?)
     }
 
     async fn sign_in(&mut self, seat: &Phone, folder: &Path) -> Result<(), DemoError> {
@@ -125,7 +137,7 @@ impl Play<'_> {
     async fn connect(&mut self, citizen: &Phone, seat: &Phone) -> Result<(), DemoError> {
         self.say(format!("A citizen ({}) dials {DIALLED}, an older number.", mask(CITIZEN)));
         self.call_id = citizen.dial(DIALLED)?;
-        let (at, shows) = self.until_rings().await?;
+        let (at, shows) = self.until_rings(Who::Seat).await?;
         let why = self.reason(&[" → "]).await;
         self.timeline.tell(at, format!("The hotline looks {DIALLED} up and queues the call."), why);
         let why = self.reason(&["chosen"]).await;
@@ -143,25 +155,58 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// Each must hear the other.
-    async fn converse(&mut self, citizen: &Phone, seat: &Phone) -> Result<(), DemoError> {
+    async fn announce(&mut self) -> Result<(), DemoError> {
         self.say(format!("The citizen is told who answers: 工号 {SEAT} 为您服务."));
         // Not the silence after the greeting.
         let told = self.answered + ANNOUNCED;
         self.find(Who::Citizen, |news| news.event == Event::Quiet && news.at > told).await?;
         self.forget_sounds();
+        Ok(())
+    }
+
+    /// Each must hear the other.
+    async fn converse(&mut self, citizen: &Phone, seat: &Phone) -> Result<(), DemoError> {
         let voices = Voices::load();
         self.say("The citizen reads out a number: 八六四二.");
         citizen.say(voices.citizen);
         let at = self.until(Who::Seat, &Event::Hears).await?;
         self.timeline.tell(at, "The seat hears the citizen.", None);
+        let at = self.until_stage("three_way").await?;
+        self.timeline.tell(at, "The leader joins: citizen, seat and leader hear each other.", None);
         self.until(Who::Seat, &Event::Quiet).await?;
         self.forget_sounds();
-        self.say("The seat, in another voice: 八六四二, 为您服务.");
+        self.say("The seat repeats it in another voice.");
         seat.say(voices.seat);
         let at = self.until(Who::Citizen, &Event::Hears).await?;
         self.timeline.tell(at, "The citizen hears the seat.", None);
-        self.until(Who::Seat, &Event::Spoken).await?;
+        self.until(Who::Citizen, &Event::Quiet).await?;
+        self.forget_sounds();
+        Ok(())
+    }
+
+    /// The leader who sits today is rung, and is briefed while the others talk.
+    async fn call_leader(&mut self, leader: &Phone) -> Result<(), DemoError> {
+        self.say("The seat presses *91: a leader sits today for calls like this one. His telephone rings.");
+        let ask = SeatAsk::Talk(Verb::Leader);
+        self.server.office.tell(Input::Ask { seat: SeatNo(SEAT.to_owned()), ask }).await;
+        self.until_rings(Who::Leader).await?;
+        leader.answer();
+        let at = self.until(Who::Leader, &Event::Hears).await?;
+        let why = self.reason(&["told what the call is about"]).await;
+        self.timeline.tell(at, "The leader picks up and hears a short briefing, which nobody else hears.", why);
+        Ok(())
+    }
+
+    /// He speaks, and leaves again.
+    async fn hear_leader(&mut self, leader: &Phone) -> Result<(), DemoError> {
+        leader.say(Voices::load().leader);
+        let at = self.until(Who::Citizen, &Event::Hears).await?;
+        self.until(Who::Seat, &Event::Hears).await?;
+        self.timeline.tell(at, "The leader speaks, in a third voice; the citizen and the seat hear him.", None);
+        self.until(Who::Leader, &Event::Spoken).await?;
+        leader.hang_up();
+        let at = self.until_stage("talking").await?;
+        self.timeline.tell(at, "The leader hangs up; the citizen and the seat talk on.", None);
         Ok(())
     }
 
@@ -213,12 +258,27 @@ impl Play<'_> {
         self.find(who, |news| news.event == *wanted).await.map(|news| news.at)
     }
 
-    async fn until_rings(&mut self) -> Result<(Mono, String), DemoError> {
-        let news = self.find(Who::Seat, |news| matches!(news.event, Event::Rings { .. })).await?;
+    async fn until_rings(&mut self, who: Who) -> Result<(Mono, String), DemoError> {
+        let news = self.find(who, |news| matches!(news.event, Event::Rings { .. })).await?;
         match news.event {
             Event::Rings { shows } => Ok((news.at, shows)),
-            other => Err(DemoError::Unexpected { who: Who::Seat, event: other }),
+            other => Err(DemoError::Unexpected { who, event: other }),
         }
+    }
+
+    /// What the switchboard says of the call.
+    async fn until_stage(&mut self, stage: &'static str) -> Result<Mono, DemoError> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let look = move |_, exchange: &crate::exchange::Exchange| {
+                exchange.board().calls().iter().any(|call| call.stage == stage)
+            };
+            if self.server.office.look(look).await == Some(true) {
+                return Ok(self.server.office.clock.mono());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Err(DemoError::Silent(Who::Leader))
     }
 
     async fn find(&mut self, who: Who, wanted: impl Fn(&News) -> bool) -> Result<News, DemoError> {
@@ -282,18 +342,22 @@ fn masked(shows: &str) -> String {
     shows.replace(CITIZEN, &mask(CITIZEN))
 }
 
-/// Two persons, made of the words that are shipped.
+/// Three persons, made of the words that are shipped.
 pub struct Voices {
     pub citizen: Arc<Clip>,
     pub seat: Arc<Clip>,
+    pub leader: Arc<Clip>,
 }
 
 impl Voices {
     pub fn load() -> Self {
         let shelf = PromptShelf::load(PROMPTS, None);
         let number: Vec<_> = READ_OUT.iter().map(|name| shelf.named(name)).collect();
-        let mut repeated = number.clone();
-        repeated.push(shelf.named("seat-suffix"));
-        Self { citizen: spoken_by_another(&number, 13), seat: spoken_by_another(&repeated, 10) }
+        let promised: Vec<_> = PROMISED.iter().map(|name| shelf.named(name)).collect();
+        Self {
+            citizen: spoken_by_another(&number, 13),
+            seat: spoken_by_another(&number, 10),
+            leader: spoken_by_another(&promised, 8),
+        }
     }
 }

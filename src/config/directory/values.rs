@@ -91,3 +91,13 @@ pub fn local_time<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime, D::Err
     // Its own writing is what jiff reads; a day that no calendar has is refused there.
     format!("{day}T{time}").parse().map_err(|_| wrong())
 }
+
+/// A file of the prompts folder, without its `.wav`: no path leads out of it.
+pub fn wav_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if text.is_empty() || !text.bytes().all(is_name) {
+        return Err(D::Error::custom(format!("`{text}` is not the name of a prompt, such as topic-taxi")));
+    }
+    Ok(Some(text))
+}

@@ -54,6 +54,10 @@ pub(super) async fn tickets(readers: &SqlitePool, ask: &TicketQuery) -> Result<P
     if let Some(state) = ask.state {
         query.push(" AND t.state = ").push_bind(state.as_str());
     }
+    if ask.led {
+        // The key is left out where there is nobody.
+        query.push(" AND c.ended ->> '$.leaders' IS NOT NULL");
+    }
     page(&mut query, "c.t_answer", "c.call", &ask.page);
     let rows = all(query, readers, "ticket", to_ticket).await?;
     Ok(Page::of(rows, &ask.page, Ticket::cursor))

@@ -200,6 +200,15 @@ async fn closed(change: &mut SqliteConnection, number: &str, record: &CallRecord
         answered(change, number, &record.opened).await?;
         end(change, record).await?;
     }
+    if !record.leaders.is_empty() {
+        // A leader may have answered before it was known which seat joins him.
+        sqlx::query("UPDATE call SET seat = ?, opened = ? WHERE call = ?")
+            .bind(&record.opened.seat.0)
+            .bind(json(&record.opened))
+            .bind(record.opened.call.to_string())
+            .execute(&mut *change)
+            .await?;
+    }
     if let Some(result) = record.threeway_result {
         threeway_result(change, record.opened.call, result).await?;
     }

@@ -11,7 +11,9 @@ use hotline::archive::{self, Batch, Done, Heard, Order, RecordingMeta, Sealed, V
 use hotline::audio::g711::Law;
 use hotline::call::{CallId, LegId};
 use hotline::commands::init;
+use hotline::store::Store;
 use hotline::store::entry::Entry;
+use hotline::store::query::RecordingQuery;
 use hotline::time::{Mono, Now};
 use serde_json::Value;
 
@@ -115,6 +117,13 @@ impl House {
     pub async fn stop_but_keep_files(self) {
         self.server.stop().await;
         std::mem::forget(self.files);
+    }
+
+    /// As the database holds it.
+    pub async fn sealed(&self, call: CallId) -> Sealed {
+        let query = RecordingQuery { call: Some(call), ..RecordingQuery::default() };
+        let found = self.server.office.store.recordings(&query).await.unwrap().rows;
+        found.into_iter().next().expect("a recording").sealed
     }
 
     /// Into the journal, and seen by the database.

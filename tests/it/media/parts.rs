@@ -324,6 +324,12 @@ fn prompts_are_spoken_from_their_files() {
     }
     let seat = names(&shelf, Prompt::SeatNumber("1001-x".into()));
     assert_eq!(seat, ["seat-prefix", "yao", "digit-0", "digit-0", "yao", "seat-suffix"]);
+    let briefing = |topic: Option<&str>| {
+        names(&shelf, Prompt::Briefing { code: "12".into(), topic: topic.map(str::to_owned) }).join(" ")
+    };
+    assert_eq!(briefing(None), "briefing-prefix yao digit-2 briefing-suffix");
+    assert_eq!(briefing(Some("notice")), "briefing-prefix yao digit-2 notice briefing-suffix", "the owner's recording");
+    assert_eq!(briefing(Some("nowhere")), "briefing-prefix yao digit-2 briefing-suffix", "said without it");
     assert_eq!(names(&shelf, Prompt::Greeting("12331".into())), ["own"]);
     assert_eq!(names(&shelf, Prompt::Greeting("12345".into())), ["greeting"]);
     assert_eq!(names(&shelf, Prompt::Greeting("12315".into())), ["greeting"], "16 kHz is not used");

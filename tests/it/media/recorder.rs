@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use hotline::archive::{Order, Side, Voice};
 use hotline::audio::g711::Law;
-use hotline::call::Hearing;
+use hotline::call::mix_plan::Command;
+use hotline::call::{Hearing, Prompt};
 use hotline::media::rtcp::{self, Block, Ours, Sent};
 use hotline::media::{Limits, Report};
 
@@ -78,6 +79,72 @@ fn another_party_is_another_voice_and_one_whom_the_citizen_does_not_hear_is_priv
     let second = Voice::Heard(SECOND_SEAT);
     let expected = [(Voice::Heard(SEAT), 2, 1), (second, 3, 2), (Voice::Private(SECOND_SEAT), 3, 3), (second, 3, 4)];
     assert_eq!(story, expected);
+}
+
+/// A seat beside a leader is silent for a while: what nobody hears is no gap in its record.
+#[test]
+fn a_voice_that_nobody_heard_for_a_while_begins_anew() {
+    let mut hotline = Hotline::start();
+    let (mut citizen, mut seat) = (Phone::new(V4, 1), Phone::new(V4, 2));
+    let port = hotline.open(CITIZEN, V4, citizen.media(Law::A, Some(101)));
+    let seat_port = hotline.open(SEAT, V4, seat.media(Law::A, Some(101)));
+    hotline.mix(&[SEAT], true);
+    let mut say = |hotline: &mut Hotline, code| {
+        citizen.say(port, 8, &[code; 160]);
+        seat.say(seat_port, 8, &[code; 160]);
+        hotline.read_up(CITIZEN, &mut citizen, port);
+        hotline.read_up(SEAT, &mut seat, seat_port);
+    };
+    say(&mut hotline, 1);
+    hotline.arrange(Hearing::all(&[CITIZEN]), true);
+    say(&mut hotline, 2);
+    hotline.mix(&[SEAT], true);
+    say(&mut hotline, 3);
+    hotline.close(SEAT);
+    hotline.close(CITIZEN);
+    let mut told = Vec::new();
+    for order in std::iter::from_fn(|| hotline.orders.try_recv().ok()) {
+        match order {
+            Order::Audio { voice: Voice::Heard(SEAT), batch, .. } => told.push(batch.bytes[0].to_string()),
+            Order::NewSource { voice, why, .. } => told.push(format!("{voice:?} {why}")),
+            _ => {}
+        }
+    }
+    assert_eq!(told, ["1", "Heard(LegId(2)) heard again", "3"], "not what it said to nobody");
+}
+
+/// What a leader is told before he joins is private to him; what he hears otherwise is nobody's record.
+#[test]
+fn a_briefing_is_recorded_apart_and_other_prompts_are_not() {
+    let mut hotline = Hotline::start();
+    let (citizen, leader) = (Phone::new(V4, 1), Phone::new(V4, 2));
+    hotline.open(CITIZEN, V4, citizen.media(Law::A, None));
+    hotline.open(SEAT, V4, leader.media(Law::A, None));
+    hotline.arrange(Hearing::all(&[CITIZEN]), true);
+    let mut play = |prompt, token| {
+        hotline.handle.send(Command::Play { leg: SEAT, prompts: vec![prompt], repeat: false, token });
+        while hotline.report() != (Report::Played { leg: SEAT, token }) {}
+    };
+    play(Prompt::Done, 1);
+    play(Prompt::Briefing { code: "12".into(), topic: Some("none".into()) }, 2);
+    let heard: usize = {
+        hotline.close(SEAT);
+        hotline.close(CITIZEN);
+        let orders = std::iter::from_fn(|| hotline.orders.try_recv().ok());
+        let audio = orders.filter_map(|order| match order {
+            Order::Audio { voice, batch, .. } => Some((voice, batch)),
+            _ => None,
+        });
+        audio
+            .map(|(voice, batch)| {
+                assert_eq!(voice, Voice::Private(SEAT));
+                batch.bytes.len()
+            })
+            .sum()
+    };
+    // Prefix, two digits and suffix are missing here: 200 ms of silence each; the topic is left out.
+    assert_eq!(heard, 4 * 1600);
+    assert!(citizen.hears_nothing());
 }
 
 #[test]
