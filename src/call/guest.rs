@@ -300,6 +300,7 @@ impl Switchboard {
         let by_seat = wanted.is_some_and(How::is_a_seats_wish);
         if by_seat {
             call.outcome.miss(why);
+            call.transfer_failed = call.referrer.map(|_| now.mono);
             self.tell_referrer(id, ReferOutcome::Failed(why));
             self.release_second_line(now, id, Some(why));
         }
@@ -320,13 +321,19 @@ impl Switchboard {
     fn back_to_the_same_seat(&mut self, now: Now, id: CallId) {
         let left = self.calls.get(&id).and_then(|call| call.transferred_by.clone());
         self.wait_for_another(now, id);
-        let Some(no) = left else { return };
+        if let Some(no) = left {
+            self.offer_again(now, id, &no);
+        }
+    }
+
+    /// The citizen waits; the seat that it was with gets it back, if it is still there.
+    pub(super) fn offer_again(&mut self, now: Now, id: CallId, no: &SeatNo) {
         let at_rest = |seat: &Seat| {
             seat.reachable && seat.call.is_none() && matches!(seat.state, SeatState::Idle | SeatState::WrapUp)
         };
-        if self.desk.get(&no).is_some_and(at_rest) {
+        if self.desk.get(no).is_some_and(at_rest) {
             self.timers.clear(Timer::WrapUp(no.clone()));
-            self.offer(now, id, &no);
+            self.offer(now, id, no);
         }
     }
 

@@ -60,6 +60,8 @@ pub(super) struct Call {
     pub referrer: Option<LegId>,
     /// The seat that left the others alone last.
     pub transferred_by: Option<SeatNo>,
+    /// When the transfer that the seat's phone wanted failed (REFER).
+    pub transfer_failed: Option<Mono>,
     /// The seat hears that its third party's phone rings.
     pub has_ringback: bool,
     /// The citizen hears music because everybody else is elsewhere.
@@ -151,6 +153,7 @@ impl Call {
             second_line: None,
             referrer: None,
             transferred_by: None,
+            transfer_failed: None,
             has_ringback: false,
             has_music: false,
         };

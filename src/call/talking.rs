@@ -1,11 +1,16 @@
 //! A seat has answered: the ticket opens, somebody holds, the seat hangs up or is lost.
 
+use std::time::Duration;
+
 use super::ending::Cause;
-use super::live::{Stage, With};
+use super::live::{Call, Stage, With};
 use super::switchboard::Switchboard;
 use super::timers::Timer;
 use super::{CallId, Loss, Mark, Output, SeatFault, SeatState, alarms};
 use crate::time::Now;
+
+/// There are phones (baresip is one) that hang up by themselves when the transfer that they wanted fails.
+const HANGS_UP_BY_ITSELF: Duration = Duration::from_secs(2);
 
 impl Switchboard {
     /// The answer is on disk, or the journal has failed; the citizen is answered either way (R33).
@@ -104,9 +109,12 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let by_itself = call.transfer_failed.is_some_and(|at| now.mono.since(at) < HANGS_UP_BY_ITSELF);
         if call.connected || has_guests {
             return if self.goes_on_without_seat(id) {
                 self.seat_goes(now, id, "hung_up");
+            } else if by_itself && !has_guests {
+                self.transfer_undone(now, id);
             } else {
                 self.end(now, id, Cause::SeatHungUp);
             };
@@ -124,6 +132,16 @@ impl Switchboard {
         } else {
             self.seat_after_call(now, &no, id);
         }
+    }
+
+    /// The phone, not the person, hung up: the citizen is offered to the same seat again (R14).
+    fn transfer_undone(&mut self, now: Now, id: CallId) {
+        let Some(Call { stage: Stage::Talking(talk), .. }) = self.calls.get(&id) else { return };
+        let (no, leg) = (talk.seat.clone(), talk.leg);
+        self.legs.remove(&leg);
+        self.back_to_queue(now, id, "hung_up");
+        self.seat_after_call(now, &no, id);
+        self.offer_again(now, id, &no);
     }
 
     /// A seat that fails loses the call, not the caller: same call, same ticket, same recording, first

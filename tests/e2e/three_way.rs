@@ -18,12 +18,12 @@ const HEARD: f64 = 0.15;
 const UNHEARD: f64 = 0.01;
 
 fn unit(server: &mut Server) -> Phone {
-    behind_the_trunk(server, UNIT)
+    behind_the_trunk(server, UNIT, true)
 }
 
-/// A telephone that picks up by itself, and the trunk leads to it.
-fn behind_the_trunk(server: &mut Server, number: &str) -> Phone {
-    let setup = Setup { user: number.into(), answers: true, tone: THIRD, ..Phone::citizen_setup(server.sip) };
+/// A telephone to which the trunk leads; whether it picks up by itself.
+fn behind_the_trunk(server: &mut Server, number: &str, answers: bool) -> Phone {
+    let setup = Setup { user: number.into(), answers, tone: THIRD, ..Phone::citizen_setup(server.sip) };
     let phone = Phone::start(server, setup);
     let hosts = format!("default_code = \"12345\"\nhosts = [\"{}\"]\n[[trunk]]\nname = \"tcp\"", phone.address);
     server.edit("sip-configs/trunks.toml", "default_code = \"12345\"\n[[trunk]]\nname = \"tcp\"", &hosts);
@@ -35,7 +35,7 @@ fn behind_the_trunk(server: &mut Server, number: &str) -> Phone {
 #[test]
 fn an_emergency_is_reached_while_the_database_is_locked() {
     let mut server = Server::start();
-    let mut police = behind_the_trunk(&mut server, "110");
+    let mut police = behind_the_trunk(&mut server, "110", true);
     let mut seat = Phone::seat(&server, "1001");
     let mut citizen = Phone::citizen(&server);
     let lock = DatabaseLock::take(&server);
@@ -64,7 +64,7 @@ fn a_duty_phone_is_called_for_an_emergency_ticket() {
     let unit = "[[unit]]\ncode = \"681\"\nname = \"防汛值班\"\nkind = \"duty_phone\"\n\
                 lines = [{ number = \"07980000681\" }]\n";
     server.edit("dialplan/units.toml", "", unit);
-    let mut duty = behind_the_trunk(&mut server, "07980000681");
+    let mut duty = behind_the_trunk(&mut server, "07980000681", true);
     let mut seat = Phone::seat(&server, "1001");
     let mut citizen = Phone::citizen(&server);
     citizen.dial("12345");
@@ -210,4 +210,30 @@ fn a_bad_line_of_the_third_spoils_neither_the_call_nor_its_record() {
     assert_eq!(call["recording"]["verdict"], "degraded");
     let gaps = side_car["gaps"].as_array().expect("gaps");
     assert!(gaps.len() > 3, "{gaps:?}");
+}
+
+/// baresip hangs up by itself when the transfer that it wanted has failed.
+#[test]
+fn a_transfer_that_fails_brings_the_citizen_back_to_the_same_seat() {
+    let mut server = Server::start();
+    let mut unit = behind_the_trunk(&mut server, UNIT, false);
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    citizen.dial("12345");
+    seat.wait("CALL_ESTABLISHED");
+    citizen.wait("CALL_ESTABLISHED");
+    server.record_for(Duration::from_secs(1));
+    seat.command("transfer", &format!("sip:{UNIT}@{}", server.sip));
+    unit.wait("CALL_INCOMING");
+    unit.hang_up();
+    seat.wait("CALL_ESTABLISHED");
+    server.record_more(Duration::from_secs(2));
+    assert!(!citizen.has_seen("CALL_CLOSED"), "the citizen was never dropped");
+    citizen.hang_up();
+    seat.wait_closed();
+    let call = server.closed(1).remove(0);
+    assert_eq!(call["ended"]["released_by"], "caller");
+    let [left, right] = sound::read_recording(&server.recording(&call));
+    let end = |samples: &[f64]| samples[samples.len() - sound::RATE..].to_vec();
+    assert!(sound::loudest(&end(&left), CITIZEN) > HEARD && sound::loudest(&end(&right), SEAT) > HEARD);
 }

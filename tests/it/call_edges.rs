@@ -252,6 +252,16 @@ impl Scene {
             }
             "has heard the briefing" => self.send(Input::Digit { leg, digit: '#' }),
             "speaks up" => self.verb(Verb::Speak),
+            "hangs up behind the failure" | "hangs up long after it" => {
+                let third = self.third;
+                for _ in 0..2 {
+                    self.send(Input::Failed { leg: self.third, why: Failure::Busy });
+                }
+                assert_ne!(third, self.third, "two numbers");
+                let out = self.hall.pass(seconds(if event == "hangs up long after it" { 3 } else { 1 }));
+                self.watch(out);
+                self.send(Input::HungUp { leg });
+            }
             "drops the third" => self.verb(Verb::Drop),
             "leaves" => self.verb(Verb::Leave),
             "joins" => self.verb(Verb::Join),
