@@ -17,7 +17,7 @@ impl Call {
         };
         let mut conversation = vec![self.leg()];
         let silent = self.seat_is_silent();
-        conversation.extend(seat.filter(|_| self.with == With::Citizen && !silent));
+        conversation.extend(seat.filter(|_| self.seat_speaks()));
         conversation.extend(self.others());
         let mut hearings = Hearing::all(&conversation);
         if let (Some(seat), Some(guest)) = (seat, apart) {
@@ -47,11 +47,17 @@ impl Call {
     /// Nobody speaks with the citizen.
     pub(super) fn citizen_is_alone(&self) -> bool {
         let seat = match &self.stage {
-            Stage::Talking(talk) => self.with == With::Citizen && !talk.holds && !self.seat_is_silent(),
+            Stage::Talking(talk) => !talk.holds && self.seat_speaks(),
             Stage::Waiting | Stage::Offered(_) | Stage::Left => false,
         };
-        let seat = seat && !self.guests.iter().any(|guest| guest.stage.wanted() == Some(How::Transfer));
         !seat && self.others().next().is_none()
+    }
+
+    /// The seat is in the conversation with the citizen. While the one to whom it hands the citizen rings,
+    /// and nobody else is there, it has taken its leave: the citizen hears music.
+    fn seat_speaks(&self) -> bool {
+        let hands_over = self.guests.iter().any(|guest| guest.stage.wanted() == Some(How::Transfer));
+        self.with == With::Citizen && !self.seat_is_silent() && (!hands_over || self.others().next().is_some())
     }
 
     /// The seat waits for one to answer, and hears nobody meanwhile.

@@ -476,7 +476,7 @@ fn a_blind_transfer_is_told_and_a_failed_one_brings_the_citizen_back() {
     let number = |text: &str| ReferTarget::Number(Private::new(text.to_owned()));
     let mut hall = talking();
     let begun = hall.tell(Input::Transfer { leg: SEAT, to: number("601") });
-    assert_eq!(begun, ["Referred d1 Accepted", "Dial d3 13800000601", "Mix 1 + [d1]", "Play 1 Music …"]);
+    assert_eq!(begun, ["Referred d1 Accepted", "Dial d3 13800000601", "Mix 1 + []", "Play 1 Music …"]);
     let done = hall.answers(THIRD);
     assert_eq!(
         done,
@@ -603,7 +603,7 @@ fn one_key_brings_an_emergency_service_in_or_hands_the_citizen_to_it() {
     for by_key in [true, false] {
         let mut hall = talking();
         let out = if by_key { hall.keys("*007") } else { hall.verb(Verb::Transfer("gas".into())) };
-        assert_eq!(out, ["Dial d3 13800000803", "Mix 1 + [d1]", "Play 1 Music …"]);
+        assert_eq!(out, ["Dial d3 13800000803", "Mix 1 + []", "Play 1 Music …"]);
         let next = hall.tell(Input::Failed { leg: THIRD, why: Failure::Busy });
         assert_eq!(next[0], "Dial d4 13800000804", "its other number");
         let out = hall.answers(NEXT);
