@@ -9,6 +9,7 @@ mod bench_table;
 mod call;
 mod call_callback;
 mod call_chance;
+mod call_colleague;
 mod call_course;
 mod call_duty;
 mod call_edges;
