@@ -65,11 +65,7 @@ fn a_duty_phone_is_called_for_an_emergency_ticket() {
                 lines = [{ number = \"07980000681\" }]\n";
     server.edit("dialplan/units.toml", "", unit);
     let mut duty = behind_the_trunk(&mut server, "07980000681", true);
-    let mut seat = Phone::seat(&server, "1001");
-    let mut citizen = Phone::citizen(&server);
-    citizen.dial("12345");
-    seat.wait("CALL_ESTABLISHED");
-    citizen.wait("CALL_ESTABLISHED");
+    let (mut seat, mut citizen) = talking(&server);
     citizen.hang_up();
     seat.wait_closed();
     let number = server.closed(1)[0]["number"].as_str().expect("a number").to_owned();
@@ -94,6 +90,16 @@ fn a_duty_phone_is_called_for_an_emergency_ticket() {
     assert_eq!(server.tickets(1).len(), 1, "it has no ticket of its own");
 }
 
+/// Seat 1001 and a citizen whom it has answered.
+fn talking(server: &Server) -> (Phone, Phone) {
+    let mut seat = Phone::seat(server, "1001");
+    let mut citizen = Phone::citizen(server);
+    citizen.dial("12345");
+    citizen.wait("CALL_ESTABLISHED");
+    seat.wait("CALL_ESTABLISHED");
+    (seat, citizen)
+}
+
 fn heard(phone: &Phone, hz: u32) -> f64 {
     sound::loudest(&sound::read_heard(&phone.heard()), hz)
 }
@@ -102,11 +108,7 @@ fn heard(phone: &Phone, hz: u32) -> f64 {
 fn three_people_hear_each_other_and_nobody_himself() {
     let mut server = Server::start();
     let mut unit = unit(&mut server);
-    let mut seat = Phone::seat(&server, "1001");
-    let mut citizen = Phone::citizen(&server);
-    citizen.dial("12345");
-    citizen.wait("CALL_ESTABLISHED");
-    seat.wait("CALL_ESTABLISHED");
+    let (mut seat, mut citizen) = talking(&server);
     server.record_for(Duration::from_secs(2));
 
     server.ask(&["seats", "1001", "consult", "--to", UNIT]);
@@ -147,11 +149,7 @@ fn three_people_hear_each_other_and_nobody_himself() {
 fn a_seat_that_leaves_lets_the_others_talk_on() {
     let mut server = Server::start();
     let mut unit = unit(&mut server);
-    let mut seat = Phone::seat(&server, "1001");
-    let mut citizen = Phone::citizen(&server);
-    citizen.dial("12345");
-    seat.wait("CALL_ESTABLISHED");
-    citizen.wait("CALL_ESTABLISHED");
+    let (mut seat, mut citizen) = talking(&server);
     server.record_for(Duration::from_secs(1));
     server.ask(&["seats", "1001", "direct", "--to", UNIT]);
     unit.wait("CALL_ESTABLISHED");
@@ -175,11 +173,7 @@ fn a_bad_line_of_the_third_spoils_neither_the_call_nor_its_record() {
         Server::with(server::Setup { media: Some((bad_line::HERE, bad_line::THERE)), ..server::Setup::default() });
     let mut unit = unit(&mut server);
     let line = BadLine::between(server.rtp, unit.rtp);
-    let mut seat = Phone::seat(&server, "1001");
-    let mut citizen = Phone::citizen(&server);
-    citizen.dial("12345");
-    citizen.wait("CALL_ESTABLISHED");
-    seat.wait("CALL_ESTABLISHED");
+    let (mut seat, mut citizen) = talking(&server);
     server.ask(&["seats", "1001", "direct", "--to", UNIT]);
     unit.wait("CALL_ESTABLISHED");
     server.record_more(Duration::from_secs(8));
@@ -217,11 +211,7 @@ fn a_bad_line_of_the_third_spoils_neither_the_call_nor_its_record() {
 fn a_transfer_that_fails_brings_the_citizen_back_to_the_same_seat() {
     let mut server = Server::start();
     let mut unit = behind_the_trunk(&mut server, UNIT, false);
-    let mut seat = Phone::seat(&server, "1001");
-    let mut citizen = Phone::citizen(&server);
-    citizen.dial("12345");
-    seat.wait("CALL_ESTABLISHED");
-    citizen.wait("CALL_ESTABLISHED");
+    let (mut seat, mut citizen) = talking(&server);
     server.record_for(Duration::from_secs(1));
     seat.command("transfer", &format!("sip:{UNIT}@{}", server.sip));
     unit.wait("CALL_INCOMING");
