@@ -56,7 +56,7 @@ pub use target::Target;
 pub use terms::{BadCall, CallKind, EndReason, MissedStage, SeatFault, SeatReason, SeatState};
 pub use third::{ThirdState, ThirdView};
 pub use view::{CallView, SeatView};
-pub use written::{CallRecord, DutyCall, LeaderCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
+pub use written::{CallRecord, DutyCall, Ended, LeaderCall, MissedCall, NoticePlayed, OpenTicket, SeatChange};
 
 use crate::privacy::Private;
 use crate::time::{Mono, Wall};

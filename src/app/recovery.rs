@@ -17,8 +17,8 @@ use crate::archive::shelf::Shelf;
 use crate::archive::sidecar::SideCar;
 use crate::audio::wav::{self, Format};
 use crate::call::{
-    By, CallId, CallRecord, Course, EndReason, Kind, Mark, MissedCall, MissedStage, OpenTicket, Participant, Party,
-    Role, Segment,
+    By, CallId, CallRecord, Course, EndReason, Ended, Kind, Mark, MissedCall, MissedStage, OpenTicket, Participant,
+    Party, Role, Segment,
 };
 use crate::exchange::Input;
 use crate::net::driver::Event;
@@ -86,18 +86,20 @@ fn closed(opened: &OpenTicket, call: &OpenCall, told: Option<&SideCar>) -> CallR
         of.map(|segment| between(segment.from, segment.to.unwrap_or(t_end))).sum()
     };
     CallRecord {
-        t_end,
-        talk_ms: spent(&[Kind::Talk]),
-        hold_ms: spent(&[Kind::Hold, Kind::Consult]),
-        end_reason: EndReason::Restart,
-        released_by: By::System,
-        participants,
-        segments,
-        sip_call_ids: sip_call_ids(opened, call),
+        ended: Ended {
+            t_end,
+            talk_ms: spent(&[Kind::Talk]),
+            hold_ms: spent(&[Kind::Hold, Kind::Consult]),
+            end_reason: EndReason::Restart,
+            released_by: By::System,
+            participants,
+            segments,
+            sip_call_ids: sip_call_ids(opened, call),
+            notice_played: opened.notice_played,
+            leaders: Vec::new(),
+        },
         invalid: None,
         threeway_result: None,
-        notice_played: opened.notice_played,
-        leaders: Vec::new(),
         opened: opened.clone(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ending::Cause;
 use super::live::{Answered, Call, Doing, Offer, Stage, millis};
 use super::settings::SeatSettings;
-use super::{CallId, CallKind, CallRecord, EndReason, Invited, MissedCall, MissedStage, OpenTicket, Output};
+use super::{CallId, CallKind, CallRecord, EndReason, Ended, Invited, MissedCall, MissedStage, OpenTicket, Output};
 use crate::rules::numbers::{Dialled, Route};
 use crate::time::Now;
 
@@ -84,19 +84,21 @@ fn closed(now: Now, mut call: Call, answer: Answered, cause: Cause) -> CallRecor
     call.course.end(t_end, cause.as_str());
     let (participants, segments) = call.course.into_parts();
     CallRecord {
-        opened: answer.ticket,
-        t_end,
-        talk_ms: millis(talk),
-        hold_ms: millis(hold),
-        end_reason,
-        released_by: cause.by(),
-        participants,
-        sip_call_ids: call.sip_call_ids,
-        segments,
+        ended: Ended {
+            t_end,
+            talk_ms: millis(talk),
+            hold_ms: millis(hold),
+            end_reason,
+            released_by: cause.by(),
+            participants,
+            sip_call_ids: call.sip_call_ids,
+            segments,
+            notice_played: call.ear.notice,
+            leaders: call.led.rung,
+        },
         invalid: call.bad.or_else(|| gone_at_answer.then(|| EndReason::CallerGoneAtAnswer.to_string())),
         threeway_result: call.outcome.result(),
-        notice_played: call.ear.notice,
-        leaders: call.led.rung,
+        opened: answer.ticket,
     }
 }
 

@@ -56,10 +56,22 @@ pub struct OpenTicket {
     pub notice_played: NoticePlayed,
 }
 
-/// The second half of rules.md §8, known when the call has ended.
+/// An answered call as it is when it has ended (rules.md §8).
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct CallRecord {
     pub opened: OpenTicket,
+    #[serde(flatten)]
+    pub ended: Ended,
+    /// R35: the seat marked the call as a bad one, or the engine knows it (0 s); closes the ticket as `invalid`.
+    pub invalid: Option<String>,
+    /// What came of its third parties (R23); None where there were none, or nobody said.
+    #[serde(default)]
+    pub threeway_result: Option<ThreewayResult>,
+}
+
+/// Its half that is known at the end only.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Ended {
     pub t_end: Wall,
     pub talk_ms: u64,
     pub hold_ms: u64,
@@ -72,11 +84,6 @@ pub struct CallRecord {
     /// From the arrival to the end, without a hole.
     #[serde(default)]
     pub segments: Vec<Segment>,
-    /// R35: the seat marked the call as a bad one, or the engine knows it (0 s); closes the ticket as `invalid`.
-    pub invalid: Option<String>,
-    /// What came of its third parties (R23); None where there were none, or nobody said.
-    #[serde(default)]
-    pub threeway_result: Option<ThreewayResult>,
     pub notice_played: NoticePlayed,
     /// Those who were rung in their session, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::entry::{Access, AlarmChange, CalledBack, Entry, Handover, Record, SeatChange, TicketEdit};
 use super::numbering::{Number, Numbering};
 use super::query::{
-    Alarm, CallbackTask, Counts, Cursor, Emergency, Ended, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
+    Alarm, CallbackTask, Counts, Cursor, Emergency, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
     RecordingState, SetAside, Span, Ticket, TicketQuery, TicketState,
 };
 use super::{Store, StoreError};
@@ -306,8 +306,8 @@ impl Tables {
     fn closed(&mut self, number: Option<&str>, record: &CallRecord) {
         self.answered(number, &record.opened);
         if let Some(ticket) = self.tickets.get_mut(&record.opened.call) {
-            ticket.ended.get_or_insert_with(|| Ended::from(record));
-            if !record.leaders.is_empty() {
+            ticket.ended.get_or_insert_with(|| record.ended.clone());
+            if !record.ended.leaders.is_empty() {
                 ticket.opened.clone_from(&record.opened);
             }
         }

@@ -6,10 +6,7 @@ use super::entry::Handover;
 use super::numbering::day_start;
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
-use crate::call::{
-    By, CallId, CallRecord, DutyCall, EndReason, LeaderCall, NoticePlayed, OpenTicket, Participant, SeatNo, Segment,
-    ThreewayResult,
-};
+use crate::call::{CallId, DutyCall, Ended, OpenTicket, SeatNo, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::callback::Task;
 use crate::rules::emergency::{self, Category};
@@ -286,41 +283,6 @@ impl Emergency {
     pub fn new(category: Category, accepted: Wall, calls: Vec<DutyCall>, handover: Option<Handover>) -> Self {
         let on_time = handover.as_ref().map(|handover| emergency::is_on_time(accepted, handover.at));
         Self { category, due: emergency::due(accepted), calls, handover, on_time }
-    }
-}
-
-/// The half of a `CallRecord` that is known at the end only.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Ended {
-    pub t_end: Wall,
-    pub talk_ms: u64,
-    pub hold_ms: u64,
-    pub end_reason: EndReason,
-    pub released_by: By,
-    pub participants: Vec<Participant>,
-    #[serde(default)]
-    pub sip_call_ids: Vec<String>,
-    #[serde(default)]
-    pub segments: Vec<Segment>,
-    pub notice_played: NoticePlayed,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leaders: Vec<LeaderCall>,
-}
-
-impl From<&CallRecord> for Ended {
-    fn from(record: &CallRecord) -> Self {
-        Self {
-            t_end: record.t_end,
-            talk_ms: record.talk_ms,
-            hold_ms: record.hold_ms,
-            end_reason: record.end_reason,
-            released_by: record.released_by,
-            participants: record.participants.clone(),
-            sip_call_ids: record.sip_call_ids.clone(),
-            segments: record.segments.clone(),
-            notice_played: record.notice_played,
-            leaders: record.leaders.clone(),
-        }
     }
 }
 

@@ -261,7 +261,7 @@ fn line(output: &Output) -> Option<String> {
             Mark::Moved(who) => format!("Mark moved {:?}", who.role),
         },
         Output::SealRecording { .. } => "SealRecording".into(),
-        Output::CloseCall(record) => format!("CloseCall {}", record.end_reason),
+        Output::CloseCall(record) => format!("CloseCall {}", record.ended.end_reason),
         Output::Missed(missed) => format!("Missed {} {}", missed.stage, missed.reason),
         Output::Supervised { by, how, .. } => format!("Supervised {} by {}", how.as_str(), by.0),
         Output::MarkResult { call: _, result } => format!("MarkResult {result}"),
@@ -343,12 +343,12 @@ fn a_call_is_queued_rung_answered_recorded_and_closed() {
     let after = |millis: i64| Wall(record.opened.t_arrive.0 + millis);
     assert_eq!(record.opened.t_ring, after(200));
     assert_eq!(record.opened.t_answer, after(3_000));
-    assert_eq!(record.t_end, after(93_004));
+    assert_eq!(record.ended.t_end, after(93_004));
     assert_eq!((record.opened.wait_ms, record.opened.within_15s), (3_000, true));
-    assert_eq!((record.talk_ms, record.hold_ms), (90_000, 0));
-    assert_eq!(record.notice_played, NoticePlayed::Partial);
-    assert_eq!((record.released_by, record.invalid), (By::Caller, None));
-    let stays: Vec<_> = record.participants.iter().map(|who| (who.party.role, who.joined, who.left)).collect();
+    assert_eq!((record.ended.talk_ms, record.ended.hold_ms), (90_000, 0));
+    assert_eq!(record.ended.notice_played, NoticePlayed::Partial);
+    assert_eq!((record.ended.released_by, record.invalid), (By::Caller, None));
+    let stays: Vec<_> = record.ended.participants.iter().map(|who| (who.party.role, who.joined, who.left)).collect();
     assert_eq!(
         stays,
         [(Role::Citizen, after(0), Some(after(93_004))), (Role::Seat, after(3_000), Some(after(93_004)))],
@@ -369,7 +369,7 @@ fn a_seat_that_hangs_up_ends_the_call() {
     let leg = hall.seat_leg();
     let end = hall.send(Input::HungUp { leg });
     assert_eq!(brief(&end), ["HangUp 1", "SealRecording", "1001 WrapUp", "CloseCall normal"]);
-    assert_eq!(closed(&end).released_by, By::Seat);
+    assert_eq!(closed(&end).ended.released_by, By::Seat);
 }
 
 #[test]
@@ -401,9 +401,9 @@ fn a_seat_that_is_lost_loses_the_call_but_not_the_caller() {
     let end = hall.send(Input::HungUp { leg: LegId(1) });
     assert_eq!(brief(&end), ["HangUp d2", "SealRecording", "1002 WrapUp", "CloseCall normal"]);
     let record = closed(&end);
-    assert_eq!(record.talk_ms, 90_000, "the four seconds in the queue are no talk");
+    assert_eq!(record.ended.talk_ms, 90_000, "the four seconds in the queue are no talk");
     let results: Vec<_> =
-        record.participants.iter().map(|who| (who.party.name.as_str(), who.result.as_str())).collect();
+        record.ended.participants.iter().map(|who| (who.party.name.as_str(), who.result.as_str())).collect();
     assert_eq!(results, [("", "normal"), ("1001 一号", "media_lost"), ("1002 二号", "normal")]);
 
     assert_eq!(hall.tell(Input::Reachable { seat: no("1001"), reachable: false }), [""; 0]);
@@ -426,7 +426,7 @@ fn a_caller_who_does_not_wait_for_another_seat_has_its_one_ticket() {
     hall.pass(5 * SECOND);
     let end = hall.send(Input::HungUp { leg: LegId(1) });
     assert_eq!(brief(&end), ["SealRecording", "CloseCall seat_lost"]);
-    assert_eq!(closed(&end).talk_ms, 10_000);
+    assert_eq!(closed(&end).ended.talk_ms, 10_000);
 }
 
 #[test]
@@ -435,7 +435,7 @@ fn a_citizen_who_is_lost_ends_the_call() {
     hall.pass(SECOND);
     let end = hall.send(Input::Lost { leg: LegId(1), why: Loss::Media });
     assert_eq!(brief(&end), ["HangUp 1", "HangUp d1", "SealRecording", "1001 WrapUp", "CloseCall media_lost"]);
-    assert_eq!(closed(&end).released_by, By::Trunk);
+    assert_eq!(closed(&end).ended.released_by, By::Trunk);
 }
 
 #[test]
@@ -453,7 +453,7 @@ fn hold_is_marked_counted_and_filled_with_music() {
     assert_eq!(hall.tell(Input::Resumed { leg: LegId(1) }), ["Mark citizen_resume"]);
     hall.pass(20 * SECOND);
     let record = closed(&hall.send(Input::HungUp { leg: LegId(1) }));
-    assert_eq!((record.talk_ms, record.hold_ms), (30_000, 15_000), "overlapping holds count once");
+    assert_eq!((record.ended.talk_ms, record.ended.hold_ms), (30_000, 15_000), "overlapping holds count once");
 }
 
 #[test]
@@ -532,5 +532,5 @@ fn setting_the_clock_back_in_mid_call_leaves_its_times_in_order() {
     hall.pass(5 * SECOND);
     let record = closed(&hall.send(Input::HungUp { leg: LegId(1) }));
     assert_eq!(record.opened.t_answer.0 - record.opened.t_arrive.0, 2_000);
-    assert_eq!(record.t_end.0 - record.opened.t_answer.0, 5_000);
+    assert_eq!(record.ended.t_end.0 - record.opened.t_answer.0, 5_000);
 }

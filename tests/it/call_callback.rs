@@ -74,7 +74,7 @@ fn the_seat_is_rung_first_and_the_citizen_who_answers_has_a_ticket() {
     hall.journalled();
     hall.pass(seconds(40));
     let out = hall.send(Input::HungUp { leg: LegId(1 << 63 | 2) });
-    assert_eq!(closed(&out).end_reason, EndReason::Normal);
+    assert_eq!(closed(&out).ended.end_reason, EndReason::Normal);
     assert_eq!(hall.state("1001"), SeatState::WrapUp);
     assert_eq!(hall.board.legs(), 0);
 }

@@ -516,16 +516,16 @@ impl World {
         let audit = self.audits.get_mut(&record.opened.call).unwrap();
         audit.records += 1;
         assert_eq!((audit.tickets, audit.recordings, audit.sealed, audit.records), (1, 1, 1, 1), "I1");
-        assert!(record.opened.t_answer <= record.t_end, "I6");
-        for who in &record.participants {
+        assert!(record.opened.t_answer <= record.ended.t_end, "I6");
+        for who in &record.ended.participants {
             let left = who.left.expect("everybody has left");
-            assert!(record.opened.t_arrive <= who.joined && who.joined <= left && left <= record.t_end, "I7");
+            assert!(record.opened.t_arrive <= who.joined && who.joined <= left && left <= record.ended.t_end, "I7");
         }
         let call = record.opened.call;
         let left: Vec<_> = self.standing.iter().filter(|(_, (of, _))| *of == Some(call)).collect();
         assert!(left.is_empty(), "{left:?} outlive their call");
-        let answered = u64::try_from(record.t_end.0 - record.opened.t_answer.0).unwrap();
-        assert!(record.talk_ms + record.hold_ms <= answered + 1);
+        let answered = u64::try_from(record.ended.t_end.0 - record.opened.t_answer.0).unwrap();
+        assert!(record.ended.talk_ms + record.ended.hold_ms <= answered + 1);
     }
 
     fn check_seats(&mut self) {

@@ -99,7 +99,7 @@ fn a_call_that_a_seat_hands_to_another_is_that_ones_call() {
         let may = hall.board.may(hall.now, &no("1002"), &SeatAsk::Talk(Verb::Consult("601".into())));
         assert_eq!(may, Ok(()));
         let record = closed(&hall.send(Input::HungUp { leg: THIRD }));
-        assert_eq!(record.released_by, By::Seat);
+        assert_eq!(record.ended.released_by, By::Seat);
         assert_eq!(hall.state("1002"), SeatState::WrapUp);
     }
 }

@@ -113,19 +113,19 @@ fn the_ticket_tells_segments_and_the_media_of_each_party() {
     let end = hall.send(Input::HungUp { leg: LegId(1) });
     assert!(brief(&end).contains(&"SealRecording".to_owned()));
     let record = closed(&end);
-    let media: Vec<_> = record.participants.iter().map(|who| who.media).collect();
+    let media: Vec<_> = record.ended.participants.iter().map(|who| who.media).collect();
     assert_eq!(media, [None, Some(newer)]);
-    let kinds: Vec<_> = record.segments.iter().map(|segment| segment.kind).collect();
+    let kinds: Vec<_> = record.ended.segments.iter().map(|segment| segment.kind).collect();
     assert_eq!(
         kinds.split_first().map(|(first, rest)| (*first, rest)),
         Some((Kind::Waiting, &[Kind::Talk, Kind::Hold, Kind::Talk][..]))
     );
-    for pair in record.segments.windows(2) {
+    for pair in record.ended.segments.windows(2) {
         assert_eq!(pair[0].to, Some(pair[1].from), "without a hole");
     }
-    let hold = &record.segments[2];
+    let hold = &record.ended.segments[2];
     assert_eq!(hold.to, Some(hold.from + Duration::from_secs(5)));
-    assert_eq!(record.segments.last().unwrap().to, Some(record.t_end));
+    assert_eq!(record.ended.segments.last().unwrap().to, Some(record.ended.t_end));
 }
 
 #[test]

@@ -335,7 +335,7 @@ fn every_row_of_the_document_is_true() {
         let mut scene = Scene::in_state(state);
         let third = scene.third;
         scene.happens(who, event);
-        let by = scene.record.as_ref().map(|record| format!("{:?}", record.released_by).to_lowercase());
+        let by = scene.record.as_ref().map(|record| format!("{:?}", record.ended.released_by).to_lowercase());
         let stands = || if scene.missed { "missed" } else { "on" }.to_owned();
         let found = [scene.ear(third), scene.hall.state("1001").to_string(), by.unwrap_or_else(stands)];
         if found != [hears, seat, call] {
@@ -345,7 +345,7 @@ fn every_row_of_the_document_is_true() {
         let expected = (usize::from(answered), usize::from(ended));
         assert_eq!((scene.recordings, scene.sealed), expected, "{row:?}: one recording, as long as the call");
         if let Some(record) = &scene.record {
-            assert!(record.participants.iter().all(|who| who.left.is_some()), "{row:?}");
+            assert!(record.ended.participants.iter().all(|who| who.left.is_some()), "{row:?}");
             assert_eq!(scene.hall.board.legs(), 0, "{row:?}: a leg outlives its call");
         }
     }

@@ -23,7 +23,7 @@ fn a_caller_who_is_gone_when_the_seat_answers_has_an_invalid_ticket() {
     assert_eq!(brief(&end), ["HangUp d1", "SealRecording", "1001 WrapUp", "CloseCall caller_gone_at_answer"]);
     let record = closed(&end);
     assert_eq!(record.invalid.as_deref(), Some("caller_gone_at_answer"));
-    assert_eq!((record.talk_ms, record.released_by), (0, By::Caller));
+    assert_eq!((record.ended.talk_ms, record.ended.released_by), (0, By::Caller));
     assert_eq!(
         hall.tell(Input::TicketOpened { call, number: Some("JDZ-20261124-000001".into()) }),
         [""; 0],
@@ -38,7 +38,7 @@ fn a_200_that_crosses_the_cancel_is_an_answered_call_of_no_length() {
     hall.pass(Duration::from_millis(80));
     let end = hall.send(Input::Failed { leg: LegId(1), why: Failure::Refused });
     let record = closed(&end);
-    assert_eq!((record.talk_ms, record.invalid.as_deref()), (0, Some("caller_gone_at_answer")));
+    assert_eq!((record.ended.talk_ms, record.invalid.as_deref()), (0, Some("caller_gone_at_answer")));
 }
 
 #[test]

@@ -126,10 +126,10 @@ fn consult_join_and_drop_are_three_steps() {
     assert_eq!(hall.verb(Verb::Drop), ["HangUp d3", "Mark left 601 dropped", "Mix 1 + [d1]", "1001 Talking"]);
     hall.pass(SECOND);
     let record = closed(&hall.send(Input::HungUp { leg: SEAT }));
-    let third = record.participants.iter().find(|who| who.party.role == Role::Unit).unwrap();
+    let third = record.ended.participants.iter().find(|who| who.party.role == Role::Unit).unwrap();
     assert_eq!((third.party.name.as_str(), third.result.as_str()), ("单位 601", "dropped"));
     assert!(third.left.is_some());
-    assert_eq!(record.hold_ms, 0, "nobody was held for any time in this test");
+    assert_eq!(record.ended.hold_ms, 0, "nobody was held for any time in this test");
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn every_end_of_a_leg_in_every_state() {
         let told = brief(&out);
         match expected.strip_prefix("ended by ") {
             Some(by) => {
-                assert_eq!(format!("{:?}", closed(&out).released_by), by, "{case}: {told:?}");
+                assert_eq!(format!("{:?}", closed(&out).ended.released_by), by, "{case}: {told:?}");
                 assert_eq!(hall.board.legs(), 0, "{case}: {told:?}");
             }
             None if expected == "queued" => {
@@ -367,8 +367,8 @@ fn a_seat_that_leaves_is_free_and_the_others_talk_on_in_the_same_record() {
     hall.pass(60 * SECOND);
     assert_eq!(hall.state("1001"), SeatState::Idle);
     let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
-    assert!(record.talk_ms >= 60_000, "{}", record.talk_ms);
-    assert_eq!(record.participants.len(), 3);
+    assert!(record.ended.talk_ms >= 60_000, "{}", record.ended.talk_ms);
+    assert_eq!(record.ended.participants.len(), 3);
 }
 
 /// R14: the phone's own transfer button.

@@ -215,10 +215,10 @@ fn the_leader_picks_up_hears_his_briefing_and_a_seat_joins_silently() {
     assert_eq!(hall.leader_verb("1001", Verb::Silent), ["Mix 1 hears d2, d2 hears 1, d4 hears 1 d2"]);
     hall.pass(seconds(60));
     let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
-    let roles: Vec<Role> = record.participants.iter().map(|who| who.party.role).collect();
+    let roles: Vec<Role> = record.ended.participants.iter().map(|who| who.party.role).collect();
     assert_eq!(roles, [Role::Citizen, Role::Leader, Role::Seat]);
-    assert_eq!((record.talk_ms, record.hold_ms), (60_000, 6_000), "the briefing is no talk");
-    let [leader] = &record.leaders[..] else { panic!("{:?}", record.leaders) };
+    assert_eq!((record.ended.talk_ms, record.ended.hold_ms), (60_000, 6_000), "the briefing is no talk");
+    let [leader] = &record.ended.leaders[..] else { panic!("{:?}", record.ended.leaders) };
     assert_eq!((leader.session.as_str(), leader.result.as_str()), ("951@2026-11-24T09:00:00", "taken"));
     assert_eq!((record.opened.seat, hall.board.legs()), (no("1001"), 0));
 }
@@ -262,7 +262,7 @@ fn a_seat_screens_sees_that_the_leader_sits_and_brings_him_in_by_one_verb() {
     let fourth = hall.tell(Input::Answered { leg: LegId(1 << 63 | 5) });
     assert!(fourth.contains(&"Mix 1 + [d1 d3 d5]".to_owned()), "{fourth:?}");
     let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
-    assert_eq!(record.leaders.len(), 1);
+    assert_eq!(record.ended.leaders.len(), 1);
     assert_eq!(record.opened.seat, no("1001"));
 }
 
@@ -307,9 +307,9 @@ fn a_leader_who_is_not_reached_leaves_an_ordinary_call() {
         hall.journalled();
         hall.pass(SECOND);
         let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
-        assert_eq!(record.leaders.first().map(|leader| leader.result.as_str()), Some(result));
+        assert_eq!(record.ended.leaders.first().map(|leader| leader.result.as_str()), Some(result));
         assert_eq!(record.threeway_result, None, "{result}: no seat asked for him");
-        assert!(record.participants.iter().all(|who| who.party.role != Role::Leader), "{result}: never there");
+        assert!(record.ended.participants.iter().all(|who| who.party.role != Role::Leader), "{result}: never there");
         assert_eq!(hall.board.legs(), 0, "{result}");
     }
     // He rings for his time, and not a moment less.
@@ -412,7 +412,7 @@ fn every_end_of_a_leg_beside_a_leader() {
         let told = brief(&out);
         match expected.strip_prefix("ended by ") {
             Some(by) => {
-                assert_eq!(format!("{:?}", closed(&out).released_by), by, "{case}: {told:?}");
+                assert_eq!(format!("{:?}", closed(&out).ended.released_by), by, "{case}: {told:?}");
                 assert_eq!(hall.board.legs(), 0, "{case}: {told:?}");
             }
             None => {
@@ -454,7 +454,7 @@ fn a_citizen_whom_the_leader_left_alone_gets_a_seat() {
         assert!(out.contains(&"Play 1 Returning".to_owned()), "{gone:?}: {out:?}");
         assert_eq!(hall.board.queued(), 1, "{gone:?}");
         let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
-        assert_eq!(record.leaders.len(), 1);
+        assert_eq!(record.ended.leaders.len(), 1);
     }
 }
 
@@ -476,7 +476,7 @@ fn a_citizen_who_leaves_while_the_leader_rings_is_missed_and_one_who_was_answere
     let (mut hall, _) = briefed();
     hall.pass(SECOND);
     let record = closed(&hall.send(Input::HungUp { leg: CITIZEN }));
-    assert_eq!((record.invalid, record.hold_ms), (None, 1_000));
+    assert_eq!((record.invalid, record.ended.hold_ms), (None, 1_000));
     // In seat_first the leader rings or is briefed beside the talk.
     for answers in [false, true] {
         let mut hall = seat_first();
@@ -486,7 +486,7 @@ fn a_citizen_who_leaves_while_the_leader_rings_is_missed_and_one_who_was_answere
         }
         let out = hall.send(Input::HungUp { leg: CITIZEN });
         assert!(brief(&out).contains(&"HangUp d3".to_owned()));
-        let leaders = closed(&out).leaders;
+        let leaders = closed(&out).ended.leaders;
         assert_eq!(leaders.len(), 1, "{leaders:?}");
         assert_eq!(hall.board.legs(), 0);
     }

@@ -201,9 +201,9 @@ impl World {
             Output::SealRecording { call, .. } => assert!(self.open.remove(call), "sealed twice"),
             Output::CloseCall(record) => {
                 self.recorded += 1;
-                self.taken += record.leaders.iter().filter(|leader| leader.is_taken()).count();
-                let times = record.participants.iter().all(|who| who.left.is_some_and(|left| who.joined <= left));
-                assert!(times, "{:?}", record.participants);
+                self.taken += record.ended.leaders.iter().filter(|leader| leader.is_taken()).count();
+                let times = record.ended.participants.iter().all(|who| who.left.is_some_and(|left| who.joined <= left));
+                assert!(times, "{:?}", record.ended.participants);
             }
             Output::Missed(_) => self.recorded += 1,
             _ => {}

@@ -105,15 +105,15 @@ fn a_ticket_carries_what_the_call_told() {
     assert_eq!(seat_kind, "local");
     assert_eq!(notice_played, NoticePlayed::None);
 
-    assert_eq!(record.t_end, at(20_000));
-    assert_eq!(record.talk_ms, 10_000);
-    assert_eq!(record.hold_ms, 5_000);
-    assert_eq!(record.end_reason, EndReason::Normal);
-    assert_eq!(record.released_by, By::Caller);
-    assert_eq!(record.sip_call_ids, ["call-1@carrier", "seat@hotline"]);
-    assert_eq!(record.participants.len(), 2);
+    assert_eq!(record.ended.t_end, at(20_000));
+    assert_eq!(record.ended.talk_ms, 10_000);
+    assert_eq!(record.ended.hold_ms, 5_000);
+    assert_eq!(record.ended.end_reason, EndReason::Normal);
+    assert_eq!(record.ended.released_by, By::Caller);
+    assert_eq!(record.ended.sip_call_ids, ["call-1@carrier", "seat@hotline"]);
+    assert_eq!(record.ended.participants.len(), 2);
     assert_eq!(record.invalid, None);
-    assert_eq!(record.notice_played, NoticePlayed::None);
+    assert_eq!(record.ended.notice_played, NoticePlayed::None);
 }
 
 #[test]

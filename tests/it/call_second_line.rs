@@ -54,12 +54,13 @@ fn the_second_line_is_the_seats_mouth_and_ear_towards_whom_it_called() {
     assert!(resumed.contains(&"StopPlay 1".to_owned()), "{resumed:?}");
     hall.pass(SECOND);
     let record = closed(&hall.send(Input::HungUp { leg: SEAT }));
-    let roles: Vec<Role> = record.participants.iter().map(|who| who.party.role).collect();
+    let roles: Vec<Role> = record.ended.participants.iter().map(|who| who.party.role).collect();
     assert_eq!(roles, [Role::Citizen, Role::Seat, Role::Unit, Role::Seat]);
-    let consult = record.segments.iter().find(|segment| segment.kind == Kind::Consult).expect("a private segment");
+    let consult =
+        record.ended.segments.iter().find(|segment| segment.kind == Kind::Consult).expect("a private segment");
     let parties: Vec<Role> = consult.parties.iter().map(|party| party.role).collect();
     assert_eq!(parties, [Role::Seat, Role::Unit], "the seat is one party, on whatever line");
-    assert!(record.sip_call_ids.contains(&"second@phone".to_owned()));
+    assert!(record.ended.sip_call_ids.contains(&"second@phone".to_owned()));
 }
 
 #[test]
@@ -115,7 +116,7 @@ fn keys_on_the_second_line_join_all_three_and_the_seat_goes_on_by_it() {
     assert_eq!(hall.state("1001"), SeatState::ThreeWay);
     hall.pass(SECOND);
     let record = closed(&hall.send(Input::HungUp { leg: LINE }));
-    assert_eq!(record.released_by, By::Seat, "a unit's calls end with the seat (R22)");
+    assert_eq!(record.ended.released_by, By::Seat, "a unit's calls end with the seat (R22)");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn each_way_lets_hear_those_and_no_others() {
     );
     assert_eq!(hall.call().seat, Some(no("1002")));
     let record = closed(&hall.send(Input::HungUp { leg: LEADER }));
-    assert_eq!((record.released_by, record.opened.seat), (By::Seat, no("1001")));
+    assert_eq!((record.ended.released_by, record.opened.seat), (By::Seat, no("1001")));
     assert_eq!(hall.state("1002"), SeatState::WrapUp);
 }
 
@@ -180,7 +180,7 @@ fn a_shift_leaders_phone_dials_the_call_of_a_seat() {
     assert!(keys(&mut hall, "*84").contains(&"HangUp d1".to_owned()));
     assert_eq!(hall.call().seat, Some(no("1002")));
     let record = closed(&hall.send(Input::HungUp { leg: LegId(7) }));
-    assert_eq!(record.released_by, By::Seat);
+    assert_eq!(record.ended.released_by, By::Seat);
     assert_eq!(hall.state("1002"), SeatState::WrapUp);
 
     for (by, of) in [("1003", "1001"), ("1002", "1003"), ("1002", "9999"), ("9999", "1001")] {

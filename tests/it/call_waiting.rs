@@ -46,7 +46,7 @@ fn a_queued_caller_hears_greeting_notice_music_and_announcements() {
     );
     assert_eq!(brief(&hall.journalled()), [""; 0], "no second 200");
     let record = closed(&hall.send(Input::HungUp { leg: LegId(1) }));
-    assert_eq!(record.notice_played, NoticePlayed::Full);
+    assert_eq!(record.ended.notice_played, NoticePlayed::Full);
     assert!(!record.opened.within_15s);
 }
 
@@ -105,7 +105,7 @@ fn prompts_can_be_switched_off() {
     assert!(brief(&hall.invite(1, "12345")).contains(&"Play 1 Music …".to_owned()));
     hall.seat_answers();
     hall.journalled();
-    assert_eq!(closed(&hall.send(Input::HungUp { leg: LegId(1) })).notice_played, NoticePlayed::None);
+    assert_eq!(closed(&hall.send(Input::HungUp { leg: LegId(1) })).ended.notice_played, NoticePlayed::None);
 }
 
 #[test]

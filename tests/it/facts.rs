@@ -9,8 +9,8 @@ use std::time::Duration;
 use hotline::archive::{Sealed, Verdict};
 use hotline::call::directory::{self, Level};
 use hotline::call::{
-    By, CallId, CallKind, CallRecord, Caller, EndReason, Kind, LeaderCall, MediaFigures, MissedCall, MissedStage,
-    NoticePlayed, OpenTicket, Participant, Party, Role, SeatNo, Segment,
+    By, CallId, CallKind, CallRecord, Caller, EndReason, Ended, Kind, LeaderCall, MediaFigures, MissedCall,
+    MissedStage, NoticePlayed, OpenTicket, Participant, Party, Role, SeatNo, Segment,
 };
 use hotline::privacy::Private;
 use hotline::rules::numbers::Mode;
@@ -132,24 +132,26 @@ pub fn answered_at(n: u64, answer: Wall) -> Entry {
 pub fn record(opened: OpenTicket) -> CallRecord {
     let t_end = Wall(opened.t_answer.0 + 60_000);
     CallRecord {
-        participants: vec![Participant {
-            party: Party { role: Role::Seat, number: "1001".to_owned(), name: "甲".to_owned(), leg: None },
-            joined: opened.t_answer,
-            left: Some(t_end),
-            result: "answered".to_owned(),
-            media: Some(MediaFigures { received: 3_000, lost: 2, jitter_ms: 1.5, source_changes: 0 }),
-        }],
-        segments: vec![Segment { kind: Kind::Talk, parties: Vec::new(), from: opened.t_answer, to: Some(t_end) }],
-        t_end,
-        talk_ms: 55_000,
-        hold_ms: 5_000,
-        end_reason: EndReason::Normal,
-        released_by: By::Caller,
-        sip_call_ids: vec![opened.sip_call_id.clone()],
+        ended: Ended {
+            participants: vec![Participant {
+                party: Party { role: Role::Seat, number: "1001".to_owned(), name: "甲".to_owned(), leg: None },
+                joined: opened.t_answer,
+                left: Some(t_end),
+                result: "answered".to_owned(),
+                media: Some(MediaFigures { received: 3_000, lost: 2, jitter_ms: 1.5, source_changes: 0 }),
+            }],
+            segments: vec![Segment { kind: Kind::Talk, parties: Vec::new(), from: opened.t_answer, to: Some(t_end) }],
+            t_end,
+            talk_ms: 55_000,
+            hold_ms: 5_000,
+            end_reason: EndReason::Normal,
+            released_by: By::Caller,
+            sip_call_ids: vec![opened.sip_call_id.clone()],
+            notice_played: NoticePlayed::Partial,
+            leaders: Vec::new(),
+        },
         invalid: None,
         threeway_result: None,
-        notice_played: NoticePlayed::Partial,
-        leaders: Vec::new(),
         opened,
     }
 }
@@ -159,7 +161,7 @@ pub fn led(n: u64, session: &str, result: &str, seconds: i64) -> CallRecord {
     let leader = session.split('@').next().unwrap_or_default().to_owned();
     let mut record = record(opened(n));
     if seconds > 0 {
-        record.participants.push(Participant {
+        record.ended.participants.push(Participant {
             party: Party { role: Role::Leader, number: leader.clone(), name: "李示例".to_owned(), leg: None },
             joined: record.opened.t_answer,
             left: Some(Wall(record.opened.t_answer.0 + seconds * 1000)),
@@ -167,7 +169,7 @@ pub fn led(n: u64, session: &str, result: &str, seconds: i64) -> CallRecord {
             media: None,
         });
     }
-    record.leaders.push(LeaderCall {
+    record.ended.leaders.push(LeaderCall {
         session: session.to_owned(),
         leader,
         name: "李示例".to_owned(),

@@ -125,7 +125,7 @@ async fn an_end_completes_the_ticket(store: impl Store) {
     };
     tell(&store, vec![answered(1), closed(1), answered(2), bad(2, "silent"), closed(3), answered(3)]).await;
     let first = ticket(&store, 1).await;
-    assert_eq!(first.ended, Some(Ended::from(&record(opened(1)))));
+    assert_eq!(first.ended, Some(record(opened(1)).ended));
     assert_eq!((first.state, first.recording), (TicketState::Drafting, RecordingState::Sealing));
     let second = ticket(&store, 2).await;
     assert_eq!((second.state, second.invalid.as_deref()), (TicketState::Invalid, Some("silent")));
@@ -134,7 +134,7 @@ async fn an_end_completes_the_ticket(store: impl Store) {
     // Marked in wrap-up, after its end; the end itself stands.
     let mut late = record(opened(1));
     late.invalid = Some("harassing".to_owned());
-    late.end_reason = EndReason::SeatLost;
+    late.ended.end_reason = EndReason::SeatLost;
     tell(&store, vec![Entry::Closed(Box::new(late))]).await;
     let first = ticket(&store, 1).await;
     assert_eq!((first.state, first.invalid.as_deref()), (TicketState::Invalid, Some("harassing")));
@@ -215,8 +215,8 @@ async fn what_came_of_leaders_sessions_is_told_by_their_tickets(store: impl Stor
     let taken = |n, seconds| led(n, "951@2026-11-24T09:00:00", "taken", seconds);
     let mut twice = taken(2, 60);
     // Brought in twice; before him, another one was asked in vain.
-    twice.leaders.extend(taken(2, 60).leaders);
-    twice.leaders.extend(led(2, "901@2026-11-24T09:00:00", "no_answer", 0).leaders);
+    twice.ended.leaders.extend(taken(2, 60).ended.leaders);
+    twice.ended.leaders.extend(led(2, "901@2026-11-24T09:00:00", "no_answer", 0).ended.leaders);
     // Opened by the leader before it was known which seat would assist him.
     let mut early = opened(1);
     early.seat = SeatNo(String::new());

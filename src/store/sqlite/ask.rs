@@ -6,13 +6,13 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use super::{gone, of_word, word};
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, CallKind, MissedCall, OpenTicket, SeatNo, SeatReason};
+use crate::call::{CallId, CallKind, Ended, MissedCall, OpenTicket, SeatNo, SeatReason};
 use crate::privacy::Private;
 use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
 use crate::store::entry::{Access, SeatChange};
 use crate::store::query::{
-    Alarm, CallbackTask, Counts, Cursor, Emergency, Ended, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
+    Alarm, CallbackTask, Counts, Cursor, Emergency, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
     RecordingState, SetAside, Span, Ticket, TicketQuery,
 };
 use crate::time::Wall;

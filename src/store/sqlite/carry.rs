@@ -17,7 +17,7 @@ use crate::store::entry::{
     Access, AlarmChange, CalledBack, Entry, Handover, Record, RecordingFailed, SeatChange, TicketEdit, Verified,
 };
 use crate::store::numbering::Number;
-use crate::store::query::{CallbackTask, Ended, TicketState};
+use crate::store::query::{CallbackTask, TicketState};
 use crate::time::Wall;
 
 pub(super) async fn apply(
@@ -200,7 +200,7 @@ async fn closed(change: &mut SqliteConnection, number: &str, record: &CallRecord
         answered(change, number, &record.opened).await?;
         end(change, record).await?;
     }
-    if !record.leaders.is_empty() {
+    if !record.ended.leaders.is_empty() {
         // A leader may have answered before it was known which seat joins him.
         sqlx::query("UPDATE call SET seat = ?, opened = ? WHERE call = ?")
             .bind(&record.opened.seat.0)
@@ -256,9 +256,9 @@ async fn threeway_result(change: &mut SqliteConnection, call: CallId, result: Th
 /// False where there is no such call, or it has ended already.
 async fn end(change: &mut SqliteConnection, record: &CallRecord) -> Result<bool, Error> {
     let ended = sqlx::query("UPDATE call SET t_end = ?, end_reason = ?, ended = ? WHERE call = ? AND t_end IS NULL")
-        .bind(record.t_end.0)
-        .bind(record.end_reason.as_str())
-        .bind(json(&Ended::from(record)))
+        .bind(record.ended.t_end.0)
+        .bind(record.ended.end_reason.as_str())
+        .bind(json(&record.ended))
         .bind(record.opened.call.to_string())
         .execute(change)
         .await?;

@@ -33,7 +33,7 @@ fn a_record_names_the_dialogs_of_citizen_and_seat() {
     let mut city = City::open();
     let (mut caller, _, rung) = talking(&mut city);
     caller.bye(&mut city);
-    assert_eq!(closed(&city).sip_call_ids, [caller.call_id.as_str(), call_id(&rung.invite)]);
+    assert_eq!(closed(&city).ended.sip_call_ids, [caller.call_id.as_str(), call_id(&rung.invite)]);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_call_back_has_the_trunk_and_the_dialog_that_reached_the_citizen() {
     let ticket = opened(&city);
     assert_eq!((ticket.trunk.as_str(), ticket.sip_call_id.as_str()), ("carrier", call_id(&invite)));
     rung.bye(&mut city);
-    assert_eq!(closed(&city).sip_call_ids, [call_id(&invite), call_id(&rung.invite)]);
+    assert_eq!(closed(&city).ended.sip_call_ids, [call_id(&invite), call_id(&rung.invite)]);
 }
 
 /// R29, R30: in hex with and without its first octet, quoted, and what is none.
