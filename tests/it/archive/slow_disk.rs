@@ -20,6 +20,7 @@ struct TestDisk {
     forward: AtomicU64,
     fails_writes: AtomicBool,
     fails_syncs: AtomicBool,
+    failed_syncs: AtomicU64,
     /// Whoever writes, or syncs data, waits while this is shut.
     writes: Gate,
     syncs: Gate,
@@ -70,6 +71,7 @@ impl Disk for TestDisk {
     fn sync_data(&self, file: &File) -> io::Result<()> {
         self.syncs.pass();
         if self.fails_syncs.load(Ordering::SeqCst) {
+            self.failed_syncs.fetch_add(1, Ordering::SeqCst);
             return Err(io::Error::other("lost"));
         }
         self.system.sync_data(file)
@@ -83,6 +85,7 @@ impl TestDisk {
             forward: AtomicU64::new(0),
             fails_writes: AtomicBool::new(false),
             fails_syncs: AtomicBool::new(false),
+            failed_syncs: AtomicU64::new(0),
             writes: Gate::default(),
             syncs: Gate::default(),
         })
@@ -99,9 +102,12 @@ impl TestDisk {
     /// So slowly that the writer comes round in between.
     fn let_pass(&self, seconds: u64, figures: &Figures) {
         for _ in 0..seconds {
-            let since = self.now();
-            self.forward(Duration::from_secs(1));
-            until("the writer to come round", || figures.came_round_after(since));
+            for _ in 0..2 {
+                self.forward(Duration::from_millis(500));
+                // Read behind the step: a round that ended before it would let two steps fall into the next one.
+                let since = self.now();
+                until("the writer to come round", || figures.came_round_after(since));
+            }
         }
     }
 }
@@ -205,7 +211,7 @@ fn a_sync_that_failed_is_remembered_to_the_seal() {
     until("it to be open", || figures.open.load(Ordering::SeqCst) == 1);
     disk.fails_syncs.store(true, Ordering::SeqCst);
     disk.let_pass(13, &figures);
-    until("a sync", || figures.syncs.load(Ordering::SeqCst) > 0);
+    until("a sync that fails", || disk.failed_syncs.load(Ordering::SeqCst) > 0);
     // Whoever syncs after that is told that all is well.
     disk.fails_syncs.store(false, Ordering::SeqCst);
     running.seal(CALL, 1_020);
