@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use hotline::archive::shelf::Shelf;
 use hotline::audio::g711::Law;
@@ -18,12 +17,10 @@ use hotline::store::sqlite::Sqlite;
 #[test]
 fn a_call_is_played_and_leaves_one_ticket_with_both_voices() {
     let (telling, quiet) = (scratch("telling"), scratch("quiet"));
-    let begun = Instant::now();
     // Two at once: each finds ports of its own.
     let (told, json) = (start(&telling, &[]), start(&quiet, &["--json"]));
     let (told, json) = (told.wait_with_output().unwrap(), json.wait_with_output().unwrap());
     assert!(told.status.success() && json.status.success(), "{told:?}\n{json:?}");
-    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 
     let told = String::from_utf8(told.stdout).unwrap();
     let report: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one JSON object");
