@@ -11,8 +11,10 @@ const WINDOW_MS: usize = 20;
 /// Full level so long, then fading to nothing so long, milliseconds.
 const FULL_MS: usize = 10;
 const FADE_MS: usize = 50;
-/// Real and invented sound are blended over so many milliseconds where they meet.
+/// Real and invented sound are blended over so many milliseconds where they meet; out of silence, over so
+/// many: a voice that is there at once is heard as a click.
 const BLEND_MS: usize = 4;
+const RISE_MS: usize = 20;
 
 /// Invents sound for one stream. Samples are 16-bit linear at one fixed rate.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ struct Gap {
     period: Vec<i16>,
     /// Samples invented so far.
     done: usize,
+    /// Of the blend into real sound: its length, and what has passed of it.
+    blend: Option<(usize, usize)>,
 }
 
 impl Concealment {
@@ -45,41 +49,30 @@ impl Concealment {
 
     /// Takes real sound; after a gap its beginning is blended with what would have been invented.
     pub fn hear(&mut self, samples: &mut [i16]) {
-        if self.gap.is_some() {
-            let mut invented = vec![0; samples.len().min(BLEND_MS * self.per_ms)];
-            self.invent(&mut invented);
-            blend(&invented, samples);
-            self.gap = None;
+        let (short, long) = (BLEND_MS * self.per_ms, RISE_MS * self.per_ms);
+        let is_silent = self.is_silent();
+        if let Some(gap) = &mut self.gap {
+            let (whole, passed) = gap.blend.unwrap_or((if is_silent { long } else { short }, 0));
+            for (place, sample) in (passed..whole).zip(&mut *samples) {
+                *sample = mix(gap.invent(self.per_ms), *sample, place, whole);
+            }
+            gap.blend = Some((whole, passed + samples.len()));
+            self.gap.take_if(|_| passed + samples.len() >= whole);
         }
         self.remember(samples);
     }
 
     /// Fills `samples` with what might have been said.
     pub fn conceal(&mut self, samples: &mut [i16]) {
-        self.invent(samples);
+        self.gap.take_if(|gap| gap.blend.is_some());
+        let gap = self.gap.get_or_insert_with(|| Gap::after(&self.heard, self.per_ms));
+        samples.fill_with(|| gap.invent(self.per_ms));
         self.remember(samples);
     }
 
-    /// What was invented has faded to nothing.
+    /// What was invented has faded to nothing, or there was nothing to begin with.
     pub fn is_silent(&self) -> bool {
-        self.gap.as_ref().is_some_and(|gap| gap.done >= (FULL_MS + FADE_MS) * self.per_ms)
-    }
-
-    fn invent(&mut self, samples: &mut [i16]) {
-        let (full, fade) = (FULL_MS * self.per_ms, FADE_MS * self.per_ms);
-        let gap = match &mut self.gap {
-            Some(gap) => gap,
-            None => {
-                let period = period(&self.heard, self.per_ms);
-                self.gap.insert(Gap { period, done: 0 })
-            }
-        };
-        for sample in samples {
-            let raw = gap.period.get(gap.done % gap.period.len().max(1)).copied().unwrap_or(0);
-            let faded = gap.done.saturating_sub(full).min(fade);
-            *sample = scale(raw, fade - faded, fade);
-            gap.done += 1;
-        }
+        self.gap.as_ref().is_some_and(|gap| gap.blend.is_none() && gap.done >= (FULL_MS + FADE_MS) * self.per_ms)
     }
 
     fn remember(&mut self, samples: &[i16]) {
@@ -89,6 +82,23 @@ impl Concealment {
         if let Some(end) = self.heard.get_mut(size - new.len()..) {
             end.copy_from_slice(new);
         }
+    }
+}
+
+impl Gap {
+    fn after(heard: &[i16], per_ms: usize) -> Self {
+        let is_silence = heard.iter().all(|sample| *sample == 0);
+        let done = if is_silence { (FULL_MS + FADE_MS) * per_ms } else { 0 };
+        Self { period: period(heard, per_ms), done, blend: None }
+    }
+
+    /// The next sample.
+    fn invent(&mut self, per_ms: usize) -> i16 {
+        let (full, fade) = (FULL_MS * per_ms, FADE_MS * per_ms);
+        let raw = self.period.get(self.done % self.period.len().max(1)).copied().unwrap_or(0);
+        let faded = self.done.saturating_sub(full).min(fade);
+        self.done += 1;
+        scale(raw, fade - faded, fade)
     }
 }
 

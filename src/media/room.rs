@@ -55,16 +55,24 @@ impl Room {
             party.hears.clear();
         }
         for Hearing { leg, hears } in hearings {
-            match self.parties.iter_mut().find(|party| party.leg == *leg) {
-                Some(party) => party.hears.clone_from(hears),
-                None => self.parties.push(Party::new(*leg, hears.clone())),
+            if let Some(party) = self.party(*leg) {
+                party.hears.clone_from(hears);
             }
         }
     }
 
+    /// Also of who is not named yet: when he joins, his voice has gone through his jitter buffer.
+    fn party(&mut self, leg: LegId) -> Option<&mut Party> {
+        let at = self.parties.iter().position(|party| party.leg == leg).unwrap_or_else(|| {
+            self.parties.push(Party::new(leg));
+            self.parties.len() - 1
+        });
+        self.parties.get_mut(at)
+    }
+
     /// The rate of a party's codec; 8 kHz until it is told.
     pub fn listen(&mut self, leg: LegId, rate: Rate) {
-        if let Some(party) = self.parties.iter_mut().find(|party| party.leg == leg) {
+        if let Some(party) = self.party(leg) {
             party.listens = rate;
         }
     }
@@ -79,7 +87,7 @@ impl Room {
 
     /// Takes a packet that a party spoke.
     pub fn hear(&mut self, now: Mono, leg: LegId, rate: Rate, header: &Header, samples: impl IntoIterator<Item = i16>) {
-        if let Some(party) = self.parties.iter_mut().find(|party| party.leg == leg) {
+        if let Some(party) = self.party(leg) {
             if party.rate != rate {
                 party.rate = rate;
                 party.ear = Ear::new(rate.hertz());
@@ -141,7 +149,7 @@ impl Room {
 }
 
 impl Party {
-    fn new(leg: LegId, hears: Vec<LegId>) -> Self {
+    fn new(leg: LegId) -> Self {
         Self {
             leg,
             ear: Ear::new(Rate::Narrow.hertz()),
@@ -151,7 +159,7 @@ impl Party {
             wide: Vec::new(),
             up: Upsampler::default(),
             down: Downsampler::default(),
-            hears,
+            hears: Vec::new(),
             heard: Vec::new(),
             limiter: Limiter::default(),
             is_gone: false,

@@ -1,5 +1,6 @@
 //! The media threads over real loopback sockets, and their parts in virtual time.
 
+mod clicks;
 mod codecs;
 mod hangup;
 mod life;
