@@ -49,6 +49,7 @@ for run in $(seq "$runs"); do
     for n in 10 100; do
         hotline rooms --calls $n --seconds $calls
     done
+    hotline rooms --calls 10 --seconds $calls --jitter 30
     hotline signal --rate 20 --seconds $rate
     hotline signal --rate 300 --seconds $rate
 done

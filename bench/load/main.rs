@@ -13,6 +13,7 @@ mod burn;
 mod closing;
 mod ear;
 mod figures;
+mod jitter;
 mod keys;
 mod machine;
 mod mark;

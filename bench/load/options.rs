@@ -56,6 +56,10 @@ pub struct Rooms {
     /// Length of the measured window.
     #[arg(long, default_value_t = 30)]
     pub seconds: u64,
+    /// Each packet of the third parties leaves up to so many milliseconds late, and may overtake others. Its
+    /// delay counts from when it was spoken.
+    #[arg(long, default_value_t = 0)]
+    pub jitter: u64,
     #[command(flatten)]
     pub common: Common,
     #[command(flatten)]

@@ -1,5 +1,5 @@
 //! Scenario: so many calls stand at once, and in each the seat has brought a third party in by its
-//! keys; all three speak, the server mixes and records.
+//! keys; all three speak, the server mixes and records. With jitter the thirds' packets come late, as from a mobile.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,9 +12,10 @@ use super::figures::{Spread, add, round};
 use super::options::Rooms;
 use super::phones::{Phones, Setup};
 use super::recordings::Spoken;
+use super::server::Server;
 use super::socket::steady;
 use super::tone;
-use super::two_party::{self, DRAIN, SETTLE, pump};
+use super::two_party::{self, DRAIN, pump};
 use super::voice::{Heard, PartyHeard};
 use super::window::Window;
 use super::{machine, outcome};
@@ -23,10 +24,14 @@ const PLACES: [&str; 3] = ["citizen", "seat", "third"];
 /// Third parties brought in per second, while the rooms are made.
 const RAMP: u64 = 25;
 const SECOND: u64 = 1_000_000_000;
+/// The server's metrics know a leg as of its last RTCP, every five seconds: what the joining cost is not of the window.
+const REPORTED: Duration = Duration::from_secs(6);
 
 pub fn run(options: &Rooms) -> io::Result<()> {
     let calls = options.calls;
-    println!("rooms: {calls} recorded three-way calls by keys of the seat, {} s", options.seconds);
+    let jitter = options.jitter;
+    let late = if jitter > 0 { format!(", thirds up to {jitter} ms late") } else { String::new() };
+    println!("rooms: {calls} recorded three-way calls by keys of the seat, {} s{late}", options.seconds);
     let before = outcome::look_around(&options.common, options.pbx.target.is_none());
     let setup = two_party::setup(&options.pbx, options.common.rtp_port, calls, calls + 2);
     let (mut phones, mut server) = two_party::open(Setup { thirds: calls, ..setup }, &options.pbx, true)?;
@@ -35,13 +40,16 @@ pub fn run(options: &Rooms) -> io::Result<()> {
     let resident = pid.map(machine::resident);
     let calls_up = two_party::bring_up(&mut phones, calls);
     let rooms_up = bring_in(&mut phones);
-    pump(&mut phones, SETTLE);
+    phones.voice.as_ref().expect("opened with a voice").delay_thirds(jitter);
+    pump(&mut phones, REPORTED);
 
+    let ears = Ears::of(&server);
     let window = Window::open(pid, None);
     phones.voice.as_ref().expect("opened with a voice").measure(true);
     pump(&mut phones, Duration::from_secs(options.seconds));
     phones.voice.as_ref().expect("opened with a voice").measure(false);
     let watched = window.close();
+    let ears = Ears::of(&server).since(ears);
     let grown = pid.map(machine::resident).zip(resident).map(|(now, then)| now - then);
     pump(&mut phones, DRAIN);
 
@@ -57,7 +65,13 @@ pub fn run(options: &Rooms) -> io::Result<()> {
     add(
         &mut result,
         &json!({
-            "scenario": format!("rooms-{calls}"),
+            "scenario": if jitter > 0 { format!("rooms-jitter-{calls}") } else { format!("rooms-{calls}") },
+            "jitter_ms": jitter,
+            "frames_played": ears.frames,
+            "frames_concealed": ears.concealed,
+            // Where only the thirds' packets are late, of their frames alone.
+            "concealed_percent": ears.percent(if jitter > 0 { PLACES.len() } else { 1 }).map(round),
+            "packets_too_late": ears.late,
             "run": options.common.run,
             "calls_up": calls_up,
             "rooms_up": rooms_up,
@@ -74,6 +88,39 @@ pub fn run(options: &Rooms) -> io::Result<()> {
         Ending { spoken: Some(spoken), keep: options.pbx.keep, ended },
     );
     outcome::conclude(&mut result, &options.common)
+}
+
+/// What the server's metrics say of the voices in its rooms; None of another PBX.
+#[derive(Clone, Copy)]
+struct Ears {
+    frames: Option<f64>,
+    concealed: Option<f64>,
+    late: Option<f64>,
+}
+
+impl Ears {
+    fn of(server: &Server) -> Self {
+        Self {
+            frames: server.metric("hotline_room_frames_total"),
+            concealed: server.metric("hotline_room_concealed_total"),
+            late: server.metric("hotline_room_late_total"),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        let less = |now: Option<f64>, then: Option<f64>| now.zip(then).map(|(now, then)| now - then);
+        Self {
+            frames: less(self.frames, before.frames),
+            concealed: less(self.concealed, before.concealed),
+            late: less(self.late, before.late),
+        }
+    }
+
+    /// Concealed frames against those of one voice in so many.
+    fn percent(self, voices: usize) -> Option<f64> {
+        let (frames, concealed) = self.frames.zip(self.concealed)?;
+        (frames > 0.0).then(|| 100.0 * concealed * voices as f64 / frames)
+    }
 }
 
 /// Every seat presses its keys; how many third parties have answered.

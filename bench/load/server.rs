@@ -74,6 +74,12 @@ impl Server {
         page.lines().filter(about).map(str::to_owned).collect()
     }
 
+    /// The value of one of its metrics; None where it has none.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let lines = self.metrics(&[name]);
+        lines.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+    }
+
     /// Lines of its log at WARN or above, and how many there are.
     pub fn complaints(&self) -> (usize, Vec<String>) {
         let Some(folder) = &self.folder else { return (0, Vec::new()) };

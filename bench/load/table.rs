@@ -150,6 +150,7 @@ fn rooms(results: &Results, table: &mut Table) {
     table.row("  KiB per room, 100 rooms", Asked::AtMost(200.0), results.median(many, "kib_per_call"));
     table.row("  delay in the mix p99, ms", Asked::AtMost(30.0), results.median(many, "delay_p99_ms"));
     table.row("  in the worst direction p99, ms", Asked::AtMost(30.0), results.median(many, "worst_direction_p99_ms"));
+    table.row("  frames concealed, %", Asked::AtMost(0.1), results.median(many, "concealed_percent"));
     let counted = [
         ("  packets lost on the way", "lost"),
         ("  marks not heard", "marks_not_heard"),
@@ -164,6 +165,11 @@ fn rooms(results: &Results, table: &mut Table) {
         table.row(name, Asked::Zero, results.worst(many, field));
     }
     table.row("  tickets missing", Asked::Zero, results.tickets_missing(many));
+    let late = "rooms-jitter-10";
+    let delay = results.median(late, "worst_direction_p99_ms");
+    table.row("10 rooms, thirds 30 ms of jitter: worst direction p99, ms", Asked::AtMost(80.0), delay);
+    table.row("  thirds' frames concealed, %", Asked::AtMost(1.0), results.median(late, "concealed_percent"));
+    table.row("  recordings with gaps", Asked::Zero, results.worst(late, "recordings_with_gaps"));
 }
 
 impl Table {

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 use super::ear::Ear;
+use super::jitter::{Held, Jitter};
 use super::keys::Keys;
 use super::mark::{self, Mark};
 use super::mixed::{self, MixedEar};
@@ -22,6 +23,8 @@ const LISTEN_EVERY: u64 = 2;
 const LATE: u64 = 5_000_000;
 /// Sending times that are kept for each leg: 1.28 s.
 const KEPT: usize = 64;
+/// The place of third parties.
+const THIRD: usize = 2;
 /// RTCP sender reports, in packets.
 const REPORT_EVERY: u32 = 250;
 
@@ -30,6 +33,7 @@ enum Order {
     Hush { leg: usize },
     Press { leg: usize, keys: String },
     Measure(bool),
+    DelayThirds(u64),
     Stop,
 }
 
@@ -102,6 +106,7 @@ impl Voice {
             tones: [tone::CITIZEN, tone::SEAT, tone::THIRD].map(tone::second),
             mixing: parties[2] > 0,
             round: 0,
+            jitter: Jitter::default(),
             measuring: false,
             heard: Heard::default(),
         };
@@ -120,6 +125,11 @@ impl Voice {
     /// Keys on its phone, while it talks.
     pub fn press(&self, leg: usize, keys: String) {
         self.tell(Order::Press { leg, keys });
+    }
+
+    /// From now on each packet of a third party leaves up to so many milliseconds late.
+    pub fn delay_thirds(&self, millis: u64) {
+        self.tell(Order::DelayThirds(millis));
     }
 
     /// Opens or closes the window; packets under way when it closes still count.
@@ -185,6 +195,7 @@ struct Speakers {
     mixing: bool,
     /// Of 20 ms, the same for all legs.
     round: u64,
+    jitter: Jitter,
     measuring: bool,
     heard: Heard,
 }
@@ -209,13 +220,17 @@ impl Speakers {
                     Order::Hush { leg } => self.hush(leg),
                     Order::Press { leg, keys } => self.legs[leg].keys.press(&keys),
                     Order::Measure(on) => self.measure(on),
+                    Order::DelayThirds(millis) => self.jitter.millis = millis,
                     Order::Stop => return self.finish(),
                 }
+            }
+            for Held { leg, to, packet } in self.jitter.due(tick) {
+                self.legs[leg].rtp.send(&packet, to);
             }
             self.round = tick / SLOTS as u64;
             let slot = (tick % SLOTS as u64) as usize;
             for at in 0..self.slots[slot].len() {
-                self.speak(self.slots[slot][at]);
+                self.speak(tick, self.slots[slot][at]);
             }
             if tick % LISTEN_EVERY == 0 {
                 self.listen(&mut tokens);
@@ -248,7 +263,7 @@ impl Speakers {
         }
     }
 
-    fn speak(&mut self, at: usize) {
+    fn speak(&mut self, tick: u64, at: usize) {
         let leg = &mut self.legs[at];
         let Some(speech) = &mut leg.voice else { return };
         let number = leg.spoken;
@@ -278,7 +293,11 @@ impl Speakers {
             packet[12..].copy_from_slice(&tone[start..start + PACKET]);
         }
         speech.sent_at[number as usize % KEPT] = socket::wall();
-        leg.rtp.send(&packet[..length], speech.to);
+        if leg.place == THIRD && self.jitter.millis > 0 {
+            self.jitter.hold(tick, Held { leg: at, to: speech.to, packet: packet[..length].to_vec() });
+        } else {
+            leg.rtp.send(&packet[..length], speech.to);
+        }
         leg.spoken += 1;
         if number.is_multiple_of(REPORT_EVERY) {
             let to = SocketAddr::new(speech.to.ip(), speech.to.port() + 1);

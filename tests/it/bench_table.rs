@@ -22,6 +22,7 @@ fn lines(change: impl Fn(&mut Value)) -> Vec<Line> {
         "media-burn-300",
         "rooms-10",
         "rooms-100",
+        "rooms-jitter-10",
         "signal-20",
         "signal-300",
     ];
@@ -30,7 +31,7 @@ fn lines(change: impl Fn(&mut Value)) -> Vec<Line> {
             "scenario": scenario, "run": 1, "disturbed": false, "void": false, "ms_per_call_second": 0.4,
             "ms_per_call": 0.4, "kib_per_call": 50.0, "delay_p99_ms": 0.5, "delay_p999_ms": 0.5,
             "worst_direction_p99_ms": 0.5, "sealed_after_s": 1.0, "ring_p99_ms": 1.0, "answer_p99_ms": 1.0,
-            "seats": 800, "complete": 10, "tickets": 10,
+            "seats": 800, "concealed_percent": 0.05, "complete": 10, "tickets": 10,
         });
         for lost in [
             "lost",
@@ -107,6 +108,8 @@ fn what_was_not_run_or_was_lost_is_wanting() {
         });
         assert_eq!(wanting(&lines), [name]);
     }
+    let concealed = lines(|run| run["concealed_percent"] = json!(0.2));
+    assert_eq!(reached(&concealed, "frames concealed"), [Reached::No, Reached::Yes], "on a clean line, under jitter");
     // Too slow is told, and no failure of the run.
     let slow = lines(|run| run["ms_per_call"] = json!(9.0));
     assert_eq!((reached(&slow, "ms CPU per complete call"), wanting(&slow).len()), (vec![Reached::No], 0));
