@@ -53,6 +53,10 @@ pub struct MediaSums {
     /// That the recorder's full queue had no room for.
     pub unrecorded: u64,
     pub source_changes: u64,
+    /// Of voices in rooms: frames of 20 ms, those of which a part was invented, and packets that came too late.
+    pub frames: u64,
+    pub concealed: u64,
+    pub late: u64,
     /// The greatest of the legs that stand, milliseconds; None without legs.
     pub worst_jitter_ms: Option<f32>,
 }
@@ -67,6 +71,9 @@ impl MediaSums {
             (&mut self.malformed, leg.malformed),
             (&mut self.unrecorded, leg.unrecorded),
             (&mut self.source_changes, u64::from(leg.source_changes)),
+            (&mut self.frames, leg.in_room.frames),
+            (&mut self.concealed, leg.in_room.concealed),
+            (&mut self.late, leg.in_room.late),
         ] {
             *sum = sum.saturating_add(one);
         }

@@ -51,7 +51,7 @@ pub struct Ear {
 /// What became of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Frames that were asked for while the stream ran.
+    /// Frames of 20 ms that were asked for while the stream ran.
     pub frames: u64,
     /// Of these, frames of which a part was invented.
     pub concealed: u64,
@@ -65,6 +65,8 @@ pub struct Figures {
 #[derive(Clone, Debug)]
 struct Stream {
     ssrc: u32,
+    /// Where its first packet lies. Before it nothing is missing.
+    first: i64,
     newest: i64,
     /// The end of the newest sound that came.
     end: i64,
@@ -191,6 +193,7 @@ impl Ear {
         let mut at = play;
         let mut left = frame;
         let mut invented = false;
+        let first = self.stream.as_ref().map_or(play, |stream| stream.first);
         while !left.is_empty() {
             let room = i64::try_from(left.len()).unwrap_or(0);
             let here = self.waiting.range(..=at).next_back().filter(|(start, sound)| at < *start + length(sound));
@@ -206,7 +209,7 @@ impl Ear {
                     self.concealment.hear(part);
                 }
                 None => {
-                    invented = true;
+                    invented |= at + take > first;
                     self.concealment.conceal(part);
                 }
             }
@@ -303,6 +306,7 @@ impl Stream {
         let newest = (1 << 32) + i64::from(timestamp);
         Self {
             ssrc,
+            first: newest,
             newest,
             end: newest,
             transits: VecDeque::with_capacity(JUDGED),

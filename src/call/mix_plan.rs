@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::{CallId, Hearing, LegId, Prompt};
 use crate::audio::codec::Codec;
+use crate::audio::ear;
 use crate::time::{Mono, Wall};
 
 /// What offer and answer agreed for one leg. Sent again, whole, after each new agreement.
@@ -133,4 +134,6 @@ pub struct LegFigures {
     pub unknown: u64,
     /// Packets that the recorder's full queue had no room for.
     pub unrecorded: u64,
+    /// What became of its voice in a room.
+    pub in_room: ear::Figures,
 }

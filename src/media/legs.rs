@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::archive::{Order, Voice};
 use crate::audio::codec::{Codec, Rate};
 use crate::call::{CallId, Hearing, LegId};
-use crate::media::LegMedia;
 use crate::media::leg::{Kind, Leg, Spoken};
 use crate::media::poll::Poll;
 use crate::media::port::{Port, Told};
@@ -18,6 +17,7 @@ use crate::media::room::Room;
 use crate::media::rtp::Header;
 use crate::media::speech::Sound;
 use crate::media::tap::{Recorded, Tap};
+use crate::media::{LegFigures, LegMedia};
 use crate::time::Mono;
 
 /// Prompts start on a grid, so that one wake serves many legs and a burst stays short.
@@ -349,6 +349,7 @@ impl Legs {
         if let Some(bridge) = self.calls.get_mut(&call) {
             bridge.slots.retain(|other| *other != slot);
             if let Some(room) = &mut bridge.room {
+                port.leg.figures.in_room = room.figures(leg).unwrap_or_default();
                 room.leave(leg);
             }
             if let (Some(voice), Some(tap), false) = (port.voice, &mut bridge.tap, bridge.slots.is_empty()) {
@@ -364,6 +365,14 @@ impl Legs {
         }
         self.wire(call);
         Some(port)
+    }
+
+    /// What a leg's media has done so far.
+    pub fn totals(&self, slot: usize) -> Option<LegFigures> {
+        let leg = &self.ports.get(slot)?.as_ref()?.leg;
+        let room = self.calls.get(&leg.call).and_then(|bridge| bridge.room.as_ref());
+        let in_room = room.and_then(|room| room.figures(leg.id)).unwrap_or_default();
+        Some(LegFigures { in_room, ..leg.totals() })
     }
 
     /// What the legs of a recorded call have counted, for its side-car.

@@ -9,7 +9,7 @@
 //! mixing when a party joins or leaves: what changes then is faded over one frame.
 
 use crate::audio::codec::Rate;
-use crate::audio::ear::Ear;
+use crate::audio::ear::{Ear, Figures};
 use crate::audio::mixing::{Limiter, fade};
 use crate::audio::resample::{Downsampler, Upsampler};
 use crate::call::{Hearing, LegId};
@@ -90,7 +90,9 @@ impl Room {
         if let Some(party) = self.party(leg) {
             if party.rate != rate {
                 party.rate = rate;
+                let figures = party.ear.figures;
                 party.ear = Ear::new(rate.hertz());
+                party.ear.figures = figures;
             }
             let timestamp = header.timestamp.wrapping_mul(rate.per_tick());
             party.ear.hear(now, header.ssrc, timestamp, samples);
@@ -103,6 +105,11 @@ impl Room {
             let timestamp = header.timestamp.wrapping_mul(party.rate.per_tick());
             party.ear.recover(header.ssrc, timestamp, samples);
         }
+    }
+
+    /// What became of a party's voice so far.
+    pub fn figures(&self, leg: LegId) -> Option<Figures> {
+        self.parties.iter().find(|party| party.leg == leg).map(|party| party.ear.figures)
     }
 
     /// The next 20 ms: calls `send` with the sound of each party that hears somebody.

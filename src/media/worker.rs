@@ -241,18 +241,17 @@ impl Worker {
         for slot in self.legs.slots_of_round(phase, ROUND) {
             self.legs.flush_tap(slot);
             let Some(port) = self.legs.port(slot) else { continue };
-            let mut told = None;
-            if port.leg.report_is_due(now) {
+            let (leg, is_due) = (port.leg.id, port.leg.report_is_due(now));
+            if is_due {
                 port.send_report(now, ntp(), self.report_every, false, outbox);
-                told = Some(Report::Figures { leg: port.leg.id, figures: Box::new(port.leg.totals()) });
             }
             if let Some(since) = port.leg.fell_silent(now, self.tuning.silence()) {
-                let leg = port.leg.id;
                 self.report(Report::Silent { leg, since });
             }
-            if let Some(figures) = told.filter(|_| self.waiting.is_empty()) {
+            if let Some(figures) = is_due.then(|| self.legs.totals(slot)).flatten().filter(|_| self.waiting.is_empty())
+            {
                 // Newer ones follow; the last come with `Closed`.
-                let _ = self.reports.try_send(figures);
+                let _ = self.reports.try_send(Report::Figures { leg, figures: Box::new(figures) });
             }
         }
         self.send_reports();

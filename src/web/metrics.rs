@@ -156,6 +156,9 @@ fn media(text: &mut Text, office: &Office) {
         ("hotline_rtp_malformed_total", "Datagrams that are no RTP.", sums.malformed),
         ("hotline_rtp_source_changes_total", "Times that a leg's source changed.", sums.source_changes),
         ("hotline_rtp_unrecorded_total", "RTP packets that the recorder's queue had no room for.", sums.unrecorded),
+        ("hotline_room_frames_total", "Frames of voices in rooms, live legs as of their last RTCP.", sums.frames),
+        ("hotline_room_concealed_total", "Of these, frames of which a part was invented.", sums.concealed),
+        ("hotline_room_late_total", "RTP packets that came too late for their frame.", sums.late),
     ] {
         text.counter(name, help, &[], value);
     }

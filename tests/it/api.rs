@@ -16,6 +16,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use hotline::app::{Server, StartError};
+use hotline::audio::ear;
 use hotline::call::{CallId, CallKind, LegId, OpenTicket};
 use hotline::exchange::Input;
 use hotline::media::LegFigures;
@@ -326,7 +327,14 @@ async fn metrics_can_be_parsed_and_count() {
     figures.call_answered(&facts::opened(1));
     figures.call_answered(&OpenTicket { kind: CallKind::MissedOut, ..facts::opened(4) });
     figures.call_missed(&facts::missed_call(2, 7, facts::MORNING));
-    let leg = |received, jitter_ms| LegFigures { received, lost: 1, unrecorded: 2, jitter_ms, ..LegFigures::default() };
+    let leg = |received, jitter_ms| LegFigures {
+        received,
+        lost: 1,
+        unrecorded: 2,
+        jitter_ms,
+        in_room: ear::Figures { frames: received - 1, concealed: 3, late: 2, ..ear::Figures::default() },
+        ..LegFigures::default()
+    };
     // One leg that stands and was told of twice, one that has ended.
     for (id, figures_of, ended) in
         [(1, leg(10, 9.0), false), (1, leg(20, 1.5), false), (2, leg(5, 3.0), false), (2, leg(7, 3.0), true)]
@@ -352,6 +360,9 @@ async fn metrics_can_be_parsed_and_count() {
         ("hotline_rtp_lost_total", 2.0),
         ("hotline_rtp_unrecorded_total", 4.0),
         ("hotline_rtp_jitter_ms", 1.5),
+        ("hotline_room_frames_total", 25.0),
+        ("hotline_room_concealed_total", 6.0),
+        ("hotline_room_late_total", 4.0),
         ("hotline_recordings_sealing", 0.0),
         ("hotline_journal_up", 1.0),
     ] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hotline::archive::{Order, Side, Voice};
 use hotline::audio::g711::Law;
 use hotline::call::mix_plan::Command;
-use hotline::call::{Hearing, Prompt};
+use hotline::call::{Hearing, LegId, Prompt};
 use hotline::media::rtcp::{self, Block, Ours, Sent};
 use hotline::media::{Limits, Report};
 
@@ -264,11 +264,17 @@ fn each_round_of_reports_tells_the_figures_of_a_live_leg() {
             other => panic!("{other:?}"),
         }
     }
+    // And what became of its voice, once they are three.
+    let (third, third_phone) = (LegId(4), Phone::new(V4, 0x7D));
+    hotline.open(third, V4, third_phone.media(Law::A, None));
+    hotline.mix(&[SEAT, third], true);
+    citizen.say(port, 8, &[1; 160]);
+    while !matches!(hotline.report(), Report::Figures { leg: CITIZEN, figures } if figures.in_room.frames > 0) {}
     let last = hotline.close(CITIZEN);
-    assert_eq!((last.received, last.lost), (2, 1));
+    assert_eq!((last.received, last.lost), (3, 1));
     let told = std::iter::from_fn(|| hotline.orders.try_recv().ok()).find_map(|order| match order {
         Order::Figures { leg: CITIZEN, figures, .. } => Some((figures.received, figures.lost)),
         _ => None,
     });
-    assert_eq!(told, Some((2, 1)), "the recorder knows them too");
+    assert_eq!(told, Some((3, 1)), "the recorder knows them too");
 }
