@@ -12,6 +12,7 @@ mod placement;
 mod poll;
 mod port;
 pub mod prompt;
+mod recent;
 pub mod reception;
 pub mod relay;
 pub mod room;

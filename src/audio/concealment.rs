@@ -11,10 +11,12 @@ const WINDOW_MS: usize = 20;
 /// Full level so long, then fading to nothing so long, milliseconds.
 const FULL_MS: usize = 10;
 const FADE_MS: usize = 50;
-/// Real and invented sound are blended over so many milliseconds where they meet; out of silence, over so
-/// many: a voice that is there at once is heard as a click.
+/// Real and invented sound are blended over so many milliseconds where they meet.
 const BLEND_MS: usize = 4;
+/// The same where more than a packet was invented, or silence: the two have little in common, and a voice that is
+/// there at once is heard as a click.
 const RISE_MS: usize = 20;
+const PACKET_MS: usize = 20;
 
 /// Invents sound for one stream. Samples are 16-bit linear at one fixed rate.
 #[derive(Clone, Debug)]
@@ -50,9 +52,9 @@ impl Concealment {
     /// Takes real sound; after a gap its beginning is blended with what would have been invented.
     pub fn hear(&mut self, samples: &mut [i16]) {
         let (short, long) = (BLEND_MS * self.per_ms, RISE_MS * self.per_ms);
-        let is_silent = self.is_silent();
         if let Some(gap) = &mut self.gap {
-            let (whole, passed) = gap.blend.unwrap_or((if is_silent { long } else { short }, 0));
+            let (whole, passed) =
+                gap.blend.unwrap_or((if gap.done > PACKET_MS * self.per_ms { long } else { short }, 0));
             for (place, sample) in (passed..whole).zip(&mut *samples) {
                 *sample = mix(gap.invent(self.per_ms), *sample, place, whole);
             }
@@ -68,6 +70,12 @@ impl Concealment {
         let gap = self.gap.get_or_insert_with(|| Gap::after(&self.heard, self.per_ms));
         samples.fill_with(|| gap.invent(self.per_ms));
         self.remember(samples);
+    }
+
+    /// What comes next does not follow what was heard last: it is blended with what would have followed.
+    pub fn turn(&mut self) {
+        let blend = Some((RISE_MS * self.per_ms, 0));
+        self.gap = Some(Gap { blend, ..Gap::after(&self.heard, self.per_ms) });
     }
 
     /// What was invented has faded to nothing, or there was nothing to begin with.

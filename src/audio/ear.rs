@@ -28,6 +28,8 @@ const REST: u32 = 5;
 const SHORTEST: usize = 25;
 const LONGEST: usize = 125;
 const BLEND_MS: usize = 5;
+/// What is said again resembles what was heard last over so long.
+const AGAIN_MS: usize = 10;
 /// A jump further than this is a new beginning.
 const JUMP_MS: i64 = 1000;
 /// After so long without a packet the party is silent rather than badly heard.
@@ -42,6 +44,8 @@ pub struct Ear {
     waiting: BTreeMap<i64, Vec<i16>>,
     stream: Option<Stream>,
     concealment: Concealment,
+    /// What has come was heard elsewhere, and nothing was played yet.
+    turned: bool,
     /// Samples that the mix waits for a sample beyond the fastest packet.
     delay: i64,
     rest: u32,
@@ -88,6 +92,7 @@ impl Ear {
             waiting: BTreeMap::new(),
             stream: None,
             concealment: Concealment::new(rate),
+            turned: false,
             delay: (PACKET_MS + MARGIN_MS) * per_ms,
             rest: 0,
             figures: Figures::default(),
@@ -123,6 +128,16 @@ impl Ear {
         }
     }
 
+    /// What has come so far was heard elsewhere, and sooner. Its last pitch periods are said again until the delay
+    /// is there, blended with what would have followed.
+    pub fn turn(&mut self) {
+        self.turned = true;
+        for sound in self.waiting.values() {
+            self.concealment.hear(&mut sound.clone());
+        }
+        self.concealment.turn();
+    }
+
     /// Takes what a codec knows of a packet that was lost; to be called when the next one has come. How late
     /// that was says nothing about jitter.
     pub fn recover(&mut self, ssrc: u32, timestamp: u32, samples: &[i16]) {
@@ -137,10 +152,15 @@ impl Ear {
     pub fn play(&mut self, now: Mono, frame: &mut [i16]) -> bool {
         let clock = self.samples_at(now);
         let Some(stream) = &mut self.stream else {
-            frame.fill(0);
+            self.concealment.conceal(frame);
             return false;
         };
         let wanted = clock - stream.fastest - self.delay;
+        if std::mem::take(&mut self.turned) && wanted < stream.end {
+            let back = usize::try_from(stream.end - wanted).unwrap_or(0);
+            stream.play =
+                Some(stream.end - Self::say_again(&self.waiting, usize::try_from(self.per_ms).unwrap_or(8), back));
+        }
         let play = *stream.play.get_or_insert(wanted);
         let length = i64::try_from(frame.len()).unwrap_or(0);
         if play >= stream.end {
@@ -217,6 +237,14 @@ impl Ear {
             left = rest;
         }
         self.figures.concealed += u64::from(invented);
+    }
+
+    /// How far before the end of what was heard elsewhere the voice begins again, at least `back`, as if
+    /// whole pitch periods came twice.
+    fn say_again(waiting: &BTreeMap<i64, Vec<i16>>, per_ms: usize, back: usize) -> i64 {
+        let sound: Vec<i16> = waiting.values().flatten().copied().collect();
+        let lag = best_lag(&sound, back, back + LONGEST * per_ms / 10, AGAIN_MS * per_ms);
+        i64::try_from(lag).unwrap_or(0)
     }
 
     /// Leaves a pitch period out. False where not enough has come.

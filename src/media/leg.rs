@@ -9,6 +9,7 @@ use crate::audio::inband::Detector;
 use crate::call::{CallId, LegId, Typed, Typing};
 use crate::media::latch::{Latch, Verdict};
 use crate::media::prompt::Playing;
+use crate::media::recent::Recent;
 use crate::media::reception::Reception;
 use crate::media::relay::{Outgoing, Source};
 use crate::media::rtp::Header;
@@ -29,6 +30,8 @@ pub struct Leg {
     pub mixed: u32,
     /// Of what the peer says, where it is needed as sound.
     pub mouth: Option<Box<Mouth>>,
+    /// While it is relayed.
+    pub recent: Recent,
     /// Where we make the sound that the peer hears.
     pub speaker: Speaker,
     pub figures: LegFigures,
@@ -98,6 +101,7 @@ impl Leg {
             prompts: 0,
             mixed: 0,
             mouth: None,
+            recent: Recent::default(),
             speaker: Speaker::default(),
             figures: LegFigures::default(),
             latch: Latch::new(patience),

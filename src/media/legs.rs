@@ -94,6 +94,7 @@ impl Legs {
             }
             return;
         }
+        port.leg.recent.keep(now, sound);
         let source = port.leg.source(spoken.header.ssrc);
         // Only the citizen has nothing to command.
         let citizen = self.calls.get(&port.leg.call).and_then(|bridge| bridge.citizen);
@@ -259,7 +260,15 @@ impl Legs {
             }
         }
         if bridge.room.is_none() && hearings.iter().any(|hearing| hearing.hears.len() > 1) {
-            bridge.room = Some(Room::default());
+            bridge.room = Some(Room::taking_over(&bridge.hearings, |room| {
+                for slot in bridge.slots.iter().copied() {
+                    let Some(port) = self.ports.get_mut(slot).and_then(Option::as_mut) else { continue };
+                    let leg = port.leg.id;
+                    port.leg.recent.tell(now, |came, rate, header, samples| {
+                        room.hear(came, leg, rate, header, samples);
+                    });
+                }
+            }));
             self.rooms.insert((Mono(now.0.next_multiple_of(GRID)), call));
         }
         if let Some(room) = &mut bridge.room {
@@ -407,4 +416,76 @@ impl Legs {
 
 fn figures(call: CallId, leg: &Leg) -> Order {
     Order::Figures { call, leg: leg.id, figures: (&leg.totals()).into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::audio::g711::Law;
+    use crate::media::room::TICKS;
+    use crate::media::rtp;
+
+    const FIRST: LegId = LegId(1);
+    const SECOND: LegId = LegId(2);
+    const THIRD: LegId = LegId(3);
+    const CALL: CallId = CallId(1);
+    /// Far from the silence of a frame that nobody filled.
+    const VOICE: u8 = 0x25;
+
+    /// A leg and the phone at its other end.
+    fn leg(legs: &mut Legs, poll: &Poll, id: LegId) -> UdpSocket {
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        phone.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let remote = phone.local_addr().ok();
+        let leg = || Leg::new(id, CALL, Mono::default(), Duration::from_secs(2), || 7);
+        let free = (20_000..60_000).step_by(2).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        free.into_iter().find(|local| legs.open(poll, leg(), *local).is_ok()).unwrap();
+        let media = LegMedia {
+            remote,
+            remote_rtcp: None,
+            codec: Codec::PCMA,
+            payload: 8,
+            events_out: None,
+            events_in: None,
+            fast_events: false,
+            ptime: 20,
+            send: true,
+            receive: true,
+            generation: 1,
+        };
+        legs.agree(Mono::default(), id, media, Duration::from_secs(5));
+        phone
+    }
+
+    #[test]
+    fn two_who_were_relayed_go_on_in_the_room_without_a_hole() {
+        let (mut legs, poll) = (Legs::default(), Poll::new().unwrap());
+        let phones = [FIRST, SECOND, THIRD].map(|id| leg(&mut legs, &poll, id));
+        let (mut outbox, mut inbox) = ([0; 400], [0; 400]);
+        legs.mix(Mono::default(), CALL, FIRST, Hearing::all(&[FIRST, SECOND]), None);
+        let from = phones[1].local_addr().unwrap();
+        for packet in 0..5_u16 {
+            let now = Mono::from_millis(u64::from(packet) * 20);
+            let timestamp = u32::from(packet) * TICKS;
+            let header = Header { payload_type: 8, marker: false, sequence: packet, timestamp, ssrc: 9 };
+            let mut bytes = [0; 400];
+            let datagram = rtp::write(&header, &[VOICE; TICKS as usize], &mut bytes).unwrap();
+            let spoken = legs.port(1).unwrap().leg.hear(now, from, datagram).unwrap();
+            legs.relay(now, 1, &spoken, &mut outbox);
+        }
+        legs.mix(Mono::from_millis(91), CALL, FIRST, Hearing::all(&[FIRST, SECOND, THIRD]), None);
+        legs.mix_rooms(Mono::from_millis(95), &mut outbox);
+        let mut last = None;
+        for packet in 0..6 {
+            let (length, _) = phones[0].recv_from(&mut inbox).unwrap();
+            let (header, codes) = rtp::read(&inbox[..length]).unwrap();
+            let passed = last.map_or(TICKS, |last| header.timestamp.wrapping_sub(last));
+            assert_eq!(passed, TICKS, "packet {packet}");
+            last = Some(header.timestamp);
+            let quietest = codes.iter().map(|code| Law::A.decode(*code).unsigned_abs()).min().unwrap();
+            assert!(quietest >= Law::A.decode(VOICE).unsigned_abs() / 2, "packet {packet}: {quietest}");
+        }
+    }
 }

@@ -21,6 +21,10 @@ pub enum Source {
 /// A source's timestamp that strays further than this from the wall clock is a new timeline.
 const STRAY: i64 = 8000;
 
+/// A source that begins this much after the end of the last one, 10 ms, leaves no hole: prompts and rooms begin on
+/// a grid.
+const HOLE: i64 = 80;
+
 /// A source's sequence that jumps further than this begins anew.
 const JUMP: i32 = 1000;
 
@@ -150,8 +154,10 @@ impl Outgoing {
     /// Another source speaks: the sequence goes on, the timestamp moves by the time that passed, and
     /// at least by what was sent last.
     fn switch(&mut self, now: Mono, source: Source, packet: &Header) -> Speaking {
-        let moved = match self.stamped {
-            Some(stamped) => samples_between(stamped, now).max(self.samples.into()).max(1) as u32,
+        let last = i64::from(self.samples).max(1);
+        let moved = match self.stamped.map(|stamped| samples_between(stamped, now)) {
+            Some(passed) if passed < last + HOLE => last as u32,
+            Some(passed) => passed as u32,
             None => 0,
         };
         self.floor = self.newest;

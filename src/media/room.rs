@@ -6,7 +6,8 @@
 //! the citizen beside them is mixed at 8, and nothing changes for anybody when one more joins.
 //!
 //! A call that has become a room stays one to its end, so that nobody is moved between relaying and
-//! mixing when a party joins or leaves: what changes then is faded over one frame.
+//! mixing when a party joins or leaves: what changes then is faded over one frame. When it becomes one it is given
+//! the last packets that were relayed, so that nobody who spoke is missing for a moment.
 
 use crate::audio::codec::Rate;
 use crate::audio::ear::{Ear, Figures};
@@ -49,6 +50,18 @@ struct Party {
 }
 
 impl Room {
+    /// Of a call in which these heard each other until now, without it. `give` gives it the last packets of them.
+    pub fn taking_over(hearings: &[Hearing], give: impl FnOnce(&mut Self)) -> Self {
+        let mut room = Self::default();
+        room.arrange(hearings);
+        give(&mut room);
+        for party in &mut room.parties {
+            party.heard.clone_from(&party.hears);
+            party.ear.turn();
+        }
+        room
+    }
+
     /// Who hears whom from the next frame on. A party that is not named hears nobody.
     pub fn arrange(&mut self, hearings: &[Hearing]) {
         for party in &mut self.parties {

@@ -125,6 +125,8 @@ struct Phone {
     out: Encoder,
     ear: Decoder,
     heard: Vec<i16>,
+    /// Where in that the event lies.
+    event_ms: usize,
 }
 
 impl Phone {
@@ -140,6 +142,7 @@ impl Phone {
             out: Encoder::new(codec),
             ear: Decoder::new(codec),
             heard: Vec::new(),
+            event_ms: 0,
         }
     }
 
@@ -181,6 +184,7 @@ fn run(phones: &mut [Phone], event_ms: usize, before: &[Hearing], event: impl Fn
         if ms == event_ms {
             event(&mut room);
             phones.iter().for_each(|phone| room.listen(phone.leg, phone.codec.rate()));
+            phones.iter_mut().for_each(|phone| phone.event_ms = ms - FIRST_FRAME);
         }
         for phone in &mut *phones {
             if let Some((header, samples)) = phone.say(ms) {
@@ -188,22 +192,65 @@ fn run(phones: &mut [Phone], event_ms: usize, before: &[Hearing], event: impl Fn
             }
         }
         if ms % 20 == FIRST_FRAME {
-            let mut sent = BTreeMap::new();
-            room.mix(now, |leg, _, samples| drop(sent.insert(leg, samples.to_vec())));
-            for phone in &mut *phones {
-                // Who is sent nothing hears nothing.
-                let silence = vec![0; phone.codec.rate().hertz() as usize / 50];
-                phone.hear(sent.get(&phone.leg).unwrap_or(&silence));
+            mix(&mut room, now, phones);
+        }
+    }
+}
+
+fn mix(room: &mut Room, now: Mono, phones: &mut [Phone]) {
+    let mut sent = BTreeMap::new();
+    room.mix(now, |leg, _, samples| drop(sent.insert(leg, samples.to_vec())));
+    for phone in phones {
+        // Who is sent nothing hears nothing.
+        let silence = vec![0; phone.codec.rate().hertz() as usize / 50];
+        phone.hear(sent.get(&phone.leg).unwrap_or(&silence));
+    }
+}
+
+/// The first two are relayed to each other until the third joins and the call becomes a room.
+fn run_relayed(phones: &mut [Phone], event_ms: usize) {
+    let mut room = None;
+    let first_frame = event_ms.next_multiple_of(5);
+    let mut said = Vec::new();
+    for ms in 0..END {
+        let now = Mono(ms as u64 * 1_000_000);
+        if ms == event_ms {
+            let room = room.insert(Room::taking_over(&Hearing::all(&[CITIZEN, SEAT]), |room| {
+                for (came, leg, rate, header, samples) in said.split_off(said.len() - 4 * phones.len()) {
+                    room.hear(came, leg, rate, &header, samples);
+                }
+            }));
+            room.arrange(&Hearing::all(&ALL));
+            phones.iter().for_each(|phone| room.listen(phone.leg, phone.codec.rate()));
+            for (at, other) in [(0, 1), (1, 0)] {
+                let per_ms = phones[at].codec.rate().hertz() as usize / 1000;
+                let since = (ms - 1 - phones[other].offset_ms) % 20 + 1;
+                phones[at].event_ms = phones[at].heard.len() / per_ms - 20 + since;
             }
+        }
+        for at in 0..phones.len() {
+            let (leg, rate) = (phones[at].leg, phones[at].codec.rate());
+            let Some((header, samples)) = phones[at].say(ms) else { continue };
+            match &mut room {
+                Some(room) => room.hear(now, leg, rate, &header, samples),
+                None => {
+                    if at < 2 {
+                        phones[1 - at].hear(&samples);
+                    }
+                    said.push((now, leg, rate, header, samples));
+                }
+            }
+        }
+        if let Some(room) = room.as_mut().filter(|_| ms >= first_frame && (ms - first_frame).is_multiple_of(20)) {
+            mix(room, now, phones);
         }
     }
 }
 
 /// Each ear that stays in the call: no click, those who stay are heard all the while, and the third as he should be.
 fn judge(what: &str, phones: &[Phone], event_ms: usize, third: std::ops::Range<f64>) {
-    let at = event_ms - FIRST_FRAME;
     for phone in phones.iter().filter(|phone| phone.leg != THIRD) {
-        let (rate, sound) = (phone.codec.rate(), &phone.heard);
+        let (rate, sound, at) = (phone.codec.rate(), &phone.heard, phone.event_ms);
         let what = format!("{what} at {event_ms} ms, {:?} hears", phone.leg);
         let (others, tones): (Vec<LegId>, Vec<f64>) =
             phones.iter().filter(|other| other.leg != phone.leg).map(|other| (other.leg, other.hz)).unzip();
@@ -219,9 +266,9 @@ fn judge(what: &str, phones: &[Phone], event_ms: usize, third: std::ops::Range<f
 const PRESENT: std::ops::Range<f64> = 0.9..1.1;
 const ABSENT: std::ops::Range<f64> = 0.0..0.02;
 
-fn parties(codec: Codec) -> [Phone; 3] {
+fn parties(line: Codec, codec: Codec) -> [Phone; 3] {
     // Of no frequency does a whole number of waves fit into a packet: a lost or doubled one would be heard.
-    [(CITIZEN, Codec::PCMA, 430.0, 0), (SEAT, codec, 1010.0, 7), (THIRD, codec, 1730.0, 12)]
+    [(CITIZEN, line, 430.0, 0), (SEAT, codec, 1010.0, 7), (THIRD, codec, 1730.0, 12)]
         .map(|(leg, codec, hz, offset)| Phone::new(leg, codec, hz, offset))
 }
 
@@ -232,14 +279,14 @@ fn who_joins_is_heard_within_60_ms_and_without_a_click() {
     for codec in [Codec::PCMA, Codec::G722] {
         for event in (EVENT..EVENT + 20).step_by(3) {
             // He has spoken all the while, to nobody or to the seat alone.
-            let mut phones = parties(codec);
+            let mut phones = parties(Codec::PCMA, codec);
             run(&mut phones, event, &Hearing::all(&[CITIZEN, SEAT]), |room| room.arrange(&Hearing::all(&ALL)));
             judge("joins", &phones, event, PRESENT);
-            let mut phones = parties(codec);
+            let mut phones = parties(Codec::PCMA, codec);
             run(&mut phones, event, &Hearing::all(&[SEAT, THIRD]), |room| room.arrange(&Hearing::all(&ALL)));
             judge("joins after a word with the seat,", &phones, event, PRESENT);
             // His first packet comes now.
-            let mut phones = parties(codec);
+            let mut phones = parties(Codec::PCMA, codec);
             phones[2].offset_ms = event % 20;
             phones[2].speaks_ms = event..usize::MAX;
             run(&mut phones, event, &Hearing::all(&[CITIZEN, SEAT]), |room| room.arrange(&Hearing::all(&ALL)));
@@ -249,14 +296,25 @@ fn who_joins_is_heard_within_60_ms_and_without_a_click() {
 }
 
 #[test]
+fn a_third_joins_without_a_click_when_the_two_were_relayed() {
+    for codec in [Codec::PCMA, Codec::G722] {
+        for event in (EVENT..EVENT + 20).step_by(3) {
+            let mut phones = parties(codec, codec);
+            run_relayed(&mut phones, event);
+            judge("joins", &phones, event, PRESENT);
+        }
+    }
+}
+
+#[test]
 fn who_is_dropped_is_gone_within_60_ms_and_without_a_click() {
     for codec in [Codec::PCMA, Codec::G722] {
         for event in (EVENT..EVENT + 20).step_by(3) {
-            let mut phones = parties(codec);
+            let mut phones = parties(Codec::PCMA, codec);
             run(&mut phones, event, &Hearing::all(&ALL), |room| room.arrange(&Hearing::all(&[CITIZEN, SEAT])));
             judge("is put aside", &phones, event, ABSENT);
             // His leg is closed: nothing more comes from him.
-            let mut phones = parties(codec);
+            let mut phones = parties(Codec::PCMA, codec);
             phones[2].speaks_ms = 0..event;
             run(&mut phones, event, &Hearing::all(&ALL), |room| {
                 room.leave(THIRD);

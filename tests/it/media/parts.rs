@@ -133,7 +133,7 @@ const BERT: Source = Source::Leg { leg: LegId(2), ssrc: 2 };
 #[test]
 fn one_timeline() {
     type Packet = (u64, Source, u16, u32, Option<(u16, u32, bool)>);
-    let table: [(&str, &[Packet]); 9] = [
+    let table: [(&str, &[Packet]); 10] = [
         (
             "loss and reordering stay visible",
             &[
@@ -155,6 +155,15 @@ fn one_timeline() {
         (
             "never back, however fast the change",
             &[(0, ANNA, 10, 1000, Some((1, 0, true))), (1, BERT, 5, 5, Some((2, 160, true)))],
+        ),
+        (
+            "no hole where the next one begins a little late",
+            &[
+                (0, ANNA, 10, 1000, Some((1, 0, true))),
+                (29, BERT, 5, 5, Some((2, 160, true))),
+                (49, BERT, 6, 165, Some((3, 320, false))),
+                (79, ANNA, 11, 1160, Some((4, 560, true))),
+            ],
         ),
         (
             "a late packet from before the change is dropped",
