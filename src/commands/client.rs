@@ -33,9 +33,9 @@ pub struct Server {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("no server runs here: {}: {source}; --data names another folder", path.display())]
+    #[error("no server runs here: {}: {source}; give the folder of the server's data with --data", path.display())]
     NoAddress { path: PathBuf, source: io::Error },
-    #[error("no token: {0}")]
+    #[error("no token: {0}; give the folder of the server's data with --data")]
     NoToken(io::Error),
     #[error("the server at {address} does not answer: {why}")]
     Silent { address: String, why: String },

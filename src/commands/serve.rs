@@ -87,7 +87,7 @@ async fn drain(server: &Server, terminate: &mut Signal, interrupt: &mut Signal) 
         if live == 0 {
             return;
         }
-        tracing::info!(live, "draining: a second SIGTERM ends the live calls");
+        tracing::info!(live, "draining: a second SIGTERM or Ctrl-C ends the live calls");
         tokio::select! {
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,

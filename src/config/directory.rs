@@ -199,13 +199,12 @@ fn emergency(text: &Text) -> (Vec<Row<Entry>>, Vec<Fault>) {
     repeated_lines(&entries, &mut reader);
     for Row { line, value: entry } in &entries {
         if entry.lines.len() == 1 {
-            reader
-                .fault(Some(*line), format!("{}: one line only, an emergency target needs another (R31)", entry.code));
+            reader.fault(Some(*line), format!("{}: one line only, an emergency target needs another", entry.code));
         }
     }
     let is_there = |service: &Service| entries.iter().any(|row| row.value.kind == Kind::Emergency(*service));
     for service in Service::ALL.iter().filter(|service| all_are_read && !is_there(service)) {
-        reader.fault(None, format!("no [[emergency]] with service = \"{}\" (R31)", service.as_str()));
+        reader.fault(None, format!("no [[emergency]] with service = \"{}\"", service.as_str()));
     }
     (entries, reader.finish())
 }

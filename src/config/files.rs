@@ -85,7 +85,7 @@ impl Texts {
             let file = shipped.named(Some(dir));
             let text = fs::read_to_string(&path).unwrap_or_else(|error| {
                 let hint = match error.kind() {
-                    std::io::ErrorKind::NotFound => "; `hotline init` writes the examples",
+                    std::io::ErrorKind::NotFound => "; `hotline init FOLDER` writes the examples",
                     _ => "",
                 };
                 faults.push(Fault { file: file.clone(), line: None, reason: format!("cannot be read: {error}{hint}") });

@@ -93,7 +93,9 @@ impl Wish {
         if reason.is_some_and(|reason| reason.chars().count() > REASON) {
             return Err(ApiError::bad(format!("reason must not be longer than {REASON} characters")));
         }
-        let to = || self.to.clone().ok_or_else(|| ApiError::bad("to is missing: the number of the third party"));
+        let to = || {
+            self.to.clone().ok_or_else(|| ApiError::bad("to is missing: the number of the third party (--to NUMBER)"))
+        };
         Ok(match self.ask {
             Word::SignIn => SeatAsk::SignIn,
             Word::SignOut => SeatAsk::SignOut,
@@ -126,7 +128,7 @@ fn bad_call(reason: Option<&str>) -> Result<BadCall, ApiError> {
     let known = BadCall::ALL.iter().find(|word| Some(word.as_str()) == reason);
     known.copied().ok_or_else(|| {
         let words: Vec<&str> = BadCall::ALL.iter().map(|word| word.as_str()).collect();
-        ApiError::bad(format!("the reason of a bad call is one of {} (R35)", words.join(", ")))
+        ApiError::bad(format!("the reason of a bad call is one of {}", words.join(", ")))
     })
 }
 

@@ -159,7 +159,7 @@ fn every_bad_leader_session_or_emergency_target_is_refused_by_file_line_and_reas
             "",
             water("899", "[{ number = \"07980000899\" }]"),
             EMERGENCY,
-            "899: one line only, an emergency target needs another (R31)",
+            "899: one line only, an emergency target needs another",
         ),
         (
             Emergency,

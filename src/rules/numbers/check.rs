@@ -31,7 +31,7 @@ pub enum RowReason {
     Duplicate,
     #[error("an alias with two primaries, {0} and {1}")]
     TwoPrimaries(String, String),
-    #[error("primary {0} is not in the table on {1}")]
+    #[error("primary {} is not in the table{}", .0, on(*.1))]
     NoPrimary(String, Date),
     #[error("alias cycle through {0}")]
     Cycle(String),
@@ -119,6 +119,11 @@ fn revived(row: &NumberRow, rows: &[NumberRow], refuse: &mut impl FnMut(RowReaso
     if cancelled && row.mode != Mode::Merged && !row.allow_revive {
         refuse(RowReason::Revived(row.mode));
     }
+}
+
+/// A row without `valid_from` holds from the first day there is, which tells a reader nothing.
+fn on(day: Date) -> String {
+    if day == Date::MIN { String::new() } else { format!(" on {day}") }
 }
 
 /// An alias resolves in one step (R5), on every day on which it holds.
