@@ -15,6 +15,7 @@ pub mod export;
 mod files;
 mod hearing;
 pub mod lock;
+pub mod manifest;
 mod names;
 mod recording;
 mod reel;

@@ -221,7 +221,7 @@ impl Unsealed {
         for (name, part) in &self.parts {
             let file = name.to_string();
             let path = self.folder.join(&file);
-            let (bytes, hashes) = hash(&part.file, &mut whole, &mut |_| Ok(())).map_err(failed("read", &path))?;
+            let (bytes, hashes) = hash(&part.file, Some(&mut whole), &mut |_| Ok(())).map_err(failed("read", &path))?;
             all_bytes += bytes;
             let of_track = self.side_car.tracks.iter_mut().find(|track| Some(track.name()) == name.track);
             of_track.map_or(&mut primary, |track| &mut track.parts).push(PartLine::new(file, bytes, hashes));

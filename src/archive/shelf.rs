@@ -112,7 +112,7 @@ impl Shelf {
         let mut whole = Sums::default();
         for part in sealed.parts.iter().chain(&sealed.tracks) {
             let path = self.audio(part)?;
-            let read = File::open(&path).and_then(|file| hash(&file, &mut whole, pace));
+            let read = File::open(&path).and_then(|file| hash(&file, Some(&mut whole), pace));
             match read.map_err(|source| unreadable(path, source)) {
                 Ok(_) => {}
                 Err(ShelfError::Missing(_)) => return Ok(Condition::Missing),

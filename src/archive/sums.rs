@@ -53,11 +53,11 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Length and sums of a file, whose bytes go into `whole` as well. `pace` is told of each piece, may
+/// Length and sums of a file, whose bytes go into `whole` as well, where it is given. `pace` is told of each piece, may
 /// wait, and may break off.
 pub(super) fn hash(
     file: &File,
-    whole: &mut Sums,
+    mut whole: Option<&mut Sums>,
     pace: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> io::Result<(u64, Hashes)> {
     let mut own = Sums::default();
@@ -72,7 +72,9 @@ pub(super) fn hash(
         };
         let piece = block.get(..count).unwrap_or_default();
         own.update(piece);
-        whole.update(piece);
+        if let Some(whole) = &mut whole {
+            whole.update(piece);
+        }
         at += count as u64;
         pace(count as u64)?;
     }

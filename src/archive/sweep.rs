@@ -186,7 +186,7 @@ fn add_tracks(side_car: &mut SideCar, tracks: &BTreeMap<TrackName, Found>, whole
 
 fn same_sound(parts: &[(PartName, Arc<Part>)], sha256: &str) -> bool {
     let mut whole = Sums::default();
-    parts.iter().all(|(_, part)| hash(&part.file, &mut whole, &mut |_| Ok(())).is_ok())
+    parts.iter().all(|(_, part)| hash(&part.file, Some(&mut whole), &mut |_| Ok(())).is_ok())
         && whole.finish().sha256 == sha256
 }
 

@@ -10,10 +10,10 @@ use crate::call::{CallId, CallKind, Ended, MissedCall, OpenTicket, SeatNo, SeatR
 use crate::privacy::Private;
 use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
-use crate::store::entry::{Access, SeatChange};
+use crate::store::entry::{Access, RecordingFailed, SeatChange};
 use crate::store::query::{
     Alarm, CallbackTask, Counts, Cursor, Emergency, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
-    RecordingState, SetAside, Span, Ticket, TicketQuery,
+    RecordingState, SetAside, Span, Ticket, TicketQuery, ToList, Unlisted,
 };
 use crate::time::Wall;
 
@@ -141,6 +141,34 @@ pub(super) async fn to_verify(readers: &SqlitePool, before: Wall, most: u32) -> 
     let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM recording WHERE coalesce(checked, 0) < ");
     query.push_bind(before.0).push(" ORDER BY coalesce(checked, 0), started, call LIMIT ").push_bind(most);
     all(query, readers, "recording", data::<Sealed>).await
+}
+
+pub(super) async fn unlisted(readers: &SqlitePool, wanted: Unlisted, most: usize) -> Result<Vec<ToList>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT r.data, coalesce((SELECT number FROM ticket WHERE call = r.call), \
+         (SELECT ticket FROM duty_call WHERE call = r.call)) AS ticket \
+         FROM recording r WHERE r.listed IS NULL AND (r.sealed < ",
+    );
+    query.push_bind(wanted.until.0).push(" OR r.sealed > ").push_bind(wanted.now.0);
+    query.push(") ORDER BY r.path LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX));
+    let to_list = |row: &SqliteRow| Some(ToList { sealed: data(row)?, ticket: row.try_get("ticket").ok()? });
+    all(query, readers, "recording", to_list).await
+}
+
+pub(super) async fn unlisted_failures(
+    readers: &SqlitePool,
+    wanted: Unlisted,
+    most: usize,
+) -> Result<Vec<RecordingFailed>, StoreError> {
+    let mut query =
+        QueryBuilder::<Sqlite>::new("SELECT call, at, error FROM recording_failure WHERE listed IS NULL AND (at < ");
+    query.push_bind(wanted.until.0).push(" OR at > ").push_bind(wanted.now.0);
+    query.push(") ORDER BY at, call LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX));
+    all(query, readers, "recording_failure", |row| {
+        let (at, error) = (Wall(row.try_get("at").ok()?), row.try_get("error").ok()?);
+        Some(RecordingFailed { call: call(row)?, at, error })
+    })
+    .await
 }
 
 /// Of one caller, newest first; else all open ones, longest waiting first.
