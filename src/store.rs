@@ -11,6 +11,7 @@ pub mod journal;
 pub mod memory;
 pub mod numbering;
 pub mod query;
+pub mod reconcile;
 pub mod sessions;
 pub mod sqlite;
 
@@ -28,6 +29,7 @@ use query::{
 };
 
 use crate::call::MissedCall;
+use reconcile::Held;
 
 /// The tables that people ask. Written by the `Applier` alone.
 pub trait Store: Send + Sync + 'static {
@@ -85,6 +87,9 @@ pub trait Store: Send + Sync + 'static {
         wanted: Unlisted,
         most: usize,
     ) -> impl Future<Output = Result<Vec<RecordingFailed>, StoreError>> + Send;
+
+    /// What there is of each call that was answered in the span, and recordings of it that belong to none.
+    fn held(&self, span: Span, settled: Wall) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
 
     /// Who fetched the recording of this call, oldest first.
     fn accesses(&self, call: CallId) -> impl Future<Output = Result<Vec<Access>, StoreError>> + Send;

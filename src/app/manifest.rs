@@ -23,6 +23,7 @@ use crate::store::apply::Progress;
 use crate::store::entry::{self, Entry, RecordingFailed};
 use crate::store::journal::{Clock, Journal, JournalError};
 use crate::store::query::{Span, ToList, Unlisted};
+use crate::store::reconcile::{Difference, reconcile};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreError};
 use crate::time::Wall;
@@ -31,6 +32,7 @@ use super::alarms::Alarms;
 pub use outside::Outside;
 
 const ALARM: &str = "manifest";
+const DIFFERENCE: &str = "reconciliation";
 /// After midnight, for seals that are being made and for the database that follows.
 const GRACE: Duration = Duration::from_secs(5 * 60);
 /// Between two looks whether a day is due.
@@ -39,6 +41,8 @@ const LOOK: Duration = Duration::from_secs(30);
 const CATCHING_UP: Duration = Duration::from_secs(1);
 /// For the database to follow the journal.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A call that ended a shorter time ago may have no seal yet.
+const SEALING: Duration = Duration::from_secs(60);
 /// Recordings in one entry of the journal.
 const IN_ONE_ENTRY: usize = 1_000;
 /// Letters of a failure's text.
@@ -115,7 +119,7 @@ impl Maker {
             let failed = made.as_ref().err().map(ToString::to_string);
             self.alarms.now(ALARM, "", failed.is_some(), failed);
             if let Some(Some(last)) = self.state.last.clone() {
-                if !std::mem::replace(&mut told, true) {
+                if !std::mem::replace(&mut told, true) && matches!(made, Ok(None)) {
                     tracing::info!(day = %last.link.day, sha256 = last.link.sha256, "head of the archive");
                 }
                 self.outside.send(&self.hotline, &last.link, &self.alarms).await;
@@ -142,7 +146,19 @@ impl Maker {
         tracing::info!(day = %day, sha256 = made.link.sha256, "manifest made: head of the archive");
         self.state.last = Some(Some(made.clone()));
         self.tell().await?;
+        self.reconcile(day, now).await?;
         Ok(Some(made))
+    }
+
+    /// Whatever does not fit on that day is logged, and alarmed as long as it is the last one that was looked at.
+    async fn reconcile(&self, day: Date, now: Wall) -> Result<(), StoreError> {
+        let found = reconcile(self.store.as_ref(), Span::day(day), before(now, SEALING)).await?;
+        for Difference { call, what } in &found.differences {
+            tracing::error!(%day, %call, ?what, "a call, its ticket and its recording do not fit together");
+        }
+        let count = found.differences.len();
+        self.alarms.now(DIFFERENCE, "", count > 0, Some(format!("{count} on {day}: hotline archive reconcile {day}")));
+        Ok(())
     }
 
     async fn open_key(&mut self) -> Result<Arc<Key>, MakeError> {

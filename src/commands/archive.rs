@@ -1,12 +1,12 @@
 //! `hotline archive`: is the archive whole, what is its head, which key signs it? From files alone: no
-//! server, database or configuration is asked, and nothing is written.
+//! server, database or configuration is asked, and nothing is written. `reconcile` alone asks the server.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::client::{ClientError, finish};
+use super::client::{Client, ClientError, Server, finish};
 use super::table::{card, cell};
 use crate::archive::manifest::day_of;
 use crate::archive::manifest::folder::Manifests;
@@ -34,6 +34,7 @@ pub enum Deed {
     Verify(Verify),
     /// Prints the SHA-256 and the day of the last manifest: keep it away from this machine
     Head,
+    Reconcile(Reconcile),
     /// Prints the public key that manifests are signed with, as PEM
     Key,
 }
@@ -52,9 +53,18 @@ pub struct Verify {
     pub head: Option<String>,
 }
 
+/// Compares a day's answered calls, tickets and recordings: exit code 0 without a difference, else 1.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Reconcile {
+    /// Such as 2026-11-24
+    pub day: String,
+}
+
 pub fn run(args: &Args) -> ExitCode {
     let answer = answer(args);
-    let whole = answer.as_ref().is_ok_and(|answer| answer.get("faults").is_none_or(|faults| *faults == json!([])));
+    let whole = answer.as_ref().is_ok_and(|answer| {
+        ["faults", "differences"].iter().all(|list| answer.get(list).is_none_or(|list| *list == json!([])))
+    });
     let told = answer.is_ok();
     let code = finish(args.json, answer, as_text);
     if told && !whole { ExitCode::from(1) } else { code }
@@ -78,6 +88,10 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
             })),
             None => Err(file(&folder, std::io::Error::new(std::io::ErrorKind::NotFound, "no manifest yet"))),
         },
+        Deed::Reconcile(wanted) => {
+            let server = Server { data: args.data.clone(), api: None, json: args.json };
+            Client::open(&server)?.get("/api/reconciliation", &[("day", Some(&wanted.day))])
+        }
         Deed::Key => {
             let path = manifests.public_key();
             let key = public_key(&path)?;
@@ -136,6 +150,9 @@ pub fn as_text(answer: &Value) -> String {
     if let Some(pem) = answer.get("pem").and_then(Value::as_str) {
         return pem.to_owned();
     }
+    if let Some(differences) = answer.get("differences").and_then(Value::as_array) {
+        return reconciled(answer, differences);
+    }
     let Some(faults) = answer.get("faults").and_then(Value::as_array) else { return cell(answer, "/head") };
     let mut text = card(&[
         ("manifests", cell(answer, "/manifests")),
@@ -157,5 +174,16 @@ pub fn as_text(answer: &Value) -> String {
         add(format!("{}: {}: {}", cell(fault, "/what"), cell(fault, "/path"), cell(fault, "/why")));
     }
     add(if faults.is_empty() { "whole".to_owned() } else { format!("NOT WHOLE: {} faults", faults.len()) });
+    text
+}
+
+fn reconciled(answer: &Value, differences: &[Value]) -> String {
+    let sums = ["answered", "running", "tickets", "recordings", "failures"];
+    let sums = sums.map(|name| (name, cell(answer, &format!("/{name}"))));
+    let mut text = card(&sums);
+    for difference in differences {
+        text.push_str(&format!("\n{}: call {}", cell(difference, "/what"), cell(difference, "/call")));
+    }
+    text.push_str(&format!("\n{} differences", differences.len()));
     text
 }

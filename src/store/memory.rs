@@ -9,6 +9,7 @@ use super::query::{
     Alarm, CallbackTask, Counts, Cursor, Emergency, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
     RecordingState, SetAside, Span, Ticket, TicketQuery, TicketState, ToList, Unlisted,
 };
+use super::reconcile::Held;
 use super::{Store, StoreError};
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
@@ -185,6 +186,35 @@ impl Store for Memory {
         rows.sort_by_key(|failed| (failed.at, failed.call));
         rows.truncate(most);
         Ok(rows)
+    }
+
+    async fn held(&self, span: Span, settled: Wall) -> Result<Vec<Held>, StoreError> {
+        let tables = self.tables();
+        let recorded = |call: CallId| tables.sealed.iter().any(|sealed| sealed.call == call);
+        let failed = |call: CallId| tables.failures.iter().any(|failed| failed.call == call);
+        let of = |call, ticket, ended: Option<Wall>| Held {
+            call,
+            answered: true,
+            ticket,
+            recording: recorded(call),
+            failure: failed(call),
+            running: ended.is_none_or(|ended| ended > settled),
+        };
+        let calls = tables.tickets.values().filter(|ticket| span.holds(ticket.opened.t_answer));
+        let calls = calls.map(|ticket| of(ticket.call, true, ticket.ended.as_ref().map(|ended| ended.t_end)));
+        let known = |number: &str| tables.tickets.values().any(|ticket| ticket.number == number);
+        let duties = tables.duties.values().filter(|duty| duty.answered.is_some_and(|at| span.holds(at)));
+        let duties = duties.map(|duty| of(duty.call, known(&duty.ticket), duty.ended));
+        let strange = |sealed: &&Sealed| {
+            let call = &sealed.call;
+            span.holds(sealed.started) && !tables.tickets.contains_key(call) && !tables.duties.contains_key(call)
+        };
+        let strangers = tables.sealed.iter().filter(strange);
+        let strangers =
+            strangers.map(|sealed| Held { answered: false, running: false, ..of(sealed.call, false, None) });
+        let mut all: Vec<Held> = calls.chain(duties).chain(strangers).collect();
+        all.sort_by_key(|held| held.call);
+        Ok(all)
     }
 
     async fn accesses(&self, call: CallId) -> Result<Vec<Access>, StoreError> {

@@ -20,6 +20,7 @@ use super::query::{
     Alarm, CallbackTask, Counts, MissedQuery, Page, Recording, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
     ToList, Unlisted,
 };
+use super::reconcile::Held;
 use super::{Store, StoreError};
 use crate::archive::Sealed;
 use crate::call::{CallId, MissedCall, SeatNo};
@@ -175,6 +176,10 @@ impl Store for Sqlite {
 
     async fn unlisted_failures(&self, wanted: Unlisted, most: usize) -> Result<Vec<RecordingFailed>, StoreError> {
         ask::unlisted_failures(&self.readers(), wanted, most).await
+    }
+
+    async fn held(&self, span: Span, settled: Wall) -> Result<Vec<Held>, StoreError> {
+        ask::held(&self.readers(), span, settled).await
     }
 
     async fn accesses(&self, call: CallId) -> Result<Vec<Access>, StoreError> {

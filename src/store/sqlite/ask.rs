@@ -15,6 +15,7 @@ use crate::store::query::{
     Alarm, CallbackTask, Counts, Cursor, Emergency, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
     RecordingState, SetAside, Span, Ticket, TicketQuery, ToList, Unlisted,
 };
+use crate::store::reconcile::Held;
 use crate::time::Wall;
 
 const TICKET: &str = "SELECT t.number, t.call, t.state, t.kind, t.place, t.text, t.version, t.invalid, t.threeway_result, \
@@ -169,6 +170,34 @@ pub(super) async fn unlisted_failures(
         Some(RecordingFailed { call: call(row)?, at, error })
     })
     .await
+}
+
+const HELD: &str = "WITH answered (call, ticket, ended) AS ( \
+    SELECT c.call, EXISTS (SELECT 1 FROM ticket t WHERE t.call = c.call), c.t_end \
+    FROM call c WHERE c.t_answer >= ?1 AND c.t_answer < ?2 \
+    UNION ALL SELECT d.call, EXISTS (SELECT 1 FROM ticket t WHERE t.number = d.ticket), d.data ->> 'ended' \
+    FROM duty_call d WHERE d.data ->> 'answered' >= ?1 AND d.data ->> 'answered' < ?2) \
+    SELECT a.call, 1 AS answered, a.ticket, EXISTS (SELECT 1 FROM recording r WHERE r.call = a.call) AS recording, \
+    EXISTS (SELECT 1 FROM recording_failure f WHERE f.call = a.call) AS failure, \
+    a.ended IS NULL OR a.ended > ?3 AS running FROM answered a \
+    UNION ALL SELECT r.call, 0, 0, 1, 0, 0 FROM recording r WHERE r.started >= ?1 AND r.started < ?2 \
+    AND NOT EXISTS (SELECT 1 FROM call c WHERE c.call = r.call) \
+    AND NOT EXISTS (SELECT 1 FROM duty_call d WHERE d.call = r.call) ORDER BY 1";
+
+pub(super) async fn held(readers: &SqlitePool, span: Span, settled: Wall) -> Result<Vec<Held>, StoreError> {
+    let query = sqlx::query(HELD).bind(span.from.0).bind(span.until.0).bind(settled.0);
+    let rows = query.fetch_all(readers).await.map_err(gone("read"))?;
+    let held = |row: &SqliteRow| {
+        Some(Held {
+            call: call(row)?,
+            answered: row.try_get("answered").ok()?,
+            ticket: row.try_get("ticket").ok()?,
+            recording: row.try_get("recording").ok()?,
+            failure: row.try_get("failure").ok()?,
+            running: row.try_get("running").ok()?,
+        })
+    };
+    rows.iter().map(|row| read(row, "call", held)).collect()
 }
 
 /// Of one caller, newest first; else all open ones, longest waiting first.

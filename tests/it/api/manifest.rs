@@ -30,6 +30,11 @@ async fn a_server_has_its_key_at_once_and_lists_what_was_sealed_before_there_wer
     assert_eq!((&report["head"], &report["manifests"]), (&head["sha256"], &1.into()));
     // Sealed today, before or after the first manifest was made: it is tomorrow that lists it.
     assert_eq!(report["not_yet_listed"], serde_json::json!([format!("2026/11/24/{call}")]));
+    let day = ask(&["reconcile", "2026-11-24"]).unwrap();
+    assert_eq!((&day["answered"], &day["recordings"]), (&0.into(), &1.into()));
+    assert_eq!(day["differences"], serde_json::json!([{ "call": call.to_string(), "what": "no_call" }]));
+    assert_eq!(archive::as_text(&day).lines().last(), Some("1 differences"));
+    assert!(ask(&["reconcile", "noon"]).is_err());
     assert!(!house.get("/metrics").text.contains("name=\"manifest\""), "no alarm");
     house.stop().await;
 }

@@ -197,3 +197,18 @@ async fn an_older_recording_is_listed_by_its_side_car() {
     let report = town.verify(&Scope::Day("2026-11-23".parse().unwrap()));
     assert!(report.failed[0].error.contains("its side-car cannot be read"), "{report:?}");
 }
+
+/// Each night the day's calls, tickets and recordings are compared (R65, R110).
+#[tokio::test]
+async fn a_night_that_finds_a_call_without_a_recording_raises_an_alarm() {
+    let mut town = Town::new("reconciled");
+    town.makes(MIDNIGHT + HOUR).await;
+    town.tell(facts::closed(1)).await;
+    town.tell(facts::sealed(1)).await;
+    let stands = |town: &Town| town.maker.alarms.standing().iter().any(|alarm| alarm.name == "reconciliation");
+    town.tell(facts::closed(2)).await;
+    town.makes(MIDNIGHT + DAY + HOUR).await;
+    assert!(stands(&town), "call 2 has neither a recording nor a failure");
+    town.makes(MIDNIGHT + 2 * DAY + HOUR).await;
+    assert!(!stands(&town), "the next day fits");
+}

@@ -72,13 +72,14 @@ async fn an_untouched_archive_is_whole_in_every_scope() {
     assert_eq!((told(&report), report.recordings), (vec![], 3));
 }
 
-type Deed = fn(&Path);
+/// What it is called, what is done to the recordings folder, and all that is named.
+type Row = (&'static str, fn(&Path), Vec<(What, String)>);
 
 #[tokio::test]
 async fn whatever_is_changed_taken_away_or_put_in_is_named() {
     let manifest = |day: &str| format!("manifests/2026/{day}.jsonl");
     let at = |n: u64, file: &str| format!("{}/{file}", folder(n));
-    let table: [(&str, Deed, Vec<(What, String)>); 15] = [
+    let table: [Row; 15] = [
         ("audio", |root| flip(&root.join(folder(1)).join("call.wav")), vec![(What::Changed, at(1, "call.wav"))]),
         ("track", |root| flip(&root.join(folder(3)).join("p3.wav")), vec![(What::Changed, at(3, "p3.wav"))]),
         ("side-car", |root| flip(&root.join(folder(2)).join("call.json")), vec![(What::Changed, at(2, "call.json"))]),

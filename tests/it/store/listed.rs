@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use hotline::call::CallId;
+use hotline::call::{CallId, DutyCall, SeatNo};
 use hotline::store::Store;
 use hotline::store::entry::{Entry, Listed, Record, RecordingFailed, VERSION};
-use hotline::store::query::Unlisted;
+use hotline::store::query::{Span, Unlisted};
+use hotline::store::reconcile::{Odd, Reconciliation, reconcile};
 use hotline::time::Wall;
 
-use crate::facts::{MORNING, answered, sealed, sealed_recording};
+use crate::facts::{MORNING, answered, closed, sealed, sealed_recording};
 
 pub async fn a_manifest_lists_what_no_other_has_listed(store: impl Store) {
     let at = |n: u64| sealed_recording(n).sealed_at.unwrap();
@@ -66,4 +67,57 @@ pub async fn a_manifest_lists_what_no_other_has_listed(store: impl Store) {
     store.apply("j", 6, &records, 10).await.unwrap();
     assert_eq!(list(next(3), ahead, 9).await, [(2, None)]);
     assert_eq!(failures(next(1)).await, []);
+}
+
+/// R65, R110: answered calls = recordings + explicit failures = tickets; whatever is not so is named.
+pub async fn what_does_not_fit_together_is_found(store: impl Store) {
+    let failed =
+        |n: u64| Entry::RecordingFailed(RecordingFailed { call: CallId(n), at: MORNING, error: "no space".into() });
+    // 1 is whole, 2 failed, 3 is up, 4 has neither, 5 is a recording of nobody; 6 and 7 are calls to a duty
+    // phone: one answered and recorded for a ticket that nobody knows, one that reached nobody.
+    let duty = |n: u64, answered: Option<Wall>| {
+        Entry::Duty(Box::new(DutyCall {
+            call: CallId(n),
+            ticket: "JDZ-20261124-999999".into(),
+            seat: SeatNo("1001".into()),
+            to: "681".into(),
+            name: String::new(),
+            began: MORNING,
+            answered,
+            ended: Some(MORNING),
+            failures: Vec::new(),
+        }))
+    };
+    let entries = [
+        closed(1),
+        sealed(1),
+        closed(2),
+        failed(2),
+        answered(3),
+        closed(4),
+        sealed(5),
+        duty(6, Some(MORNING)),
+        sealed(6),
+        duty(7, None),
+    ];
+    let records: Vec<_> = (1..)
+        .zip(entries)
+        .map(|(seq, entry)| {
+            let numbered = matches!(entry, Entry::Answered(_) | Entry::Closed(_));
+            let number = numbered.then(|| format!("JDZ-20261124-{seq:06}"));
+            Arc::new(Record { v: VERSION, seq, at: MORNING, number, entry })
+        })
+        .collect();
+    store.apply("j", 0, &records, 10).await.unwrap();
+    let today = Span::day("2026-11-24".parse().unwrap());
+    let found = reconcile(&store, today, today.until).await.unwrap();
+    let differences: Vec<_> = found.differences.iter().map(|one| (one.call.0, one.what)).collect();
+    assert_eq!(differences, [(4, Odd::NoRecording), (5, Odd::NoCall), (6, Odd::NoTicket)]);
+    let sums = (found.answered, found.running, found.tickets, found.recordings, found.failures);
+    assert_eq!(sums, (5, 1, 4, 3, 1));
+    // Ended so short a time ago that the seal may be to come.
+    let early = reconcile(&store, today, MORNING).await.unwrap();
+    assert!(early.differences.iter().all(|one| one.what != Odd::NoRecording), "{early:?}");
+    let tomorrow = Span::day("2026-11-25".parse().unwrap());
+    assert_eq!(reconcile(&store, tomorrow, tomorrow.until).await.unwrap(), Reconciliation::default());
 }
