@@ -75,6 +75,8 @@ pub struct Maker {
     pub key: PathBuf,
     pub hotline: String,
     pub outside: Outside,
+    /// Recordings in one manifest.
+    pub most: usize,
     pub ending: Arc<AtomicBool>,
     state: State,
 }
@@ -109,7 +111,21 @@ impl Maker {
         let Parts { store, journal, progress, shelf, alarms, wall } = parts;
         let manifests = Manifests::new(recordings);
         let (state, ending) = (State::default(), Arc::default());
-        Self { store, journal, progress, shelf, alarms, wall, manifests, key, hotline, outside, ending, state }
+        Self {
+            store,
+            journal,
+            progress,
+            shelf,
+            alarms,
+            wall,
+            manifests,
+            key,
+            hotline,
+            outside,
+            most: MOST,
+            ending,
+            state,
+        }
     }
 
     pub async fn run(mut self) {
@@ -205,11 +221,11 @@ impl Maker {
     async fn make(&mut self, day: Date, now: Wall, previous: Option<Link>, key: &Arc<Key>) -> Result<Last, MakeError> {
         let until = day.tomorrow().map(|_| Span::day(day).until).map_err(|_| MakeError::NoDay)?;
         let wanted = Unlisted { until, now };
-        let mut recordings = self.store.unlisted(wanted, MOST.saturating_add(1)).await?;
-        let mut failures = self.store.unlisted_failures(wanted, MOST.saturating_add(1)).await?;
-        let more = recordings.len() > MOST || failures.len() > MOST;
-        recordings.truncate(MOST);
-        failures.truncate(MOST);
+        let mut recordings = self.store.unlisted(wanted, self.most.saturating_add(1)).await?;
+        let mut failures = self.store.unlisted_failures(wanted, self.most.saturating_add(1)).await?;
+        let more = recordings.len() > self.most || failures.len() > self.most;
+        recordings.truncate(self.most);
+        failures.truncate(self.most);
         let number = previous.as_ref().map_or(1, |previous| previous.number.saturating_add(1));
         let head = Head {
             format: manifest::FORMAT,

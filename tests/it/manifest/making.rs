@@ -212,3 +212,20 @@ async fn a_night_that_finds_a_call_without_a_recording_raises_an_alarm() {
     town.makes(MIDNIGHT + 2 * DAY + HOUR).await;
     assert!(!stands(&town), "the next day fits");
 }
+
+#[tokio::test]
+async fn a_day_with_more_than_one_manifest_holds_has_several() {
+    let mut town = Town::new("many");
+    town.makes(MIDNIGHT + HOUR).await;
+    for n in 1..=5 {
+        town.record(n, "2026/11/24", MIDNIGHT + 2 * HOUR).await;
+    }
+    town.maker.most = 2;
+    assert_eq!(days(&town.makes(MIDNIGHT + DAY + HOUR).await), ["2026-11-24", "2026-11-24-2", "2026-11-24-3"]);
+    let counts = ["2026-11-24", "2026-11-24-2", "2026-11-24-3"].map(|name| listed(&town, name).len());
+    assert_eq!(counts, [2, 2, 1]);
+    for scope in [Scope::Everything, Scope::Day("2026-11-24".parse().unwrap())] {
+        let report = town.verify(&scope);
+        assert_eq!((report.faults, report.recordings), (vec![], 5));
+    }
+}
