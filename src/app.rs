@@ -4,6 +4,7 @@
 pub mod alarms;
 pub mod desk;
 pub mod figures;
+pub mod manifest;
 pub mod rate;
 mod recovery;
 pub mod secrets;
@@ -91,6 +92,8 @@ pub struct Office {
     /// Bytes of recordings that are compared with their seals in a second; 0: none.
     pub verify_rate: Arc<AtomicU64>,
     pub alarms: Arc<Alarms>,
+    /// Where the head of the archive is sent. A reload changes it.
+    pub heads: manifest::Outside,
     pub figures: Arc<Figures>,
     pub archive: Arc<archive::Figures>,
     pub trace: TraceBook,
@@ -146,6 +149,7 @@ impl Office {
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
         self.names.send_replace(setup::names_to_resolve(&config));
         self.alarms.webhook.set(config.server.alarm_webhook.clone());
+        self.heads.set(config.server.head_webhook.clone());
         self.verify_rate.store(config.server.verify_kib_per_s << 10, Ordering::Relaxed);
         let (office, new) = (self.clone(), config.clone());
         // Prompts are read from the disk, and recorder and trace may have to make room.
@@ -273,6 +277,7 @@ impl Server {
             shelf,
             verify_rate: Arc::new(AtomicU64::new(config.server.verify_kib_per_s << 10)),
             alarms: Arc::clone(&alarms),
+            heads: manifest::Outside::new(config.server.head_webhook.clone(), options.data.join("archive-head")),
             figures: Arc::clone(&figures),
             archive: Arc::clone(&archive.figures),
             trace,
@@ -311,6 +316,7 @@ impl Server {
             ending: Arc::clone(&ending),
         };
         tokio::spawn(verifier.run());
+        start_manifests(&office, &config, Arc::clone(&ending));
         let web = web::serve(office.clone(), listener);
         Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, ending, _locks: locks })
     }
@@ -397,6 +403,25 @@ pub fn recorder_news(journal: Journal, alarms: Arc<Alarms>, figures: Arc<Figures
             journal.append(Entry::RecordingFailed(RecordingFailed { call, at: clock.wall(), error }), |_| {});
         }
     })
+}
+
+fn start_manifests(office: &Office, config: &Config, ending: Arc<AtomicBool>) {
+    let clock = office.clock;
+    let parts = manifest::Parts {
+        store: Arc::clone(&office.store),
+        journal: office.journal.clone(),
+        progress: office.progress.clone(),
+        shelf: Arc::clone(&office.shelf),
+        alarms: Arc::clone(&office.alarms),
+        wall: Arc::new(move || clock.wall()),
+    };
+    let key = manifest::key_file(&office.options.data);
+    let mut maker =
+        manifest::Maker::new(parts, &office.recordings, key, config.server.name.clone(), office.heads.clone());
+    maker.ending = ending;
+    // The public key is there once the server is; what stands in its way the maker tells, again and again.
+    let _ = maker.manifests.open_key(&maker.key);
+    tokio::spawn(maker.run());
 }
 
 /// A hotline without a trace is better than none.

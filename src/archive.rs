@@ -15,18 +15,21 @@ pub mod export;
 mod files;
 mod hearing;
 pub mod lock;
+pub mod manifest;
 mod names;
 mod recording;
 mod reel;
 mod seal;
 pub mod shelf;
 pub mod sidecar;
+pub mod sums;
 mod sweep;
 mod tape;
 mod voices;
 mod writer;
 
 pub use names::{Class, PartName, TrackName};
+pub use sidecar::PartLine;
 pub use writer::{Archive, Figures, SLOW, Settings, Tell, start};
 
 use std::path::PathBuf;
@@ -196,6 +199,15 @@ pub struct Sealed {
     pub bytes: u64,
     /// Of all files, one after the other.
     pub sha256: String,
+    /// The same by SM3; None of a recording that was sealed before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sm3: Option<String>,
+    /// When; None of older ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_at: Option<Wall>,
+    /// Every file with sums of its own, the side-car last; empty of older ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PartLine>,
     pub format: String,
     pub verdict: Verdict,
     /// First local day on which it may be erased (R69): `2029-11-25`.

@@ -2,6 +2,7 @@
 //! `run`, which prints it.
 
 pub mod alarms;
+pub mod archive;
 pub mod calls;
 pub mod check;
 pub mod client;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, calls, check, demo, directory, healthcheck, init, recordings, reload, route, seats, serve, sessions,
-    tickets, trace,
+    alarms, archive, calls, check, demo, directory, healthcheck, init, recordings, reload, route, seats, serve,
+    sessions, tickets, trace,
 };
 
 /// The server behind a city's hotline 12345.
@@ -29,6 +29,7 @@ enum Command {
     Sessions(sessions::Args),
     Tickets(tickets::Args),
     Recordings(recordings::Args),
+    Archive(archive::Args),
     Trace(trace::Args),
     Alarms(alarms::Args),
     Healthcheck(healthcheck::Args),
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Sessions(args) => sessions::run(&args),
         Command::Tickets(args) => tickets::run(&args),
         Command::Recordings(args) => recordings::run(&args),
+        Command::Archive(args) => archive::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Alarms(args) => alarms::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod memory;
 pub mod numbering;
 pub mod query;
+pub mod reconcile;
 pub mod sessions;
 pub mod sqlite;
 
@@ -20,13 +21,15 @@ use std::sync::Arc;
 use crate::archive::Sealed;
 use crate::call::{CallId, SeatNo};
 use crate::time::Wall;
-use entry::{Access, Record, SeatChange};
+use entry::{Access, Record, RecordingFailed, SeatChange};
 use numbering::Number;
 use query::{
     Alarm, CallbackTask, Counts, MissedQuery, Page, Recording, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
+    ToList, Unlisted,
 };
 
 use crate::call::MissedCall;
+use reconcile::Held;
 
 /// The tables that people ask. Written by the `Applier` alone.
 pub trait Store: Send + Sync + 'static {
@@ -74,6 +77,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Recordings that were last compared with their seal before this, or never: longest ago first.
     fn to_verify(&self, before: Wall, most: u32) -> impl Future<Output = Result<Vec<Sealed>, StoreError>> + Send;
+
+    /// Recordings that no manifest lists yet, in the order of their paths.
+    fn unlisted(&self, wanted: Unlisted, most: usize) -> impl Future<Output = Result<Vec<ToList>, StoreError>> + Send;
+
+    /// Failures of recordings that no manifest names yet, oldest first.
+    fn unlisted_failures(
+        &self,
+        wanted: Unlisted,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<RecordingFailed>, StoreError>> + Send;
+
+    /// What there is of each call that was answered in the span, and recordings of it that belong to none.
+    fn held(&self, span: Span, settled: Wall) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
 
     /// Who fetched the recording of this call, oldest first.
     fn accesses(&self, call: CallId) -> impl Future<Output = Result<Vec<Access>, StoreError>> + Send;

@@ -5,6 +5,7 @@
 //! or look at the exchange from inside its loop; what changes goes through the journal or the loop.
 
 mod alarms;
+mod archive;
 mod asked;
 mod audio;
 mod calls;
@@ -111,6 +112,7 @@ fn router(office: Office) -> Router {
         .route("/tickets/{number}/handover", post(emergency::handover))
         .route("/directory", get(directory::list))
         .route("/sessions", get(sessions::list))
+        .route("/reconciliation", get(archive::reconciliation))
         .route("/missed", get(missed::list))
         .route("/callbacks", get(missed::callbacks))
         .route("/recordings", get(recordings::list))

@@ -24,12 +24,7 @@ impl Webhook {
         let to = Arc::clone(&address);
         let post = move || {
             crate::media::lower_priority_of_this_thread();
-            let agent: ureq::Agent = ureq::Agent::config_builder()
-                .timeout_global(Some(PATIENCE))
-                // The owner's address is meant as it stands, whatever proxy the environment names.
-                .proxy(None)
-                .build()
-                .into();
+            let agent = agent();
             waiting.iter().for_each(|body| deliver(&agent, &to, &body, &pauses));
         };
         // Without its thread the channel is closed, and posting fails with a warning.
@@ -50,10 +45,24 @@ impl Webhook {
     }
 }
 
+/// Posts a JSON object; Err where it was not taken.
+pub(super) fn post_once(to: &str, body: &str) -> Result<(), ureq::Error> {
+    post(&agent(), to, body)
+}
+
+fn agent() -> ureq::Agent {
+    // The owner's address is meant as it stands, whatever proxy the environment names.
+    ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).build().into()
+}
+
+fn post(agent: &ureq::Agent, to: &str, body: &str) -> Result<(), ureq::Error> {
+    agent.post(to).header("content-type", "application/json").send(body).map(drop)
+}
+
 fn deliver(agent: &ureq::Agent, address: &Mutex<Option<String>>, body: &str, pauses: &[Duration]) {
     let mut pauses = pauses.iter();
     while let Some(to) = read(address) {
-        let Err(error) = agent.post(&to).header("content-type", "application/json").send(body) else { return };
+        let Err(error) = post(agent, &to, body) else { return };
         let Some(pause) = pauses.next() else {
             return tracing::warn!(%error, "an alarm could not be posted to the webhook and is given up");
         };

@@ -274,6 +274,7 @@ impl Recording {
             ended: ended.max(self.started),
             verdict,
             recovered: false,
+            sealed_at: None,
             reported: self.reported,
             closed: Vec::new(),
         })

@@ -5,19 +5,18 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
-
-use sha2::{Digest, Sha256};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::disk::Disk;
 use super::files::Part;
 use super::names::PartName;
-use super::sidecar::{LIVE_SIDE_CAR, PartLine, SIDE_CAR, Seal, SideCar, millis};
+use super::sidecar::{LIVE_SIDE_CAR, PartLine, SIDE_CAR, Seal, SideCar, millis, own_line};
+use super::sums::{Sums, hash};
 use super::writer::{Figures, Live, Settings, Tell};
 use super::{Done, Sealed, Verdict};
 use crate::rules::retention;
@@ -30,7 +29,6 @@ const MOST_AT_ONCE: usize = 256;
 const GATHERING: Duration = Duration::from_millis(200);
 /// After a failure (a full disk, say) the seal is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
-const HASHED_AT_ONCE: usize = 64 * 1024;
 
 /// A recording that grows no more.
 #[derive(Clone, Debug)]
@@ -46,6 +44,8 @@ pub(super) struct Unsealed {
     pub(super) ended: Wall,
     pub(super) verdict: Verdict,
     pub(super) recovered: bool,
+    /// When the seal was made that a crash has left without all of its names; None: it is made now.
+    pub(super) sealed_at: Option<Wall>,
     /// Its failure has been told.
     pub(super) reported: bool,
     /// In place of `parts` while it waits for another attempt: whether the disk refused each of them.
@@ -215,16 +215,16 @@ impl Unsealed {
     /// Hashes the audio and writes the side-car; with `sync`, both are on the platter afterwards.
     fn prepare(&mut self, sync: bool, disk: &dyn Disk) -> Result<Sealed, SealError> {
         self.reopen()?;
-        let mut whole = Sha256::new();
+        let mut whole = Sums::default();
         let (mut primary, mut all_bytes) = (Vec::new(), 0);
         self.side_car.tracks.iter_mut().for_each(|track| track.parts.clear());
         for (name, part) in &self.parts {
             let file = name.to_string();
             let path = self.folder.join(&file);
-            let (bytes, sha256) = hash(&part.file, &mut whole, &mut |_| Ok(())).map_err(failed("read", &path))?;
+            let (bytes, hashes) = hash(&part.file, Some(&mut whole), &mut |_| Ok(())).map_err(failed("read", &path))?;
             all_bytes += bytes;
             let of_track = self.side_car.tracks.iter_mut().find(|track| Some(track.name()) == name.track);
-            of_track.map_or(&mut primary, |track| &mut track.parts).push(PartLine { file, bytes, sha256 });
+            of_track.map_or(&mut primary, |track| &mut track.parts).push(PartLine::new(file, bytes, hashes));
             if sync {
                 disk.sync(&part.file).map_err(failed("sync", &path))?;
             }
@@ -234,22 +234,26 @@ impl Unsealed {
         if self.parts.iter().any(|(_, part)| part.unsafe_on_disk.load(Ordering::Relaxed)) {
             self.verdict = Verdict::Failed;
         }
+        let whole = whole.finish();
         self.side_car.seal = Some(Seal {
             ended: self.ended,
             duration_ms: millis(self.frames),
             bytes: all_bytes,
-            sha256: hex(whole),
+            sha256: whole.sha256,
+            sm3: Some(whole.sm3),
+            sealed_at: Some(self.sealed_at.unwrap_or_else(now)),
             parts: primary,
             verdict: self.verdict,
             keep_until: retention::erasable_from(retention::local_day(self.ended)).to_string(),
             recovered: self.recovered,
         });
-        let file = self.side_car.write(&self.folder, disk).map_err(failed("write the side-car in", &self.folder))?;
+        let written = self.side_car.write(&self.folder, disk);
+        let (file, text) = written.map_err(failed("write the side-car in", &self.folder))?;
         if sync {
             disk.sync(&file).map_err(failed("sync the side-car in", &self.folder))?;
         }
         self.side_car
-            .sealed(&self.relative)
+            .sealed(&self.relative, own_line(&text))
             .ok_or_else(|| failed("find audio in", &self.folder)(io::ErrorKind::NotFound.into()))
     }
 
@@ -274,6 +278,11 @@ impl Unsealed {
     }
 }
 
+fn now() -> Wall {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Wall(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
 fn read_only() -> fs::Permissions {
     fs::Permissions::from_mode(0o440)
 }
@@ -285,32 +294,4 @@ fn rename(from: &Path, to: &Path) -> Result<(), SealError> {
         (false, true) => Ok(()),
         (true | false, false) => fs::rename(from, to).map_err(failed("rename", from)),
     }
-}
-
-/// Length and SHA-256 of a file, which goes into `whole` as well. `pace` is told of each piece.
-pub(super) fn hash(
-    file: &File,
-    whole: &mut Sha256,
-    pace: &mut dyn FnMut(u64) -> io::Result<()>,
-) -> io::Result<(u64, String)> {
-    let mut own = Sha256::new();
-    let mut block = vec![0; HASHED_AT_ONCE];
-    let mut at = 0;
-    loop {
-        let count = match file.read_at(&mut block, at) {
-            Ok(0) => return Ok((at, hex(own))),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let read = block.get(..count).unwrap_or_default();
-        own.update(read);
-        whole.update(read);
-        at += count as u64;
-        pace(count as u64)?;
-    }
-}
-
-pub(super) fn hex(sum: Sha256) -> String {
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

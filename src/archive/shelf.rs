@@ -4,10 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Take};
 use std::path::{Component, Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
-use super::seal::{hash, hex};
-use super::sidecar::{SIDE_CAR, SideCar};
+use super::sidecar::{PartLine, SIDE_CAR, SideCar};
+use super::sums::{Sums, hash};
 use super::{PartName, Sealed};
 use crate::call::CallId;
 use crate::rules::retention;
@@ -78,12 +76,19 @@ impl Shelf {
         if let Some(started) = started {
             let day = retention::local_day(started);
             let folder = format!("{:04}/{:02}/{:02}/{name}", day.year(), day.month(), day.day());
-            return self.side_car(Path::new(&folder)).ok()?.sealed(Path::new(&folder));
+            return self.sealed(Path::new(&folder));
         }
         super::sweep::days(&self.root).into_iter().find_map(|day| {
             let folder = day.strip_prefix(&self.root).ok()?.join(&name);
-            self.side_car(&folder).ok()?.sealed(&folder)
+            self.sealed(&folder)
         })
+    }
+
+    /// The recording in `folder`, relative to the recordings folder, with the sums of its side-car as it is now.
+    pub fn sealed(&self, folder: &Path) -> Option<Sealed> {
+        let (side_car, own): (SideCar, PartLine) =
+            SideCar::read_with_sums(&self.inside(folder).ok()?.join(SIDE_CAR)).ok()?;
+        side_car.sealed(folder, own)
     }
 
     /// The side-car in `folder`, relative to the recordings folder.
@@ -104,17 +109,17 @@ impl Shelf {
         sealed: &Sealed,
         pace: &mut dyn FnMut(u64) -> io::Result<()>,
     ) -> Result<Condition, ShelfError> {
-        let mut whole = Sha256::new();
+        let mut whole = Sums::default();
         for part in sealed.parts.iter().chain(&sealed.tracks) {
             let path = self.audio(part)?;
-            let read = File::open(&path).and_then(|file| hash(&file, &mut whole, pace));
+            let read = File::open(&path).and_then(|file| hash(&file, Some(&mut whole), pace));
             match read.map_err(|source| unreadable(path, source)) {
                 Ok(_) => {}
                 Err(ShelfError::Missing(_)) => return Ok(Condition::Missing),
                 Err(error) => return Err(error),
             }
         }
-        let same = !sealed.parts.is_empty() && hex(whole) == sealed.sha256;
+        let same = !sealed.parts.is_empty() && whole.finish().are(&sealed.sha256, sealed.sm3.as_deref());
         Ok(if same { Condition::Verified } else { Condition::Changed })
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::disk::Disk;
 use super::names::{Class, PartName, TrackName};
+use super::sums::{Hashes, Sums};
 use super::voices::{Person, Track};
 use super::{RecordingMeta, Sealed, Side, Verdict};
 use crate::audio::timeline::{Gap, Missing, Timeline};
@@ -67,6 +68,12 @@ pub struct Seal {
     /// SHA-256 of all files, one after the other, the primary first and the tracks in their order:
     /// `cat call.wav call-2.wav p2.wav p3.wav p3-private.wav | sha256sum`.
     pub sha256: String,
+    /// The same by SM3: `… | openssl dgst -sm3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sm3: Option<String>,
+    /// When it was sealed, which may be long after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_at: Option<Wall>,
     /// Of the primary file.
     pub parts: Vec<PartLine>,
     pub verdict: Verdict,
@@ -101,6 +108,14 @@ pub struct PartLine {
     pub file: String,
     pub bytes: u64,
     pub sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sm3: Option<String>,
+}
+
+impl PartLine {
+    pub(super) fn new(file: String, bytes: u64, hashes: Hashes) -> Self {
+        Self { file, bytes, sha256: hashes.sha256, sm3: Some(hashes.sm3) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -254,20 +269,24 @@ impl SideCar {
     }
 
     /// The recording as the database holds it; None before it is sealed. `folder` is relative to the
-    /// recordings folder.
-    pub fn sealed(&self, folder: &Path) -> Option<Sealed> {
+    /// recordings folder; `own` is the side-car itself as a file.
+    pub fn sealed(&self, folder: &Path, own: PartLine) -> Option<Sealed> {
         let seal = self.seal.as_ref()?;
         let parts: Vec<_> = seal.parts.iter().map(|part| folder.join(&part.file)).collect();
+        let of_tracks = || self.tracks.iter().flat_map(|track| &track.parts);
         Some(Sealed {
             call: self.call,
             path: parts.first()?.clone(),
             parts,
-            tracks: self.tracks.iter().flat_map(|track| &track.parts).map(|part| folder.join(&part.file)).collect(),
+            tracks: of_tracks().map(|part| folder.join(&part.file)).collect(),
             started: self.started,
             ended: seal.ended,
             duration_ms: seal.duration_ms,
             bytes: seal.bytes,
             sha256: seal.sha256.clone(),
+            sm3: seal.sm3.clone(),
+            sealed_at: seal.sealed_at,
+            files: seal.parts.iter().chain(of_tracks()).cloned().chain([own]).collect(),
             format: self.format.name().to_owned(),
             verdict: seal.verdict,
             keep_until: seal.keep_until.clone(),
@@ -280,9 +299,18 @@ impl SideCar {
     /// Reads the side-car at `path`. A server that died between the two steps of a refresh has left
     /// the end of the longer one behind the new one: the first JSON value counts.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let text = fs::read(path)?;
-        let first = serde_json::Deserializer::from_slice(&text).into_iter().next();
+        Self::of_text(&fs::read(path)?)
+    }
+
+    fn of_text(text: &[u8]) -> io::Result<Self> {
+        let first = serde_json::Deserializer::from_slice(text).into_iter().next();
         Ok(first.ok_or(io::ErrorKind::UnexpectedEof)??)
+    }
+
+    /// The sealed side-car at `path`, and that file with its sums.
+    pub(super) fn read_with_sums(path: &Path) -> io::Result<(Self, PartLine)> {
+        let text = fs::read(path)?;
+        Ok((Self::of_text(&text)?, own_line(&text)))
     }
 
     /// That of the call whose folder this is, live or sealed; None where there is none that can be read.
@@ -290,20 +318,26 @@ impl SideCar {
         [LIVE_SIDE_CAR, SIDE_CAR].iter().find_map(|name| Self::read(&folder.join(name)).ok())
     }
 
-    /// Writes it over the live side-car of `folder`. The file, so that the caller may sync it.
+    /// Writes it over the live side-car of `folder`. The file, so that the caller may sync it, and what
+    /// stands in it.
     ///
     /// Not by a second file and a rename: ext4 answers a rename over a file with a write to the disk
     /// at once, which costs more than all the rest of a seal. Should the power fail within the write,
     /// the sweep seals the audio without what the side-car knew.
-    pub(super) fn write(&self, folder: &Path, disk: &dyn Disk) -> io::Result<File> {
+    pub(super) fn write(&self, folder: &Path, disk: &dyn Disk) -> io::Result<(File, Vec<u8>)> {
         let path = folder.join(LIVE_SIDE_CAR);
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o640).open(path)?;
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
         disk.write_at(&file, &text, 0)?;
         file.set_len(text.len() as u64)?;
-        Ok(file)
+        Ok((file, text))
     }
+}
+
+/// The side-car as a file among those of its recording.
+pub(super) fn own_line(text: &[u8]) -> PartLine {
+    PartLine::new(SIDE_CAR.to_owned(), text.len() as u64, Sums::of(text))
 }
 
 impl TrackLine {

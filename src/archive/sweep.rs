@@ -10,12 +10,11 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
-
 use super::files::Part;
 use super::names::{PartName, TrackName};
-use super::seal::{Unsealed, hash, hex};
+use super::seal::Unsealed;
 use super::sidecar::{Mark, SideCar, TrackLine, Trouble, What, millis};
+use super::sums::{Sums, hash};
 use super::writer::{Figures, Live, Tell};
 use super::{Done, RecordingMeta, Verdict};
 use crate::audio::wav::{self, Format, Layout};
@@ -139,6 +138,7 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
         side_car,
         parts,
         recovered,
+        sealed_at: seal.and_then(|seal| seal.sealed_at),
         reported: false,
         closed: Vec::new(),
     }))
@@ -185,8 +185,9 @@ fn add_tracks(side_car: &mut SideCar, tracks: &BTreeMap<TrackName, Found>, whole
 }
 
 fn same_sound(parts: &[(PartName, Arc<Part>)], sha256: &str) -> bool {
-    let mut whole = Sha256::new();
-    parts.iter().all(|(_, part)| hash(&part.file, &mut whole, &mut |_| Ok(())).is_ok()) && hex(whole) == sha256
+    let mut whole = Sums::default();
+    parts.iter().all(|(_, part)| hash(&part.file, Some(&mut whole), &mut |_| Ok(())).is_ok())
+        && whole.finish().sha256 == sha256
 }
 
 /// Opens one part; where it is not named yet, its header and length are put right.

@@ -42,6 +42,8 @@ pub enum ClientError {
     /// The server's own words.
     #[error("{text}")]
     Refused { code: String, text: String },
+    #[error("no public key: {0}")]
+    NoKey(String),
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{0}")]
@@ -53,7 +55,9 @@ impl ClientError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Refused { .. } | Self::Wrong(_) => ExitCode::from(1),
-            Self::NoAddress { .. } | Self::NoToken(_) | Self::Silent { .. } | Self::File { .. } => ExitCode::from(2),
+            Self::NoAddress { .. } | Self::NoToken(_) | Self::NoKey(_) | Self::Silent { .. } | Self::File { .. } => {
+                ExitCode::from(2)
+            }
         }
     }
 
@@ -61,9 +65,12 @@ impl ClientError {
     fn code(&self) -> &str {
         match self {
             Self::Refused { code, .. } => code,
-            Self::NoAddress { .. } | Self::NoToken(_) | Self::Silent { .. } | Self::File { .. } | Self::Wrong(_) => {
-                "client"
-            }
+            Self::NoAddress { .. }
+            | Self::NoToken(_)
+            | Self::NoKey(_)
+            | Self::Silent { .. }
+            | Self::File { .. }
+            | Self::Wrong(_) => "client",
         }
     }
 }

@@ -229,6 +229,7 @@ fn one(side_car: &Value) -> String {
         ("gaps", cell(side_car, "/gap_count")),
         ("bytes", cell(side_car, "/seal/bytes")),
         ("SHA-256", cell(side_car, "/seal/sha256")),
+        ("SM3", cell(side_car, "/seal/sm3")),
         ("keep until", cell(side_car, "/seal/keep_until")),
     ])
 }

@@ -43,6 +43,9 @@ pub struct ServerSettings {
     /// `http://` address to which alarms are posted.
     #[serde(deserialize_with = "webhook")]
     pub alarm_webhook: Option<String>,
+    /// `http://` address to which each day's head of the archive is posted, to be kept away from here.
+    #[serde(deserialize_with = "webhook")]
+    pub head_webhook: Option<String>,
     pub rtp_ports: PortRange,
     /// T_rna (R11).
     #[serde(rename = "ring_no_answer_s", deserialize_with = "values::seconds::<3, 120, _>")]
@@ -86,6 +89,7 @@ impl Default for ServerSettings {
             digest: vec![Algorithm::Md5],
             http: SocketAddr::from(([127, 0, 0, 1], 8080)),
             alarm_webhook: None,
+            head_webhook: None,
             rtp_ports: PortRange { first: 20000, last: 29999 },
             ring_no_answer: Duration::from_secs(12),
             wrap_up: Duration::from_secs(60),

@@ -48,6 +48,8 @@ pub enum Entry {
     Duty(Box<DutyCall>),
     /// The duty phone has taken an emergency ticket over (R28).
     Handover(Handover),
+    /// A manifest lists these recordings and failures, and no later one will.
+    Listed(Listed),
     /// A line that a newer program wrote, as it stands on disk. Read only.
     #[serde(skip)]
     Foreign(Private<String>),
@@ -157,6 +159,14 @@ pub struct Handover {
     pub at: Wall,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Listed {
+    /// `2026-11-24`, or `2026-11-24-2`.
+    pub manifest: String,
+    pub calls: Vec<CallId>,
+    pub failures: Vec<(CallId, Wall)>,
+}
+
 impl Entry {
     /// The call that it is about.
     pub fn call(&self) -> Option<CallId> {
@@ -175,7 +185,7 @@ impl Entry {
             Self::CalledBack(called) => Some(called.task),
             Self::Duty(duty) => Some(duty.call),
             Self::Handover(handover) => Some(handover.call),
-            Self::Seat(_) | Self::Alarm(_) | Self::Edit(_) | Self::Foreign(_) => None,
+            Self::Seat(_) | Self::Alarm(_) | Self::Edit(_) | Self::Listed(_) | Self::Foreign(_) => None,
         }
     }
 

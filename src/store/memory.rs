@@ -1,14 +1,15 @@
 //! The tables in memory: for tests, and the plainest statement of what each entry does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::entry::{Access, AlarmChange, CalledBack, Entry, Handover, Record, SeatChange, TicketEdit};
+use super::entry::{Access, AlarmChange, CalledBack, Entry, Handover, Record, RecordingFailed, SeatChange, TicketEdit};
 use super::numbering::{Number, Numbering};
 use super::query::{
     Alarm, CallbackTask, Counts, Cursor, Emergency, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
-    RecordingState, SetAside, Span, Ticket, TicketQuery, TicketState,
+    RecordingState, SetAside, Span, Ticket, TicketQuery, TicketState, ToList, Unlisted,
 };
+use super::reconcile::Held;
 use super::{Store, StoreError};
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
@@ -30,7 +31,10 @@ struct Tables {
     missed: BTreeMap<CallId, MissedCall>,
     callbacks: Vec<CallbackTask>,
     sealed: Vec<Sealed>,
-    failures: Vec<CallId>,
+    failures: Vec<RecordingFailed>,
+    /// By manifests: recordings, and failures with their time.
+    listed: BTreeSet<CallId>,
+    listed_failures: BTreeSet<(CallId, Wall)>,
     checks: BTreeMap<CallId, (Wall, Condition)>,
     seats: Vec<SeatChange>,
     alarms: Vec<Alarm>,
@@ -157,6 +161,62 @@ impl Store for Memory {
         Ok(due)
     }
 
+    async fn unlisted(&self, wanted: Unlisted, most: usize) -> Result<Vec<ToList>, StoreError> {
+        let tables = self.tables();
+        let ticket = |call: CallId| {
+            let own = tables.tickets.get(&call).map(|ticket| ticket.number.clone());
+            own.or_else(|| tables.duties.get(&call).map(|duty| duty.ticket.clone()))
+        };
+        let open = |sealed: &&Sealed| {
+            !tables.listed.contains(&sealed.call) && wanted.holds(sealed.sealed_at.unwrap_or(sealed.ended))
+        };
+        let to_list = |sealed: &Sealed| ToList { sealed: sealed.clone(), ticket: ticket(sealed.call) };
+        let mut rows: Vec<ToList> = tables.sealed.iter().filter(open).map(to_list).collect();
+        rows.sort_by(|one, other| one.sealed.path.as_os_str().cmp(other.sealed.path.as_os_str()));
+        rows.truncate(most);
+        Ok(rows)
+    }
+
+    async fn unlisted_failures(&self, wanted: Unlisted, most: usize) -> Result<Vec<RecordingFailed>, StoreError> {
+        let tables = self.tables();
+        let open = |failed: &&RecordingFailed| {
+            !tables.listed_failures.contains(&(failed.call, failed.at)) && wanted.holds(failed.at)
+        };
+        let mut rows: Vec<RecordingFailed> = tables.failures.iter().filter(open).cloned().collect();
+        rows.sort_by_key(|failed| (failed.at, failed.call));
+        rows.truncate(most);
+        Ok(rows)
+    }
+
+    async fn held(&self, span: Span, settled: Wall) -> Result<Vec<Held>, StoreError> {
+        let tables = self.tables();
+        let recorded = |call: CallId| tables.sealed.iter().any(|sealed| sealed.call == call);
+        let failed = |call: CallId| tables.failures.iter().any(|failed| failed.call == call);
+        let of = |call, ticket, ended: Option<Wall>| Held {
+            call,
+            answered: true,
+            ticket,
+            recording: recorded(call),
+            failure: failed(call),
+            running: ended.is_none_or(|ended| ended > settled),
+        };
+        let calls = tables.tickets.values().filter(|ticket| span.holds(ticket.opened.t_answer));
+        let calls = calls.map(|ticket| of(ticket.call, true, ticket.ended.as_ref().map(|ended| ended.t_end)));
+        let known = |number: &str| tables.tickets.values().any(|ticket| ticket.number == number);
+        let duties = tables.duties.values().filter(|duty| duty.answered.is_some_and(|at| span.holds(at)));
+        let duties = duties.map(|duty| of(duty.call, known(&duty.ticket), duty.ended));
+        let strange = |sealed: &&Sealed| {
+            let call = &sealed.call;
+            span.holds(sealed.started) && !tables.tickets.contains_key(call) && !tables.duties.contains_key(call)
+        };
+        let strangers = tables.sealed.iter().filter(strange);
+        let strangers =
+            strangers.map(|sealed| Held { answered: false, running: false, ..of(sealed.call, false, None) });
+        let mut all: Vec<Held> = calls.chain(duties).chain(strangers).collect();
+        all.sort_by_key(|held| held.call);
+        Ok(all)
+    }
+
     async fn accesses(&self, call: CallId) -> Result<Vec<Access>, StoreError> {
         let mut rows: Vec<_> = self.tables().accesses.iter().filter(|access| access.call == call).cloned().collect();
         rows.sort_by_key(|access| access.at);
@@ -213,7 +273,8 @@ impl Tables {
     fn shown(&self, ticket: &Ticket) -> Ticket {
         let verdicts: Vec<Verdict> =
             self.sealed.iter().filter(|sealed| sealed.call == ticket.call).map(|sealed| sealed.verdict).collect();
-        let recording = RecordingState::of(&verdicts, self.failures.contains(&ticket.call), ticket.ended.is_some());
+        let failed = self.failures.iter().any(|failed| failed.call == ticket.call);
+        let recording = RecordingState::of(&verdicts, failed, ticket.ended.is_some());
         let of_ticket = |duty: &&DutyCall| duty.ticket == ticket.number;
         let emergency = ticket.emergency.as_ref().map(|marked| {
             let calls = self.duties.values().filter(of_ticket).cloned().collect();
@@ -234,7 +295,11 @@ impl Tables {
                 self.sealed.retain(|other| other.path != sealed.path);
                 self.sealed.push((**sealed).clone());
             }
-            Entry::RecordingFailed(failed) => self.failures.push(failed.call),
+            Entry::RecordingFailed(failed) => {
+                if !self.failures.iter().any(|other| (other.call, other.at) == (failed.call, failed.at)) {
+                    self.failures.push(failed.clone());
+                }
+            }
             Entry::Verified(verified) => {
                 let known = self.sealed.iter().any(|sealed| sealed.call == verified.call);
                 let older = self.checks.get(&verified.call).is_none_or(|(at, _)| *at <= verified.at);
@@ -263,6 +328,11 @@ impl Tables {
             }
             Entry::Handover(handover) => {
                 self.handovers.entry(handover.ticket.clone()).or_insert_with(|| handover.clone());
+            }
+            Entry::Listed(listed) => {
+                let known = |call: &&CallId| self.sealed.iter().any(|sealed| sealed.call == **call);
+                self.listed.extend(listed.calls.iter().filter(known));
+                self.listed_failures.extend(&listed.failures);
             }
             Entry::Foreign(raw) => {
                 let why = format!("written by a newer program (version {})", record.v);

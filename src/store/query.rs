@@ -174,6 +174,27 @@ impl Recording {
     }
 }
 
+/// What a manifest that is made `now` has to list: all that was sealed before `until`, and what was
+/// sealed by a clock that was ahead of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    pub until: Wall,
+    pub now: Wall,
+}
+
+impl Unlisted {
+    pub fn holds(&self, at: Wall) -> bool {
+        at < self.until || at > self.now
+    }
+}
+
+/// A recording, and the number of the ticket that it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToList {
+    pub sealed: Sealed,
+    pub ticket: Option<String>,
+}
+
 /// rules.md §7, as far as a ticket goes today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,11 +14,13 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Row};
 use tokio::sync::Mutex;
 
-use super::entry::{Access, Record, SeatChange};
+use super::entry::{Access, Record, RecordingFailed, SeatChange};
 use super::numbering::Number;
 use super::query::{
     Alarm, CallbackTask, Counts, MissedQuery, Page, Recording, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
+    ToList, Unlisted,
 };
+use super::reconcile::Held;
 use super::{Store, StoreError};
 use crate::archive::Sealed;
 use crate::call::{CallId, MissedCall, SeatNo};
@@ -32,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_verified.sql"),
     include_str!("migrations/0005_threeway_result.sql"),
     include_str!("migrations/0006_emergency.sql"),
+    include_str!("migrations/0007_manifest.sql"),
 ];
 
 pub struct Sqlite {
@@ -165,6 +168,18 @@ impl Store for Sqlite {
 
     async fn to_verify(&self, before: Wall, most: u32) -> Result<Vec<Sealed>, StoreError> {
         ask::to_verify(&self.readers(), before, most).await
+    }
+
+    async fn unlisted(&self, wanted: Unlisted, most: usize) -> Result<Vec<ToList>, StoreError> {
+        ask::unlisted(&self.readers(), wanted, most).await
+    }
+
+    async fn unlisted_failures(&self, wanted: Unlisted, most: usize) -> Result<Vec<RecordingFailed>, StoreError> {
+        ask::unlisted_failures(&self.readers(), wanted, most).await
+    }
+
+    async fn held(&self, span: Span, settled: Wall) -> Result<Vec<Held>, StoreError> {
+        ask::held(&self.readers(), span, settled).await
     }
 
     async fn accesses(&self, call: CallId) -> Result<Vec<Access>, StoreError> {

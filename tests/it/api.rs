@@ -6,6 +6,7 @@ mod crash;
 mod emergency;
 pub mod house;
 mod leaders;
+mod manifest;
 mod metrics;
 mod parts;
 mod supervise;

@@ -7,6 +7,7 @@ mod heard;
 mod kept;
 mod shelf;
 mod slow_disk;
+mod sums;
 mod voices;
 
 use std::fs;
@@ -219,7 +220,7 @@ fn a_call_is_sealed_with_both_voices_in_their_place() {
     }
 
     let side_car = SideCar::read(&folder.call(CALL).join("call.json")).unwrap();
-    assert_eq!(side_car.sealed(&Path::new(DAY).join(CALL.to_string())), Some(sealed.clone()));
+    assert_eq!(Shelf::new(folder.0.clone()).sealed(&Path::new(DAY).join(CALL.to_string())), Some(sealed.clone()));
     assert_eq!(
         (side_car.marks[0].at_ms, &side_car.marks[0].what),
         (1_500, &What::Call(Mark::Joined(unleashed(seat("1001")))))

@@ -45,6 +45,7 @@ fn words(command: &str) -> Option<(Vec<&'static str>, bool)> {
         "route" => (vec!["12331"], false),
         "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "alarms" | "healthcheck"
         | "reload" => (vec![], true),
+        "archive" => (vec!["key"], true),
         "trace" => (vec!["nobody"], true),
         // They answer only when they end; `it::demo` and `it::serve` read what they say.
         "serve" | "demo" => return None,

@@ -43,6 +43,7 @@ mod facts;
 mod guessing;
 mod journal;
 mod live;
+mod manifest;
 mod media;
 mod net;
 mod numbers;

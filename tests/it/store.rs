@@ -22,7 +22,10 @@ use hotline::store::sqlite::Sqlite;
 use hotline::store::{Store, StoreError};
 use hotline::time::Wall;
 
+mod listed;
+
 use crate::facts::*;
+use listed::{a_manifest_lists_what_no_other_has_listed, what_does_not_fit_together_is_found};
 
 /// Runs each of these on every implementation.
 macro_rules! contract {
@@ -54,6 +57,8 @@ contract! {
     pages_follow_each_other_without_gap
     a_missed_call_leaves_a_task_until_it_is_answered
     an_edit_fits_one_version
+    a_manifest_lists_what_no_other_has_listed
+    what_does_not_fit_together_is_found
     seats_alarms_and_accesses_are_kept
     the_connect_rate_counts_known_numbers
     a_number_that_is_taken_loses_no_ticket

@@ -7,7 +7,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use hotline::app::alarms::Alarms;
+use hotline::app::manifest::Outside;
 use hotline::app::webhook::Webhook;
+use hotline::archive::manifest::Link;
 use hotline::net::clock::Clock;
 use hotline::store::entry::AlarmChange;
 use hotline::store::journal::{Journal, Options, Recovered};
@@ -86,6 +88,32 @@ fn alarms_are_posted_in_their_order_and_again_where_they_were_refused() {
         (&first["name"], &first["severity"], &first["detail"]),
         (&"disk_low".into(), &"major".into(), &"9 GiB free".into())
     );
+}
+
+/// A head that is not taken is sent again, over a restart too, and one that was taken is sent no more.
+#[tokio::test]
+async fn the_head_of_the_archive_is_sent_until_it_is_taken() {
+    let folder = Folder::new("heads");
+    let (journal, _, clock) = open(&folder);
+    let (address, told) = receiver(&["503 Busy", "", "204 No Content"]);
+    let alarms = Alarms::new(clock, journal, None);
+    let outside = || Outside::new(Some(format!("http://{address}/head")), folder.join("archive-head"));
+    let head = |number: u64| Link { number, day: "2026-11-24".parse().unwrap(), sha256: format!("{number:064}") };
+    let stands = || alarms.standing().iter().any(|alarm| alarm.name == "archive_head");
+    for expected in [true, true, false, false] {
+        outside().send("12345", &head(7), &alarms).await;
+        assert_eq!(stands(), expected);
+    }
+    outside().send("12345", &head(8), &alarms).await;
+    Outside::new(None, folder.join("archive-head")).send("12345", &head(9), &alarms).await;
+    let posts: Vec<_> = told.try_iter().collect();
+    let shown: Vec<_> =
+        posts.iter().map(|(status, body)| (status.as_str(), body["number"].as_u64().unwrap())).collect();
+    assert_eq!(shown, [("503 Busy", 7), ("", 7), ("204 No Content", 7), ("204 No Content", 8)]);
+    let body = serde_json::json!({
+        "hotline": "12345", "day": "2026-11-24", "number": 7, "sha256": format!("{:064}", 7),
+    });
+    assert_eq!(posts[2].1, body);
 }
 
 #[test]

@@ -173,6 +173,7 @@ impl Book {
                 | Entry::CalledBack(_)
                 | Entry::Duty(_)
                 | Entry::Handover(_)
+                | Entry::Listed(_)
                 | Entry::Foreign(_),
                 _,
             ) => {}
@@ -203,6 +204,7 @@ impl Book {
             | Entry::Edit(_)
             | Entry::CalledBack(_)
             | Entry::Handover(_)
+            | Entry::Listed(_)
             | Entry::Foreign(_) => return,
         };
         let furthest =

@@ -128,6 +128,7 @@ impl Writer {
             | Entry::CalledBack(_)
             | Entry::Duty(_)
             | Entry::Handover(_)
+            | Entry::Listed(_)
             | Entry::Foreign(_) => None,
         };
         let seq = self.book.seq.saturating_add(1);

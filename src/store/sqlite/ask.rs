@@ -10,11 +10,12 @@ use crate::call::{CallId, CallKind, Ended, MissedCall, OpenTicket, SeatNo, SeatR
 use crate::privacy::Private;
 use crate::rules::callback::{Closed, Task};
 use crate::store::StoreError;
-use crate::store::entry::{Access, SeatChange};
+use crate::store::entry::{Access, RecordingFailed, SeatChange};
 use crate::store::query::{
     Alarm, CallbackTask, Counts, Cursor, Emergency, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
-    RecordingState, SetAside, Span, Ticket, TicketQuery,
+    RecordingState, SetAside, Span, Ticket, TicketQuery, ToList, Unlisted,
 };
+use crate::store::reconcile::Held;
 use crate::time::Wall;
 
 const TICKET: &str = "SELECT t.number, t.call, t.state, t.kind, t.place, t.text, t.version, t.invalid, t.threeway_result, \
@@ -141,6 +142,62 @@ pub(super) async fn to_verify(readers: &SqlitePool, before: Wall, most: u32) -> 
     let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM recording WHERE coalesce(checked, 0) < ");
     query.push_bind(before.0).push(" ORDER BY coalesce(checked, 0), started, call LIMIT ").push_bind(most);
     all(query, readers, "recording", data::<Sealed>).await
+}
+
+pub(super) async fn unlisted(readers: &SqlitePool, wanted: Unlisted, most: usize) -> Result<Vec<ToList>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT r.data, coalesce((SELECT number FROM ticket WHERE call = r.call), \
+         (SELECT ticket FROM duty_call WHERE call = r.call)) AS ticket \
+         FROM recording r WHERE r.listed IS NULL AND (r.sealed < ",
+    );
+    query.push_bind(wanted.until.0).push(" OR r.sealed > ").push_bind(wanted.now.0);
+    query.push(") ORDER BY r.path LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX));
+    let to_list = |row: &SqliteRow| Some(ToList { sealed: data(row)?, ticket: row.try_get("ticket").ok()? });
+    all(query, readers, "recording", to_list).await
+}
+
+pub(super) async fn unlisted_failures(
+    readers: &SqlitePool,
+    wanted: Unlisted,
+    most: usize,
+) -> Result<Vec<RecordingFailed>, StoreError> {
+    let mut query =
+        QueryBuilder::<Sqlite>::new("SELECT call, at, error FROM recording_failure WHERE listed IS NULL AND (at < ");
+    query.push_bind(wanted.until.0).push(" OR at > ").push_bind(wanted.now.0);
+    query.push(") ORDER BY at, call LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX));
+    all(query, readers, "recording_failure", |row| {
+        let (at, error) = (Wall(row.try_get("at").ok()?), row.try_get("error").ok()?);
+        Some(RecordingFailed { call: call(row)?, at, error })
+    })
+    .await
+}
+
+const HELD: &str = "WITH answered (call, ticket, ended) AS ( \
+    SELECT c.call, EXISTS (SELECT 1 FROM ticket t WHERE t.call = c.call), c.t_end \
+    FROM call c WHERE c.t_answer >= ?1 AND c.t_answer < ?2 \
+    UNION ALL SELECT d.call, EXISTS (SELECT 1 FROM ticket t WHERE t.number = d.ticket), d.data ->> 'ended' \
+    FROM duty_call d WHERE d.data ->> 'answered' >= ?1 AND d.data ->> 'answered' < ?2) \
+    SELECT a.call, 1 AS answered, a.ticket, EXISTS (SELECT 1 FROM recording r WHERE r.call = a.call) AS recording, \
+    EXISTS (SELECT 1 FROM recording_failure f WHERE f.call = a.call) AS failure, \
+    a.ended IS NULL OR a.ended > ?3 AS running FROM answered a \
+    UNION ALL SELECT r.call, 0, 0, 1, 0, 0 FROM recording r WHERE r.started >= ?1 AND r.started < ?2 \
+    AND NOT EXISTS (SELECT 1 FROM call c WHERE c.call = r.call) \
+    AND NOT EXISTS (SELECT 1 FROM duty_call d WHERE d.call = r.call) ORDER BY 1";
+
+pub(super) async fn held(readers: &SqlitePool, span: Span, settled: Wall) -> Result<Vec<Held>, StoreError> {
+    let query = sqlx::query(HELD).bind(span.from.0).bind(span.until.0).bind(settled.0);
+    let rows = query.fetch_all(readers).await.map_err(gone("read"))?;
+    let held = |row: &SqliteRow| {
+        Some(Held {
+            call: call(row)?,
+            answered: row.try_get("answered").ok()?,
+            ticket: row.try_get("ticket").ok()?,
+            recording: row.try_get("recording").ok()?,
+            failure: row.try_get("failure").ok()?,
+            running: row.try_get("running").ok()?,
+        })
+    };
+    rows.iter().map(|row| read(row, "call", held)).collect()
 }
 
 /// Of one caller, newest first; else all open ones, longest waiting first.

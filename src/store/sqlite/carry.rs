@@ -14,7 +14,7 @@ use crate::privacy::Private;
 use crate::rules::callback;
 use crate::store::StoreError;
 use crate::store::entry::{
-    Access, AlarmChange, CalledBack, Entry, Handover, Record, RecordingFailed, SeatChange, TicketEdit, Verified,
+    Access, AlarmChange, CalledBack, Entry, Handover, Listed, Record, RecordingFailed, SeatChange, TicketEdit, Verified,
 };
 use crate::store::numbering::Number;
 use crate::store::query::{CallbackTask, TicketState};
@@ -110,6 +110,7 @@ async fn attempt(
             (Entry::CalledBack(called), _) => called_back(&mut change, called).await,
             (Entry::Duty(duty), _) => duty_called(&mut change, duty).await,
             (Entry::Handover(handover), _) => handed_over(&mut change, handover).await,
+            (Entry::Listed(of), _) => listed(&mut change, of).await,
             (Entry::Arrived(_) | Entry::Leg(_) | Entry::LegGone(_), _)
             | (Entry::Answered(_) | Entry::Closed(_), None) => Ok(()),
         };
@@ -385,6 +386,25 @@ async fn recording_failed(change: &mut SqliteConnection, failed: &RecordingFaile
         .execute(change)
         .await
         .map(drop)
+}
+
+async fn listed(change: &mut SqliteConnection, listed: &Listed) -> Result<(), Error> {
+    let calls: Vec<String> = listed.calls.iter().map(ToString::to_string).collect();
+    let failures: Vec<(String, i64)> = listed.failures.iter().map(|(call, at)| (call.to_string(), at.0)).collect();
+    sqlx::query("UPDATE recording SET listed = ? WHERE listed IS NULL AND call IN (SELECT value FROM json_each(?))")
+        .bind(&listed.manifest)
+        .bind(json(&calls))
+        .execute(&mut *change)
+        .await?;
+    sqlx::query(
+        "UPDATE recording_failure SET listed = ? WHERE listed IS NULL AND (call, at) IN \
+         (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+    )
+    .bind(&listed.manifest)
+    .bind(json(&failures))
+    .execute(change)
+    .await
+    .map(drop)
 }
 
 /// Seat changes are the most frequent entries by far: one statement for the whole batch.

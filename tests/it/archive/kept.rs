@@ -19,7 +19,8 @@ const DEEDS: [&str; 10] = [
 ];
 
 /// File, what stands in the line, and to what it is done.
-const KNOWN: [(&str, &str, &str); 17] = [
+const KNOWN: [(&str, &str, &str); 20] = [
+    ("app/manifest/outside.rs", "fs::write(&taken, sha256)", "which head was taken elsewhere"),
     ("app/secrets.rs", "truncate(true)", "the new secrets, beside the old ones"),
     ("app/secrets.rs", "fs::rename(&aside, path)", "the secrets"),
     ("app/trace/ring.rs", "open.file.set_len(open.written)", "a segment of the trace"),
@@ -27,6 +28,8 @@ const KNOWN: [(&str, &str, &str); 17] = [
     ("app/trace/ring.rs", "fs::remove_file(&path)", "a segment of the trace that could not be begun"),
     ("archive/lock.rs", "truncate(false)", "the lock of the recordings folder"),
     ("archive/lock.rs", "file.set_len(0)", "the lock of the recordings folder"),
+    ("archive/manifest/key.rs", "truncate(true)", "a manifest, signature or key that is being made, beside its place"),
+    ("archive/manifest/key.rs", "fs::rename(&aside, path)", "the same gets its name, which nothing has"),
     ("archive/seal.rs", "fn rename(from: &Path, to: &Path)", "never over another file"),
     (
         "archive/seal.rs",

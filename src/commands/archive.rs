@@ -1,0 +1,189 @@
+//! `hotline archive`: is the archive whole, what is its head, which key signs it? From files alone: no
+//! server, database or configuration is asked, and nothing is written. `reconcile` alone asks the server.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::client::{Client, ClientError, Server, finish};
+use super::table::{card, cell};
+use crate::archive::manifest::day_of;
+use crate::archive::manifest::folder::Manifests;
+use crate::archive::manifest::key::PublicKey;
+use crate::archive::manifest::verify::{Kept, Report, Scope, verify};
+
+/// Proves from files alone that recordings are whole and unchanged.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    pub deed: Deed,
+    /// The server's data folder, with the recordings in it
+    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
+    pub data: PathBuf,
+    /// Folder of the recordings, where they do not lie in the data folder
+    #[arg(long, global = true, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Deed {
+    Verify(Verify),
+    /// Prints the SHA-256 and the day of the last manifest: keep it away from this machine
+    Head,
+    Reconcile(Reconcile),
+    /// Prints the public key that manifests are signed with, as PEM
+    Key,
+}
+
+/// Compares files with the signed manifests: exit code 0 whole, 1 not, 2 nothing to compare with.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Verify {
+    /// A year (2026), a day (2026-11-24) or a recording's file or folder; everything unless given
+    #[arg(id = "what", value_name = "PATH|DAY|YEAR")]
+    pub what: Option<String>,
+    /// Public key that you have from elsewhere; that beside the manifests unless given
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Head that was kept elsewhere, as `hotline archive head` printed it
+    #[arg(long, value_name = "SHA256[@DAY]")]
+    pub head: Option<String>,
+}
+
+/// Compares a day's answered calls, tickets and recordings: exit code 0 without a difference, else 1.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Reconcile {
+    /// Such as 2026-11-24
+    pub day: String,
+}
+
+pub fn run(args: &Args) -> ExitCode {
+    let answer = answer(args);
+    let whole = answer.as_ref().is_ok_and(|answer| {
+        ["faults", "differences"].iter().all(|list| answer.get(list).is_none_or(|list| *list == json!([])))
+    });
+    let told = answer.is_ok();
+    let code = finish(args.json, answer, as_text);
+    if told && !whole { ExitCode::from(1) } else { code }
+}
+
+pub fn answer(args: &Args) -> Result<Value, ClientError> {
+    let folder = args.folder.clone().unwrap_or_else(|| args.data.join("recordings"));
+    let manifests = Manifests::new(&folder);
+    match &args.deed {
+        Deed::Verify(wanted) => {
+            let scope = scope(&folder, wanted.what.as_deref())?;
+            let kept = wanted.head.as_deref().map(kept).transpose()?;
+            let key = public_key(&wanted.key.clone().unwrap_or_else(|| manifests.public_key()))?;
+            let report = verify(&folder, &key, &scope, kept.as_ref()).map_err(|source| file(&folder, source))?;
+            as_json(&report)
+        }
+        Deed::Head => match manifests.last().map_err(|source| file(&folder, source))? {
+            Some(last) => Ok(json!({
+                "head": format!("{}@{}", last.link.sha256, last.link.day),
+                "sha256": last.link.sha256, "day": last.link.day.to_string(), "number": last.link.number,
+            })),
+            None => Err(file(&folder, std::io::Error::new(std::io::ErrorKind::NotFound, "no manifest yet"))),
+        },
+        Deed::Reconcile(wanted) => {
+            let server = Server { data: args.data.clone(), api: None, json: args.json };
+            Client::open(&server)?.get("/api/reconciliation", &[("day", Some(&wanted.day))])
+        }
+        Deed::Key => {
+            let path = manifests.public_key();
+            let key = public_key(&path)?;
+            Ok(json!({ "pem": key.pem().map_err(|source| file(&path, source))?, "id": key.id() }))
+        }
+    }
+}
+
+fn as_json(report: &Report) -> Result<Value, ClientError> {
+    serde_json::to_value(report).map_err(|error| ClientError::Wrong(error.to_string()))
+}
+
+fn public_key(path: &Path) -> Result<PublicKey, ClientError> {
+    // The error names the file already.
+    PublicKey::read(path).map_err(|error| ClientError::NoKey(error.to_string()))
+}
+
+fn file(path: &Path, source: std::io::Error) -> ClientError {
+    ClientError::File { path: path.to_path_buf(), source }
+}
+
+/// A path may be one below the recordings folder, or one from here that leads there.
+fn scope(folder: &Path, what: Option<&str>) -> Result<Scope, ClientError> {
+    let Some(what) = what else { return Ok(Scope::Everything) };
+    if let Some(day) = day_of(what) {
+        return Ok(Scope::Day(day));
+    }
+    if what.len() == 4
+        && let Ok(year) = what.parse::<i16>()
+    {
+        return Ok(Scope::Year(year));
+    }
+    let path = Path::new(what);
+    let absolute = path.canonicalize().ok().zip(folder.canonicalize().ok());
+    let below = absolute.as_ref().and_then(|(path, folder)| path.strip_prefix(folder).ok()).unwrap_or(path);
+    let text = below.to_str().unwrap_or_default().trim_end_matches('/');
+    let folder_of_it =
+        if text.matches('/').count() == 4 { text.rsplit_once('/').map_or(text, |(of, _)| of) } else { text };
+    Scope::recording(folder_of_it).ok_or_else(|| {
+        ClientError::Wrong(format!("`{what}` is no year, no day and no recording such as 2026/11/24/CALL"))
+    })
+}
+
+fn kept(text: &str) -> Result<Kept, ClientError> {
+    let (sha256, day) = text.split_once('@').map_or((text, None), |(sha256, day)| (sha256, Some(day)));
+    let sha256 = sha256.to_ascii_lowercase();
+    let is_sum = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let known = day.map(|day| day_of(day).ok_or(()));
+    match (is_sum, known.transpose()) {
+        (true, Ok(day)) => Ok(Kept { sha256, day }),
+        (true | false, _) => Err(ClientError::Wrong(format!("`{text}` is no head such as 0123…ef@2026-11-24"))),
+    }
+}
+
+pub fn as_text(answer: &Value) -> String {
+    if let Some(pem) = answer.get("pem").and_then(Value::as_str) {
+        return pem.to_owned();
+    }
+    if let Some(differences) = answer.get("differences").and_then(Value::as_array) {
+        return reconciled(answer, differences);
+    }
+    let Some(faults) = answer.get("faults").and_then(Value::as_array) else { return cell(answer, "/head") };
+    let mut text = card(&[
+        ("manifests", cell(answer, "/manifests")),
+        ("days", format!("{} to {}", cell(answer, "/first_day"), cell(answer, "/last_day"))),
+        ("head", format!("{}@{}", cell(answer, "/head"), cell(answer, "/last_day"))),
+        ("key", cell(answer, "/key")),
+        ("recordings", cell(answer, "/recordings")),
+        ("files", cell(answer, "/files")),
+        ("bytes", cell(answer, "/bytes")),
+    ]);
+    let mut add = |line: String| text.push_str(&format!("\n{line}"));
+    for failed in answer.get("failed").and_then(Value::as_array).into_iter().flatten() {
+        add(format!("not recorded, or not at once: call {}: {}", cell(failed, "/call"), cell(failed, "/error")));
+    }
+    for path in answer.get("not_yet_listed").and_then(Value::as_array).into_iter().flatten() {
+        add(format!("not yet listed: {}", path.as_str().unwrap_or_default()));
+    }
+    for fault in faults {
+        add(format!("{}: {}: {}", cell(fault, "/what"), cell(fault, "/path"), cell(fault, "/why")));
+    }
+    add(if faults.is_empty() { "whole".to_owned() } else { format!("NOT WHOLE: {} faults", faults.len()) });
+    text
+}
+
+fn reconciled(answer: &Value, differences: &[Value]) -> String {
+    let sums = ["answered", "running", "tickets", "recordings", "failures"];
+    let sums = sums.map(|name| (name, cell(answer, &format!("/{name}"))));
+    let mut text = card(&sums);
+    for difference in differences {
+        text.push_str(&format!("\n{}: call {}", cell(difference, "/what"), cell(difference, "/call")));
+    }
+    text.push_str(&format!("\n{} differences", differences.len()));
+    text
+}

@@ -1,0 +1,8 @@
+//! Is the archive whole? The daily manifest is made, chained and signed; whatever is changed, taken away
+//! or put in is named by a stranger who has the files and the public key alone.
+
+mod clock;
+mod hostile;
+mod making;
+mod town;
+mod verified;
