@@ -25,6 +25,7 @@ mod live;
 pub mod mix_plan;
 mod offering;
 mod outcome;
+mod passing;
 mod pickup;
 mod queue;
 mod record;

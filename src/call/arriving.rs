@@ -60,8 +60,10 @@ impl Switchboard {
             QueueAnswer::Connect => Output::Answer { leg },
             QueueAnswer::Early | QueueAnswer::EarlyThenConnect(_) => Output::Progress { leg, media: audible },
         });
-        self.welcome(now, id);
-        self.enqueue(now, id);
+        if !self.pass_on(now, id) {
+            self.welcome(now, id);
+            self.enqueue(now, id);
+        }
     }
 
     /// R7: an attempt that is turned away leaves a record too.

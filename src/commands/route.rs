@@ -161,6 +161,12 @@ pub fn answer(config: &Config, args: &Args, now: Timestamp) -> Result<Answer, Ro
 
 /// Whom a seat would reach that dials this: no call from outside does.
 fn seats_reach(config: &Config, code: &str) -> Option<String> {
+    let (name, lines) = named(config, code)?;
+    Some(format!("a seat that dials it brings in {name}: {lines}"))
+}
+
+/// An entry of the directory, and its lines.
+fn named<'a>(config: &'a Config, code: &str) -> Option<(&'a str, String)> {
     let entry = config.directory.entry(code)?;
     let line = |line: &Line| match &line.to {
         LineTo::Number { number, .. } => format!("number {}", mask_within(number.reveal())),
@@ -168,10 +174,12 @@ fn seats_reach(config: &Config, code: &str) -> Option<String> {
         LineTo::Seat(seat) => format!("seat {}", seat.0),
     };
     let lines: Vec<String> = entry.lines.iter().map(line).collect();
-    Some(format!("a seat that dials it brings in {}: {}", entry.name, lines.join(", ")))
+    Some((&entry.name, lines.join(", ")))
 }
 
-fn queued(config: &Config, route: Route, night: bool) -> Queued {
+fn queued(config: &Config, mut route: Route, night: bool) -> Queued {
+    let target = route.target.as_deref().and_then(|code| Some((code, named(config, code)?)));
+    route.why.extend(target.map(|(code, (name, lines))| format!("{code} is {name}: {lines}")));
     let group = config.queue(&route.skill);
     let overflow = group.map_or(&[] as &[String], |group| group.overflow_at(night));
     let greeting = route.greeting.as_ref().map_or("greeting.wav".to_owned(), |code| format!("greeting-{code}.wav"));

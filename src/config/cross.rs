@@ -55,6 +55,7 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
         number_skills(&numbers.rows, &queues.groups, seats, &mut refuse(&texts.numbers, &mut faults));
     }
     let known = directory::Known {
+        area: &area,
         listens: server.as_ref().filter(|_| server_is_whole).map(|server| server.listens.as_slice()),
         trunks: trunks_are_whole.then_some(trunks.as_slice()),
         seats: seats_are_whole.then_some(seats.as_slice()),

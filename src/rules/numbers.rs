@@ -34,7 +34,7 @@ pub enum Mode {
     Merged,
     /// 双号并行, Art. 17: the number stays, its calls go to the hotline's seats.
     Dual,
-    /// Handed to a service of its own (R6, R14); `skill` answers while the transfer cannot be made.
+    /// Passed on to a service of its own (R6, R14); `skill` answers where that is not reached.
     Transfer,
 }
 
@@ -62,7 +62,7 @@ pub struct NumberRow {
     pub skill: Option<String>,
     /// Code whose greeting is played; an alias leaves it to its primary, None is the general one.
     pub greeting: Option<String>,
-    /// Where a transfer row leads.
+    /// Where a transfer row leads: an entry of the directory, by its code. None: to its skill alone.
     pub target: Option<String>,
     /// First day on which the row holds; None: since ever.
     pub valid_from: Option<Date>,
@@ -94,7 +94,7 @@ pub struct Route {
     pub label: String,
     /// Code whose greeting is played; None: the general one.
     pub greeting: Option<String>,
-    /// Of `Mode::Transfer`: the service that the call is meant for.
+    /// Of `Mode::Transfer`: whom the call is passed on to, by the code in the directory.
     pub target: Option<String>,
     /// The reasons, one step a line.
     pub why: Vec<String>,
@@ -222,8 +222,12 @@ impl NumberPlan {
             why.push(format!("{} is {kind} {}", row.code, primary.code));
         }
         let skill = row.skill.as_ref().or(primary.skill.as_ref()).cloned().unwrap_or_default();
-        if let (Mode::Transfer, Some(target)) = (row.mode, &row.target) {
-            why.push(format!("meant for {target}; skill {skill} answers while that transfer cannot be made"));
+        match (row.mode, &row.target) {
+            (Mode::Transfer, Some(to)) => {
+                why.push(format!("passed on to {to}; where that is not reached skill {skill} answers"))
+            }
+            (Mode::Transfer, None) => why.push(format!("no target is named: skill {skill} answers")),
+            (Mode::Own | Mode::Merged | Mode::Dual, _) => {}
         }
         Route {
             original_code: row.code.clone(),

@@ -17,6 +17,7 @@ mod call_glare;
 mod call_guest;
 mod call_leader;
 mod call_leader_chance;
+mod call_passing;
 mod call_queue;
 mod call_record;
 mod call_seat;
