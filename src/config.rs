@@ -94,6 +94,11 @@ impl Config {
         self.trunks.iter().find(|trunk| trunk.name == name)
     }
 
+    /// Language → the skill of the group that speaks it (R10).
+    pub fn languages(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.queues.iter().flat_map(|row| row.languages.iter().map(|language| (language.as_str(), row.skill.as_str())))
+    }
+
     pub fn queue(&self, skill: &str) -> Option<&QueueSettings> {
         self.queues.iter().find(|queue| queue.skill == skill)
     }

@@ -35,6 +35,9 @@ pub struct Args {
     /// A number in Diversion, the newest first
     #[arg(long, value_name = "NUMBER")]
     pub diversion: Vec<String>,
+    /// What the caller's phone says in Accept-Language
+    #[arg(long, value_name = "TAGS")]
+    pub language: Option<String>,
     /// Folder with sip-configs/ and dialplan/; without it the embedded default is used
     #[arg(long, value_name = "DIR")]
     pub config: Option<PathBuf>,
@@ -140,11 +143,16 @@ pub fn answer(config: &Config, args: &Args, now: Timestamp) -> Result<Answer, Ro
         to: args.to.clone().unwrap_or_default(),
         history: args.history.clone(),
         diversion: args.diversion.clone(),
+        accept_language: args.language.clone().unwrap_or_default(),
     };
     let night = config.night.is_some_and(|night| night.holds(at.time()));
     let numbers = trunk.map(Trunk::numbers).unwrap_or_default();
     let fate = match config.numbers.route(&dialled, &numbers, at.date()) {
-        Ok(route) => Fate::Queued(Box::new(queued(config, route, night))),
+        Ok(route) => {
+            let group = |language: &str| config.languages().find(|(spoken, _)| *spoken == language);
+            let route = route.spoken(|language| group(language).map(|(_, skill)| skill.to_owned()));
+            Fate::Queued(Box::new(queued(config, route, night)))
+        }
         Err(unknown) => {
             let seats = seats_reach(config, args.number.trim());
             Fate::Refused { status: 404, why: unknown.why.into_iter().chain(seats).collect() }

@@ -10,10 +10,11 @@ use std::fmt;
 use jiff::civil::Date;
 use thiserror::Error;
 
+use super::language;
 pub use check::{CANCELLED, EMERGENCY, RowFault, RowReason};
 pub use form::AreaCode;
 
-/// What the INVITE said about the number that was dialled.
+/// What the INVITE said about the number that was dialled, and in which language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dialled {
     /// Request-URI and To as they arrived.
@@ -22,6 +23,8 @@ pub struct Dialled {
     /// User parts of History-Info, oldest first, then of Diversion, newest first.
     pub history: Vec<String>,
     pub diversion: Vec<String>,
+    /// `Accept-Language` as it came; empty where there was none.
+    pub accept_language: String,
 }
 
 /// How a code belongs to the hotline (R2).
@@ -96,8 +99,23 @@ pub struct Route {
     pub greeting: Option<String>,
     /// Of `Mode::Transfer`: whom the call is passed on to, by the code in the directory.
     pub target: Option<String>,
+    /// What the caller speaks, where pilot, trunk or INVITE say it: `en`, `zh-hant`.
+    pub language: Option<String>,
     /// The reasons, one step a line.
     pub why: Vec<String>,
+}
+
+impl Route {
+    /// The group that speaks the caller's language answers in place of the code's (R10); `group` finds it by
+    /// its language.
+    pub fn spoken(mut self, group: impl Fn(&str) -> Option<String>) -> Self {
+        let Some(language) = self.language.clone() else { return self };
+        if let Some(skill) = language::fallbacks(&language).find_map(group) {
+            self.why.push(format!("the caller speaks {language}: skill {skill} in place of {}", self.skill));
+            self.skill = skill;
+        }
+        self
+    }
 }
 
 /// What a trunk's configuration says about the numbers it delivers (R1).
@@ -106,6 +124,9 @@ pub struct TrunkNumbers<'a> {
     pub pilots: &'a [String],
     pub default_code: Option<&'a str>,
     pub strip_prefix: Option<&'a str>,
+    /// What whoever calls speaks, by the pilot that he dialled; and whoever dialled another number.
+    pub pilot_languages: &'a [(String, String)],
+    pub language: Option<&'a str>,
 }
 
 /// No such hotline number (R7): 404, a call-attempt record, no ticket. `why` names no number.
@@ -137,14 +158,28 @@ impl NumberPlan {
         Ok(Self { area, rows: by_code })
     }
 
-    /// What becomes of a call that dialled this on this local day. The Request-URI decides; only a
-    /// pilot number looks further: oldest History-Info, oldest Diversion, To, the trunk's default (R1).
+    /// What becomes of a call that dialled this on this local day, and what its caller speaks.
     pub fn route(&self, dialled: &Dialled, trunk: &TrunkNumbers<'_>, on: Date) -> Result<Route, UnknownNumber> {
+        let language = self.language(dialled, trunk);
+        self.destination(dialled, trunk, on).map(|route| Route { language, ..route })
+    }
+
+    /// The owner's word goes before that of the caller's phone.
+    fn language(&self, dialled: &Dialled, trunk: &TrunkNumbers<'_>) -> Option<String> {
+        let is_dialled = |pilot: &str| self.is_pilot(&dialled.request_uri, pilot, trunk.strip_prefix);
+        let by_pilot = trunk.pilot_languages.iter().find(|(pilot, _)| is_dialled(pilot)).map(|(_, tag)| tag.as_str());
+        let told = by_pilot.or(trunk.language).map(str::to_owned);
+        told.or_else(|| language::preferred(&dialled.accept_language))
+    }
+
+    /// The Request-URI decides; only a
+    /// pilot number looks further: oldest History-Info, oldest Diversion, To, the trunk's default (R1).
+    fn destination(&self, dialled: &Dialled, trunk: &TrunkNumbers<'_>, on: Date) -> Result<Route, UnknownNumber> {
         let read = |text: &str| self.read(text, trunk.strip_prefix, on);
         if let Some(row) = read(&dialled.request_uri) {
             return Ok(self.resolve(row, on, vec![format!("Request-URI reads {}", row.code)]));
         }
-        if !self.is_pilot(&dialled.request_uri, trunk) {
+        if !trunk.pilots.iter().any(|pilot| self.is_pilot(&dialled.request_uri, pilot, trunk.strip_prefix)) {
             return Err(UnknownNumber {
                 why: vec!["the Request-URI is neither a code nor a pilot of the trunk".into()],
             });
@@ -198,13 +233,10 @@ impl NumberPlan {
 
     /// A pilot is compared in its local form, so that the table may write it in any of the carrier's
     /// forms; a pilot that is a name (a registered Contact) is compared as text.
-    fn is_pilot(&self, text: &str, trunk: &TrunkNumbers<'_>) -> bool {
-        let dialled = form::readings(text, &self.area, trunk.strip_prefix);
-        let user = form::user(text);
-        trunk.pilots.iter().any(|pilot| {
-            user.as_deref().is_some_and(|user| user == pilot)
-                || form::readings(pilot, &self.area, None).iter().any(|reading| dialled.contains(reading))
-        })
+    fn is_pilot(&self, text: &str, pilot: &str, strip_prefix: Option<&str>) -> bool {
+        let dialled = form::readings(text, &self.area, strip_prefix);
+        form::user(text).as_deref() == Some(pilot)
+            || form::readings(pilot, &self.area, None).iter().any(|reading| dialled.contains(reading))
     }
 
     fn resolve(&self, row: &NumberRow, on: Date, mut why: Vec<String>) -> Route {
@@ -237,6 +269,7 @@ impl NumberPlan {
             label: row.label.clone(),
             greeting: row.greeting.as_ref().or(primary.greeting.as_ref()).cloned(),
             target: row.target.clone(),
+            language: None,
             why,
         }
     }

@@ -141,6 +141,12 @@ fn route_knows_night_pilots_and_404() {
     let answer = route::answer(&config, &pilot, jiff::Timestamp::UNIX_EPOCH).expect("an answer");
     assert!(route::as_text(&answer).contains("Diversion reads 12331"));
 
+    let (texts, _) = edited(File::Queues, "label = \"综合\"", "label = \"综合\"\nlanguages = [\"en\"]");
+    let config = Config::read(&texts).expect("config");
+    let english = route::Args { language: Some("en-GB".into()), ..night.clone() };
+    let answer = route::answer(&config, &english, jiff::Timestamp::UNIX_EPOCH).expect("an answer");
+    assert!(route::as_text(&answer).contains("the caller speaks en-gb: skill general in place of 12350"));
+
     let wrong = |args: route::Args| {
         route::answer(&config, &args, jiff::Timestamp::UNIX_EPOCH).expect_err("an error").to_string()
     };

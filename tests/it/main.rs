@@ -43,6 +43,7 @@ mod exchange;
 mod facts;
 mod guessing;
 mod journal;
+mod language;
 mod live;
 mod media;
 mod net;

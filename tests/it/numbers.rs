@@ -166,7 +166,7 @@ fn a_changed_meaning_does_not_touch_history() {
 #[test]
 fn a_pilot_takes_its_code_from_where_the_carrier_put_it() {
     let pilots = ["0798-8220000".to_owned(), "hotline".to_owned()];
-    let trunk = TrunkNumbers { pilots: &pilots, default_code: Some("12345"), strip_prefix: None };
+    let trunk = TrunkNumbers { pilots: &pilots, default_code: Some("12345"), ..TrunkNumbers::default() };
     let list = |users: &[&str]| users.iter().map(|user| (*user).to_owned()).collect::<Vec<_>>();
     type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a str, &'a str);
     let cases: [Case<'_>; 9] = [
@@ -189,6 +189,7 @@ fn a_pilot_takes_its_code_from_where_the_carrier_put_it() {
             to: to.into(),
             history: list(history),
             diversion: list(diversion),
+            ..Dialled::default()
         };
         let route = plan().route(&dialled, &trunk, TODAY).map(|route| route.original_code);
         assert_eq!(route.as_deref(), Ok(code), "{dialled:?}");
