@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod form;
+pub mod merged;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use thiserror::Error;
 use super::language;
 pub use check::{CANCELLED, EMERGENCY, RowFault, RowReason};
 pub use form::AreaCode;
+pub use merged::Merged;
 
 /// What the INVITE said about the number that was dialled, and in which language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -210,17 +212,6 @@ impl NumberPlan {
     /// Every row, by code.
     pub fn rows(&self) -> impl Iterator<Item = &NumberRow> {
         self.rows.values().flatten()
-    }
-
-    /// Codes that `before` had merged and that this table brings back without being told to (R3).
-    pub fn revived_since(&self, before: &Self) -> Vec<&str> {
-        let merged = |rows: &[NumberRow]| rows.iter().any(|row| row.mode == Mode::Merged);
-        let back = |rows: &[NumberRow]| !merged(rows) && !rows.iter().any(|row| row.allow_revive);
-        self.rows
-            .iter()
-            .filter(|(code, rows)| back(rows) && before.rows.get(*code).is_some_and(|former| merged(former)))
-            .map(|(code, _)| code.as_str())
-            .collect()
     }
 
     pub fn area(&self) -> &AreaCode {

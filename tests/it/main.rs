@@ -46,6 +46,7 @@ mod journal;
 mod language;
 mod live;
 mod media;
+mod merged;
 mod net;
 mod numbers;
 mod packaging;
