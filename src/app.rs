@@ -308,6 +308,7 @@ impl Server {
                 alarms,
                 rate: Arc::clone(&office.rate),
                 recordings,
+                inbox: office.inbox.clone(),
             }
             .run(),
         );
