@@ -5,6 +5,7 @@ pub mod alarms;
 pub mod desk;
 pub mod figures;
 pub mod manifest;
+mod merged;
 pub mod rate;
 mod recovery;
 pub mod secrets;
@@ -13,6 +14,7 @@ pub mod trace;
 pub mod verifier;
 pub mod watch;
 pub mod webhook;
+mod whole;
 
 use std::fmt::Display;
 use std::fs::DirBuilder;
@@ -41,6 +43,7 @@ use crate::store::Store;
 use crate::store::apply::{Applier, Pace, Progress};
 use crate::store::entry::{Entry, RecordingFailed};
 use crate::store::journal::{self, Journal};
+use crate::store::numbering::local_day;
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
 use crate::vital::vital;
@@ -144,8 +147,11 @@ impl Office {
     pub async fn reload(&self) -> Result<Vec<String>, StartError> {
         // Held throughout, so that two reloads at once do not overtake each other.
         let mut running = self.config.lock().await;
-        let config = running.reload(self.options.config.as_deref()).map_err(StartError::Config)?;
-        let secrets = Secrets::open(&self.options.data, &config)?;
+        let (data, today) = (&self.options.data, local_day(self.clock.wall()));
+        let before = merged::open(data)?;
+        let config = running.reload(self.options.config.as_deref(), &before, today).map_err(StartError::Config)?;
+        let secrets = Secrets::open(data, &config)?;
+        merged::follow(data, &before, &config.numbers, today)?;
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
         self.names.send_replace(setup::names_to_resolve(&config));
         self.alarms.webhook.set(config.server.alarm_webhook.clone());
@@ -197,9 +203,15 @@ impl Server {
             .map_err(failed(format!("cannot make the data folder {}", options.data.display())))?;
         std::fs::create_dir_all(&recordings).map_err(failed(format!("cannot record in {}", recordings.display())))?;
         let locks = lock(&options.data, &recordings)?;
+        let (before, today) = (merged::open(&options.data)?, local_day(clock.wall()));
+        let revived = config.revived(options.config.as_deref(), &before, today);
+        if !revived.is_empty() {
+            return Err(StartError::Config(revived));
+        }
         let secrets = Secrets::open(&options.data, &config)?;
         raise_file_limit(crate::config::ports::open_files(&config))?;
         let listener = web::bind(config.server.http, &options.data).await?;
+        merged::follow(&options.data, &before, &config.numbers, today)?;
 
         let wall: journal::Clock = Arc::new(move || clock.wall());
         let (journal, mut recovered) =
@@ -301,6 +313,7 @@ impl Server {
                 alarms,
                 rate: Arc::clone(&office.rate),
                 recordings,
+                inbox: office.inbox.clone(),
             }
             .run(),
         );

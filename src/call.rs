@@ -3,7 +3,7 @@
 //! `Switchboard::handle(now, Input)` returns `Output`s in the order in which the shell must carry
 //! them out. Outputs carry the whole wish, not the change, so that a replay is harmless.
 
-mod alarms;
+pub mod alarms;
 mod arriving;
 mod ask;
 mod callback;
@@ -25,6 +25,7 @@ mod live;
 pub mod mix_plan;
 mod offering;
 mod outcome;
+mod passing;
 mod pickup;
 mod queue;
 mod record;
@@ -344,6 +345,8 @@ pub enum Input {
         call: CallId,
         number: Option<String>,
     },
+    /// Nothing waits for the journal any more, and its disk does not fail.
+    JournalWorks,
     /// The registrar (or OPTIONS, for a fixed address) says whether this seat can be rung.
     Reachable {
         seat: SeatNo,

@@ -18,8 +18,10 @@ pub mod values;
 use std::fmt;
 use std::path::Path;
 
+use jiff::civil::Date;
+
 use crate::call::directory::Directory;
-use crate::rules::numbers::NumberPlan;
+use crate::rules::numbers::{Merged, NumberPlan};
 
 pub use directory::DeviceContact;
 pub use files::Texts;
@@ -64,7 +66,7 @@ impl Config {
 
     /// What takes the place of this configuration while the server runs. Beside the faults of the
     /// files, what only a restart can change is refused, so that a reload is whole or nothing.
-    pub fn reload(&self, dir: Option<&Path>) -> Result<Self, Vec<Fault>> {
+    pub fn reload(&self, dir: Option<&Path>, merged: &Merged, on: Date) -> Result<Self, Vec<Fault>> {
         let next = Self::load(dir)?;
         let fault = |file: &files::Shipped, reason: String| Fault { file: file.named(dir), line: None, reason };
         let mut faults = Vec::new();
@@ -74,11 +76,21 @@ impl Config {
         if self.server.http != next.server.http {
             faults.push(fault(&files::SERVER, "http changes only at a restart".into()));
         }
-        for code in next.numbers.revived_since(&self.numbers) {
-            let reason = format!("{code}: a merged number does not come back (R3); allow_revive = true overrides");
-            faults.push(fault(&files::NUMBERS, reason));
-        }
+        faults.extend(next.revived(dir, merged, on));
         if faults.is_empty() { Ok(next) } else { Err(faults) }
+    }
+
+    /// The numbers that are brought back though they have been merged (R3).
+    pub fn revived(&self, dir: Option<&Path>, merged: &Merged, on: Date) -> Vec<Fault> {
+        let fault = |(code, since)| {
+            let why = format!("{code}: a merged number does not come back (R3), merged since {since}");
+            Fault {
+                file: files::NUMBERS.named(dir),
+                line: None,
+                reason: format!("{why}; allow_revive = true overrides"),
+            }
+        };
+        merged.revived_by(&self.numbers, on).into_iter().map(fault).collect()
     }
 
     /// The same from texts in memory.
@@ -92,6 +104,11 @@ impl Config {
 
     pub fn trunk(&self, name: &str) -> Option<&Trunk> {
         self.trunks.iter().find(|trunk| trunk.name == name)
+    }
+
+    /// Language → the skill of the group that speaks it (R10).
+    pub fn languages(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.queues.iter().flat_map(|row| row.languages.iter().map(|language| (language.as_str(), row.skill.as_str())))
     }
 
     pub fn queue(&self, skill: &str) -> Option<&QueueSettings> {

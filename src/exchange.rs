@@ -69,6 +69,8 @@ pub enum Input {
         call: CallId,
         number: Option<String>,
     },
+    /// Nothing waits for the journal any more.
+    JournalWorks,
     /// A command of the API for a seat.
     Ask {
         seat: SeatNo,
@@ -278,6 +280,7 @@ impl Exchange {
             Input::TransportFailed { flow } => self.on_transport_failed(now, flow),
             Input::TooLong { flow, bytes } => self.on_too_long(now, flow, &bytes),
             Input::Media(report) => self.on_media(now, report),
+            Input::JournalWorks => self.tell(now, call::Input::JournalWorks),
             Input::TicketOpened { call, number } => self.tell(now, call::Input::TicketOpened { call, number }),
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
             Input::Supervise { call, by, how } => self.tell(now, call::Input::Supervise { call, by, how }),

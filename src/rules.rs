@@ -5,6 +5,7 @@
 pub mod callback;
 pub mod dialling;
 pub mod emergency;
+pub mod language;
 pub mod numbers;
 pub mod retention;
 pub mod ticket;

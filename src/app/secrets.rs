@@ -1,12 +1,11 @@
 //! Passwords of seats and the API token: made at the first start, kept in a file of their owner's.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 
-use super::failed;
+use super::{failed, whole};
 use crate::config::{Config, SeatSettings};
 
 /// Letters and digits that cannot be taken for one another on a phone's display.
@@ -51,7 +50,10 @@ impl Secrets {
             }
         }
         if !fresh.is_empty() {
-            write(&path, &file).map_err(failed(path.display()))?;
+            toml::to_string(&file)
+                .map_err(io::Error::other)
+                .and_then(|text| whole::write(&path, &text))
+                .map_err(failed(path.display()))?;
         }
         Ok(Self { file, fresh })
     }
@@ -79,16 +81,6 @@ fn read(path: &Path, text: &str) -> io::Result<File> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         failed(path.display())(io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned()))
     })
-}
-
-/// Written aside and renamed, so that a crash leaves the old file or the new one.
-fn write(path: &Path, file: &File) -> io::Result<()> {
-    let text = toml::to_string(file).map_err(io::Error::other)?;
-    let aside: PathBuf = path.with_extension("toml.new");
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()?;
-    fs::rename(&aside, path)
 }
 
 fn random_word(length: usize) -> io::Result<String> {

@@ -57,6 +57,7 @@ pub fn board_settings(config: &Config) -> BoardSettings {
     BoardSettings {
         seats: config.seats.iter().map(|row| (row.no.clone(), seat(row))).collect(),
         skills: config.queues.iter().map(|row| (row.skill.clone(), skill(row))).collect(),
+        languages: config.languages().map(|(language, skill)| (language.to_owned(), skill.to_owned())).collect(),
         centres: config.centres.iter().map(|row| (row.id.clone(), row.ticket_prefix.clone())).collect(),
         city_centre: server.centre.clone(),
         trunks: config.trunks.iter().map(|row| (row.name.clone(), codes(row))).collect(),
@@ -227,5 +228,7 @@ fn codes(row: &config::Trunk) -> TrunkCodes {
         pilots: row.pilots.clone(),
         default_code: row.default_code.clone(),
         strip_prefix: row.strip_prefix.clone(),
+        pilot_languages: row.pilot_languages.clone(),
+        language: row.language.clone(),
     }
 }

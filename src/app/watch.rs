@@ -7,8 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::archive;
+use crate::call::alarms::{ANSWERS, JOURNAL};
+use crate::exchange::Input;
 use crate::net::clock::Clock;
+use crate::net::driver::Event;
 use crate::store::apply::Progress;
 use crate::store::journal::Journal;
 use crate::store::query::Counts;
@@ -36,6 +41,7 @@ pub struct Watch {
     pub alarms: Arc<Alarms>,
     pub rate: Arc<Rate>,
     pub recordings: PathBuf,
+    pub inbox: mpsc::Sender<Event>,
 }
 
 /// What one look finds.
@@ -98,6 +104,9 @@ impl Watch {
             every.tick().await;
             let database = self.progress.standing();
             let journal = self.journal.health();
+            if journal.failing.is_none() && journal.waiting == 0 && self.answers_are_alarmed() {
+                let _ = self.inbox.send(Event::Input(Input::JournalWorks)).await;
+            }
             let seen = Seen {
                 journal: journal.failing,
                 damaged: journal.damaged,
@@ -111,6 +120,13 @@ impl Watch {
                 self.alarms.now(name, subject, active, detail);
             }
         }
+    }
+}
+
+impl Watch {
+    /// The exchange raised that alarm, and is to clear it: the next answer may be hours away.
+    fn answers_are_alarmed(&self) -> bool {
+        self.alarms.standing().iter().any(|alarm| alarm.name == JOURNAL && alarm.subject == ANSWERS)
     }
 }
 

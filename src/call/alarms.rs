@@ -8,7 +8,9 @@ pub(super) const NO_SEAT: &str = "no_seat";
 pub(super) const UNKNOWN_NUMBER: &str = "unknown_number";
 pub(super) const UNANSWERED: &str = "seats_do_not_answer";
 pub(super) const LONG_CALL: &str = "long_call";
-pub(super) const JOURNAL: &str = "journal";
+pub const JOURNAL: &str = "journal";
+/// Its subject: callers were answered whose answer is not on disk (R33).
+pub const ANSWERS: &str = "answers";
 
 #[derive(Debug, Default)]
 pub(super) struct Alarms {

@@ -37,8 +37,11 @@ impl Switchboard {
             pilots: &codes.pilots,
             default_code: codes.default_code.as_deref(),
             strip_prefix: codes.strip_prefix.as_deref(),
+            pilot_languages: &codes.pilot_languages,
+            language: codes.language.as_deref(),
         };
-        self.plan.route(&invited.dialled, &trunk, local(now.wall).date())
+        let route = self.plan.route(&invited.dialled, &trunk, local(now.wall).date())?;
+        Ok(route.spoken(|language| self.settings.languages.get(language).cloned()))
     }
 
     fn admit(&mut self, now: Now, invited: Invited, route: Route) {
@@ -60,8 +63,10 @@ impl Switchboard {
             QueueAnswer::Connect => Output::Answer { leg },
             QueueAnswer::Early | QueueAnswer::EarlyThenConnect(_) => Output::Progress { leg, media: audible },
         });
-        self.welcome(now, id);
-        self.enqueue(now, id);
+        if !self.pass_on(now, id) {
+            self.welcome(now, id);
+            self.enqueue(now, id);
+        }
     }
 
     /// R7: an attempt that is turned away leaves a record too.

@@ -78,6 +78,8 @@ pub(super) enum How {
     Transfer,
     /// A leader who is rung before any seat.
     Lead,
+    /// The service that the number leads to: it answers in place of a seat (R6, R14).
+    Passed,
     /// A seat beside a leader who has answered: it hears, and is not heard until it speaks up.
     Assist,
 }
@@ -87,7 +89,7 @@ impl How {
     fn is_a_seats_wish(self) -> bool {
         match self {
             Self::Consult | Self::Direct | Self::Transfer => true,
-            Self::Lead | Self::Assist => false,
+            Self::Lead | Self::Passed | Self::Assist => false,
         }
     }
 }
@@ -309,6 +311,9 @@ impl Switchboard {
         if wanted == Some(How::Lead) {
             return self.leader_not_reached(now, id, why);
         }
+        if wanted == Some(How::Passed) {
+            return self.service_not_reached(now, id, why);
+        }
         if self.is_left_alone(id) {
             return self.back_to_the_same_seat(now, id);
         }
@@ -358,7 +363,7 @@ impl Switchboard {
     pub(super) fn guest_gone(&mut self, now: Now, id: CallId, leg: LegId, why: &str) {
         self.take_out(now, id, leg, why);
         match self.is_left_alone(id) {
-            true if self.wants_seat(id) => self.leave_to_the_queue(now, id, why),
+            true if self.wants_seat(id) || !self.is_connected(id) => self.leave_to_the_queue(now, id, why),
             true => self.end(now, id, Cause::GuestHungUp),
             false => self.turn_back(now, id),
         }

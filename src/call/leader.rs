@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 
 use super::directory::{Entry, Kind, LeaderSession, Mode};
 use super::guest::{Guest, GuestStage, How, PARTIES, RINGS};
-use super::live::{Call, Offer, Stage};
+use super::live::{Call, Stage};
 use super::settings::local;
 use super::switchboard::Switchboard;
 use super::timers::Timer;
@@ -162,7 +162,7 @@ impl Switchboard {
         match guest.and_then(|guest| guest.stage.wanted()) {
             Some(How::Lead) => self.session_rung(call).map_or(RINGS, |session| session.ring),
             Some(How::Assist) => self.settings.ring_time,
-            Some(How::Consult | How::Direct | How::Transfer) | None => RINGS,
+            Some(How::Consult | How::Direct | How::Transfer | How::Passed) | None => RINGS,
         }
     }
 
@@ -239,14 +239,12 @@ impl Switchboard {
         call.led.wants_seat = true;
         self.assisted.insert(id);
         let assistant = self.next_assistant(now, id).unwrap_or_else(|| SeatNo(String::new()));
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let dialled = call.rung.unwrap_or(now.mono);
+        let Some(call) = self.calls.get(&id) else { return };
         if let Some(at) = self.settings.next_overflow(&call.route.skill, call.arrived.mono, now) {
             self.timers.set(Timer::Overflow(id), at);
         }
         // The assistant's number is on the ticket from the beginning where a seat is free.
-        let offer = Offer { seat: assistant, leg, dialled, rang: None, sip_call_id: None };
-        self.open(now, id, &offer);
+        self.open_for_third(now, id, leg, assistant);
         self.note(id, "the leader answered before a seat".into());
     }
 
@@ -291,10 +289,7 @@ impl Switchboard {
         let has_seat = call.answer.as_ref().is_some_and(|answer| was_there(&answer.ticket.seat));
         // Another seat may have been rung for him first.
         if let Some(answer) = call.answer.as_mut().filter(|_| !has_seat) {
-            let seat = self.desk.get(&no).map(|seat| &seat.settings);
-            answer.ticket.seat = no.clone();
-            answer.ticket.seat_name = seat.map(|seat| seat.name.clone()).unwrap_or_default();
-            answer.ticket.seat_kind = seat.map(|seat| seat.kind.as_str().to_owned()).unwrap_or_default();
+            answer.ticket.is_of(&no, self.desk.get(&no).map(|seat| &seat.settings));
         }
         self.out.push(mark);
         self.note(id, format!("seat {} assists the leader, and is not heard", no.0));

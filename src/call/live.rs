@@ -34,6 +34,8 @@ pub(super) struct Call {
     pub stage: Stage,
     /// A seat did not answer, or was lost: this caller goes before the others of its priority.
     pub returned: bool,
+    /// The service that its number leads to is being rung (R6).
+    pub passed_on: bool,
     /// Seats that rang in vain for this caller.
     pub unanswered: u32,
     pub ear: Ear,
@@ -137,6 +139,7 @@ impl Call {
             citizen_holds: false,
             stage: Stage::Waiting,
             returned: false,
+            passed_on: false,
             unanswered: 0,
             ear: Ear::default(),
             answer: None,

@@ -145,10 +145,17 @@ impl Switchboard {
 
     /// Somebody answers: recorder and ticket are opened where they are not yet.
     pub(super) fn open(&mut self, now: Now, id: CallId, offer: &Offer) {
-        let Some(call) = self.calls.get_mut(&id).filter(|call| call.answer.is_none()) else {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let seat = self.desk.get(&offer.seat).map(|seat| &seat.settings);
+        if let Some(answer) = &mut call.answer {
+            // Somebody else may have answered before any seat.
+            if answer.ticket.seat.0.is_empty() {
+                answer.ticket.is_of(&offer.seat, seat);
+            }
+            return;
+        }
         self.settings.centre_of(&call.route.skill, seat).clone_into(&mut call.centre);
         let ticket = record::open_ticket(now, call, offer, seat, self.settings.prefix_of(&call.centre));
         self.out.push(Output::OpenRecording {

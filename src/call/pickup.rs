@@ -55,6 +55,7 @@ impl Switchboard {
                 self.leader_answers(now, id, leg);
                 self.brief(now, id, leg, how);
             }
+            How::Passed => self.service_answers(now, id, leg),
             How::Direct if leads && call.led.rings() => self.brief(now, id, leg, how),
             How::Assist if without_seat => self.assistant_joins(now, id, leg),
             How::Consult | How::Direct | How::Transfer | How::Assist => self.guest_answers(now, id, leg, how),

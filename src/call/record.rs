@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::ending::Cause;
 use super::live::{Answered, Call, Doing, Offer, Stage, millis};
 use super::settings::SeatSettings;
-use super::{CallId, CallKind, CallRecord, EndReason, Ended, Invited, MissedCall, MissedStage, OpenTicket, Output};
+use super::{
+    CallId, CallKind, CallRecord, EndReason, Ended, Invited, MissedCall, MissedStage, OpenTicket, Output, SeatNo,
+};
 use crate::rules::numbers::{Dialled, Route};
 use crate::time::Now;
 
@@ -46,6 +48,14 @@ pub(super) fn open_ticket(
         seat_name: seat.map(|seat| seat.name.clone()).unwrap_or_default(),
         seat_kind: seat.map(|seat| seat.kind.as_str().to_owned()).unwrap_or_default(),
         notice_played: call.ear.notice,
+    }
+}
+
+impl OpenTicket {
+    pub(super) fn is_of(&mut self, no: &SeatNo, seat: Option<&SeatSettings>) {
+        self.seat = no.clone();
+        self.seat_name = seat.map(|seat| seat.name.clone()).unwrap_or_default();
+        self.seat_kind = seat.map(|seat| seat.kind.as_str().to_owned()).unwrap_or_default();
     }
 }
 
@@ -106,7 +116,7 @@ fn missed(now: Now, call: &Call, cause: Cause, position: Option<u32>) -> MissedC
     let waited = millis(call.waited(now.mono));
     let stage = match &call.stage {
         Stage::Offered(_) | Stage::Talking(_) | Stage::Left => MissedStage::Ringing,
-        Stage::Waiting if call.led.rings() => MissedStage::Ringing,
+        Stage::Waiting if call.passed_on || call.led.rings() => MissedStage::Ringing,
         Stage::Waiting if waited == 0 => MissedStage::Arrived,
         Stage::Waiting if call.ear.in_prompt() => MissedStage::Prompt,
         Stage::Waiting => MissedStage::Queue,

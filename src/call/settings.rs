@@ -15,6 +15,8 @@ use crate::time::{Mono, Now, Wall};
 pub struct Settings {
     pub seats: BTreeMap<SeatNo, SeatSettings>,
     pub skills: BTreeMap<String, SkillSettings>,
+    /// Language → the skill of the group that speaks it (R10).
+    pub languages: BTreeMap<String, String>,
     /// Centre id → ticket prefix (R13, R34).
     pub centres: BTreeMap<String, String>,
     /// Centre of calls whose skill and seat name none.
@@ -53,6 +55,7 @@ impl Default for Settings {
         Self {
             seats: BTreeMap::new(),
             skills: BTreeMap::new(),
+            languages: BTreeMap::new(),
             centres: BTreeMap::from([("city".into(), "JDZ".into())]),
             city_centre: "city".into(),
             trunks: BTreeMap::new(),
@@ -168,6 +171,10 @@ pub struct TrunkCodes {
     pub pilots: Vec<String>,
     pub default_code: Option<String>,
     pub strip_prefix: Option<String>,
+    /// What whoever dials this pilot speaks (R10).
+    pub pilot_languages: Vec<(String, String)>,
+    /// What all others speak who call over it.
+    pub language: Option<String>,
 }
 
 /// What a seat is when its wrap-up time has run out.

@@ -119,6 +119,7 @@ impl Switchboard {
             Input::SourceMoved { leg } => self.source_moved(now, leg),
             Input::Media { leg, figures } => self.media_figures(leg, figures),
             Input::TicketOpened { call, number } => self.ticket_opened(now, call, number),
+            Input::JournalWorks => self.alarms.clear(super::alarms::JOURNAL, super::alarms::ANSWERS, &mut self.out),
             Input::Reachable { seat, reachable } => self.reachable(now, &seat, reachable),
             Input::Drain => self.draining = true,
             Input::EndAll => self.end_all(now),

@@ -16,8 +16,8 @@ impl Switchboard {
     /// The answer is on disk, or the journal has failed; the citizen is answered either way (R33).
     pub(super) fn ticket_opened(&mut self, now: Now, id: CallId, number: Option<String>) {
         match &number {
-            Some(_) => self.alarms.clear(alarms::JOURNAL, "answers", &mut self.out),
-            None => self.alarms.raise(alarms::JOURNAL, "answers", &mut self.out),
+            Some(_) => self.alarms.clear(alarms::JOURNAL, alarms::ANSWERS, &mut self.out),
+            None => self.alarms.raise(alarms::JOURNAL, alarms::ANSWERS, &mut self.out),
         }
         if let Some(answer) = self.calls.get_mut(&id).and_then(|call| call.answer.as_mut()) {
             answer.number = answer.number.take().or(number);
@@ -27,7 +27,7 @@ impl Switchboard {
 
     /// The journal has not spoken in time.
     pub(super) fn journal_silent(&mut self, now: Now, id: CallId) {
-        self.alarms.raise(alarms::JOURNAL, "answers", &mut self.out);
+        self.alarms.raise(alarms::JOURNAL, alarms::ANSWERS, &mut self.out);
         self.note(id, "the journal is silent; answered without it".into());
         self.put_through(now, id);
     }

@@ -10,7 +10,8 @@ use crate::time::Wall;
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct CallView {
     pub call: CallId,
-    /// `waiting`, `ringing_leader`, `ringing`, `with_leader` (no seat yet), `handed_over`, or the seat's state.
+    /// `waiting`, `ringing_service` (its number leads there), `ringing_leader`, `ringing`, `with_leader` (no seat
+    /// yet), `handed_over`, or the seat's state.
     pub stage: &'static str,
     pub trunk: String,
     pub caller: Caller,
@@ -70,6 +71,7 @@ impl Switchboard {
     pub fn call(&self, id: CallId) -> Option<CallView> {
         let call = self.calls.get(&id)?;
         let (stage, position) = match &call.stage {
+            Stage::Waiting if call.passed_on => ("ringing_service", None),
             Stage::Waiting if call.led.rings() => ("ringing_leader", None),
             Stage::Waiting => ("waiting", Some(self.position(call))),
             Stage::Offered(_) => ("ringing", None),

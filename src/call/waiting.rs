@@ -53,6 +53,9 @@ impl Switchboard {
         let Some(call) = self.calls.get(&id).filter(|call| call.audible) else {
             return;
         };
+        if call.passed_on {
+            return self.after(id, Piece::Greeting);
+        }
         let code = call.route.greeting.as_ref().unwrap_or(&call.route.hotline_primary).clone();
         self.schedule_announcement(now, id);
         if self.settings.play_greeting {
@@ -80,10 +83,11 @@ impl Switchboard {
         }
     }
 
-    /// Hold music, until something else is played.
+    /// Hold music, until something else is played; the ringing tone where a service is rung for the caller.
     pub(super) fn play_music(&mut self, id: CallId) {
-        if self.calls.get(&id).is_some_and(|call| call.audible) {
-            self.play(id, Piece::Music, vec![Prompt::Music]);
+        if let Some(call) = self.calls.get(&id).filter(|call| call.audible) {
+            let prompt = if call.passed_on { Prompt::Ringback } else { Prompt::Music };
+            self.play(id, Piece::Music, vec![prompt]);
         }
     }
 
@@ -128,7 +132,9 @@ impl Switchboard {
 
     fn after(&mut self, id: CallId, piece: Piece) {
         match piece {
-            Piece::Greeting if self.settings.play_notice => self.play(id, Piece::Notice, vec![Prompt::Notice]),
+            Piece::Greeting if self.settings.play_notice && !self.has_heard_notice(id) => {
+                self.play(id, Piece::Notice, vec![Prompt::Notice])
+            }
             Piece::Notice => {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.ear.notice = NoticePlayed::Full;
@@ -138,6 +144,10 @@ impl Switchboard {
             Piece::Greeting | Piece::Announcement | Piece::Returning => self.play_music(id),
             Piece::Music | Piece::SeatNumber => {}
         }
+    }
+
+    fn has_heard_notice(&self, id: CallId) -> bool {
+        self.calls.get(&id).is_some_and(|call| call.ear.notice == NoticePlayed::Full)
     }
 
     /// Every 20 s: the place in the queue and a word of comfort, in turn. Skipped where the caller is

@@ -35,6 +35,9 @@ pub struct Args {
     /// A number in Diversion, the newest first
     #[arg(long, value_name = "NUMBER")]
     pub diversion: Vec<String>,
+    /// What the caller's phone says in Accept-Language
+    #[arg(long, value_name = "TAGS")]
+    pub language: Option<String>,
     /// Folder with sip-configs/ and dialplan/; without it the embedded default is used
     #[arg(long, value_name = "DIR")]
     pub config: Option<PathBuf>,
@@ -140,11 +143,16 @@ pub fn answer(config: &Config, args: &Args, now: Timestamp) -> Result<Answer, Ro
         to: args.to.clone().unwrap_or_default(),
         history: args.history.clone(),
         diversion: args.diversion.clone(),
+        accept_language: args.language.clone().unwrap_or_default(),
     };
     let night = config.night.is_some_and(|night| night.holds(at.time()));
     let numbers = trunk.map(Trunk::numbers).unwrap_or_default();
     let fate = match config.numbers.route(&dialled, &numbers, at.date()) {
-        Ok(route) => Fate::Queued(Box::new(queued(config, route, night))),
+        Ok(route) => {
+            let group = |language: &str| config.languages().find(|(spoken, _)| *spoken == language);
+            let route = route.spoken(|language| group(language).map(|(_, skill)| skill.to_owned()));
+            Fate::Queued(Box::new(queued(config, route, night)))
+        }
         Err(unknown) => {
             let seats = seats_reach(config, args.number.trim());
             Fate::Refused { status: 404, why: unknown.why.into_iter().chain(seats).collect() }
@@ -161,6 +169,12 @@ pub fn answer(config: &Config, args: &Args, now: Timestamp) -> Result<Answer, Ro
 
 /// Whom a seat would reach that dials this: no call from outside does.
 fn seats_reach(config: &Config, code: &str) -> Option<String> {
+    let (name, lines) = named(config, code)?;
+    Some(format!("a seat that dials it brings in {name}: {lines}"))
+}
+
+/// An entry of the directory, and its lines.
+fn named<'a>(config: &'a Config, code: &str) -> Option<(&'a str, String)> {
     let entry = config.directory.entry(code)?;
     let line = |line: &Line| match &line.to {
         LineTo::Number { number, .. } => format!("number {}", mask_within(number.reveal())),
@@ -168,10 +182,12 @@ fn seats_reach(config: &Config, code: &str) -> Option<String> {
         LineTo::Seat(seat) => format!("seat {}", seat.0),
     };
     let lines: Vec<String> = entry.lines.iter().map(line).collect();
-    Some(format!("a seat that dials it brings in {}: {}", entry.name, lines.join(", ")))
+    Some((&entry.name, lines.join(", ")))
 }
 
-fn queued(config: &Config, route: Route, night: bool) -> Queued {
+fn queued(config: &Config, mut route: Route, night: bool) -> Queued {
+    let target = route.target.as_deref().and_then(|code| Some((code, named(config, code)?)));
+    route.why.extend(target.map(|(code, (name, lines))| format!("{code} is {name}: {lines}")));
     let group = config.queue(&route.skill);
     let overflow = group.map_or(&[] as &[String], |group| group.overflow_at(night));
     let greeting = route.greeting.as_ref().map_or("greeting.wav".to_owned(), |code| format!("greeting-{code}.wav"));

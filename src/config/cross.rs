@@ -5,6 +5,7 @@ use super::{Config, Fault, QueueSettings, SeatSettings, Texts, Trunk};
 use super::{directory, numbers, ports, queues, seats, server, trunks};
 use super::{files::Text, server::Listen};
 use crate::exchange::source::Source;
+use crate::rules::language;
 use crate::rules::numbers::{AreaCode, EMERGENCY, NumberRow};
 use crate::sip::targets::Host;
 
@@ -48,6 +49,7 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
     }
     if queues_are_whole {
         seat_skills(&seats, &queues.groups, &mut refuse(&texts.seats, &mut faults));
+        trunk_languages(&trunks, &queues.groups, &mut refuse(&texts.trunks, &mut faults));
         let seats = seats_are_whole.then_some(seats.as_slice());
         if let Some(seats) = seats {
             overflow_skills(&queues.groups, &numbers.rows, seats, &mut refuse(&texts.queues, &mut faults));
@@ -55,6 +57,7 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
         number_skills(&numbers.rows, &queues.groups, seats, &mut refuse(&texts.numbers, &mut faults));
     }
     let known = directory::Known {
+        area: &area,
         listens: server.as_ref().filter(|_| server_is_whole).map(|server| server.listens.as_slice()),
         trunks: trunks_are_whole.then_some(trunks.as_slice()),
         seats: seats_are_whole.then_some(seats.as_slice()),
@@ -256,7 +259,20 @@ fn number_skills(
     }
 }
 
-/// A group that calls only overflow into; one that numbers lead to is refused there.
+/// R10: a language that a trunk tells is one that some group speaks.
+fn trunk_languages(trunks: &[Row<Trunk>], groups: &[Row<QueueSettings>], refuse: &mut impl FnMut(u32, String)) {
+    let is_spoken =
+        |language: &str| groups.iter().any(|group| group.value.languages.iter().any(|spoken| spoken == language));
+    for Row { line, value: trunk } in trunks {
+        for tag in trunk.pilot_languages.iter().map(|(_, tag)| tag).chain(&trunk.language) {
+            if !language::fallbacks(tag).any(is_spoken) {
+                refuse(*line, format!("trunk {}: no group has the language {tag}", trunk.name));
+            }
+        }
+    }
+}
+
+/// A group that calls only overflow into, or that is there for a language; one that numbers lead to is refused there.
 fn overflow_skills(
     groups: &[Row<QueueSettings>],
     numbers: &[Row<NumberRow>],
@@ -266,6 +282,9 @@ fn overflow_skills(
     let is_led_to = |skill: &String| numbers.iter().any(|row| row.value.skill.as_ref() == Some(skill));
     let is_answered = |skill: &String| seats.iter().any(|seat| seat.value.answers(skill));
     for Row { line, value: group } in groups {
+        if !group.languages.is_empty() && !is_led_to(&group.skill) && !is_answered(&group.skill) {
+            refuse(*line, format!("group {}: no seat speaks its languages", group.skill));
+        }
         let targets = group.overflow.iter().chain(group.night_overflow.iter().flatten());
         for skill in targets.filter(|skill| !is_led_to(skill) && !is_answered(skill)) {
             refuse(*line, format!("group {}: overflow into {skill}, whose calls no seat answers", group.skill));

@@ -22,6 +22,9 @@ pub struct QueueSettings {
     /// Id of the centre whose queue this is; None: tickets are of the centre of the answering seat.
     #[serde(default)]
     pub centre: Option<String>,
+    /// Callers who speak one of these wait here, whichever number they dialled (R10).
+    #[serde(default, deserialize_with = "values::languages")]
+    pub languages: Vec<String>,
     /// Groups that are asked as well once `overflow_after` has passed, in this order.
     #[serde(default)]
     pub overflow: Vec<String>,
@@ -66,6 +69,11 @@ pub fn read(text: &Text) -> (QueuesFile, Vec<Fault>) {
         let mut refuse = |reason: String| reader.fault(Some(*line), format!("group {}: {reason}", group.skill));
         if groups.iter().take(at).any(|former| former.value.skill == group.skill) {
             refuse("duplicate group".into());
+        }
+        for language in &group.languages {
+            if let Some(former) = groups.iter().take(at).find(|former| former.value.languages.contains(language)) {
+                refuse(format!("language {language} is spoken by the group {}", former.value.skill));
+            }
         }
         for (key, overflow) in [("overflow", Some(&group.overflow)), ("night_overflow", group.night_overflow.as_ref())]
         {

@@ -51,6 +51,9 @@ pub struct Trunk {
     /// With the user of our account among them where we register: a registrar may send calls to it.
     pub pilots: Vec<String>,
     pub default_code: Option<String>,
+    /// What whoever dials this pilot speaks, and what all others do (R10).
+    pub pilot_languages: Vec<(String, String)>,
+    pub language: Option<String>,
     pub queue_answer: QueueAnswer,
     pub ring_with_180: bool,
     pub codecs: Vec<Codec>,
@@ -79,6 +82,8 @@ impl Trunk {
             pilots: &self.pilots,
             default_code: self.default_code.as_deref(),
             strip_prefix: self.strip_prefix.as_deref(),
+            pilot_languages: &self.pilot_languages,
+            language: self.language.as_deref(),
         }
     }
 
@@ -135,6 +140,10 @@ struct TrunkRow {
     #[serde(default)]
     pilots: Vec<String>,
     default_code: Option<String>,
+    #[serde(default, deserialize_with = "values::languages_by_name")]
+    pilot_languages: Vec<(String, String)>,
+    #[serde(default, deserialize_with = "values::language_given")]
+    language: Option<String>,
     #[serde(default = "early_then_connect", deserialize_with = "queue_answer")]
     queue_answer: QueueAnswer,
     #[serde(default, rename = "ringing", deserialize_with = "ringing")]
@@ -200,6 +209,9 @@ pub fn read(text: &Text, listens: &[Row<Listen>]) -> (Vec<Row<Trunk>>, Vec<Fault
         for pilot in row.pilots.iter().filter(|pilot| pilot.is_empty() || pilot.contains(char::is_whitespace)) {
             refuse(&format!("pilot `{pilot}` is empty or has a space in it"));
         }
+        for (pilot, _) in row.pilot_languages.iter().filter(|(pilot, _)| !row.pilots.contains(pilot)) {
+            refuse(&format!("pilot_languages names {pilot}, which is not among the pilots"));
+        }
         for host in row.hosts.iter().chain(&row.domain).filter(|host| !is_host(host)) {
             refuse(&format!("`{host}` is no host or host:port"));
         }
@@ -245,6 +257,8 @@ impl From<TrunkRow> for Trunk {
             reserved_channels: row.reserved_channels.unwrap_or(RESERVED.min(row.channels.saturating_sub(1))),
             pilots: row.pilots,
             default_code: row.default_code,
+            pilot_languages: row.pilot_languages,
+            language: row.language,
             queue_answer: row.queue_answer,
             ring_with_180: row.ring_with_180,
             codecs_ordered: row.codecs.is_some(),

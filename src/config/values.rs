@@ -1,11 +1,13 @@
 //! How single values are written in the files.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::audio::codec::Codec;
+use crate::rules::language::is_tag;
 
 /// A password. It can be used and not be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,6 +81,29 @@ pub fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
         return Err(D::Error::custom("must be a line of text"));
     }
     Ok(text)
+}
+
+/// Language tags, in small letters (R10).
+pub fn languages<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Vec::deserialize(from)?.into_iter().map(tag).collect()
+}
+
+pub fn language_given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    tag(String::deserialize(from)?).map(Some)
+}
+
+/// A language for each name, in the order of the names.
+pub fn languages_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, String)>, D::Error> {
+    let named = BTreeMap::<String, String>::deserialize(from)?;
+    named.into_iter().map(|(name, text)| Ok((name, tag(text)?))).collect()
+}
+
+fn tag<E: Error>(text: String) -> Result<String, E> {
+    if is_tag(&text) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(E::custom(format!("`{text}` is no language such as en or zh-hant")))
+    }
 }
 
 /// Digits, where a number is optional.

@@ -11,11 +11,15 @@ use super::settings::Trunk;
 /// The number that was dialled, in every place where a carrier may have put it (R1).
 pub(super) fn dialled(invite: &Request) -> Dialled {
     let users = |name| invite.headers.addrs(name).iter().filter_map(user).collect::<Vec<_>>();
+    let accept_language = Name::Other("Accept-Language".into());
+    let languages = invite.headers.0.iter().filter(|header| header.name == accept_language);
+    let languages = languages.map(|header| text(&header.value));
     Dialled {
         request_uri: invite.uri.clone(),
         to: invite.headers.text(&Name::To).unwrap_or_default().into_owned(),
         history: users(&Name::HistoryInfo),
         diversion: users(&Name::Diversion),
+        accept_language: languages.collect::<Vec<_>>().join(","),
     }
 }
 

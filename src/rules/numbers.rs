@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod form;
+pub mod merged;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +11,12 @@ use std::fmt;
 use jiff::civil::Date;
 use thiserror::Error;
 
+use super::language;
 pub use check::{CANCELLED, EMERGENCY, RowFault, RowReason};
 pub use form::AreaCode;
+pub use merged::Merged;
 
-/// What the INVITE said about the number that was dialled.
+/// What the INVITE said about the number that was dialled, and in which language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dialled {
     /// Request-URI and To as they arrived.
@@ -22,6 +25,8 @@ pub struct Dialled {
     /// User parts of History-Info, oldest first, then of Diversion, newest first.
     pub history: Vec<String>,
     pub diversion: Vec<String>,
+    /// `Accept-Language` as it came; empty where there was none.
+    pub accept_language: String,
 }
 
 /// How a code belongs to the hotline (R2).
@@ -34,7 +39,7 @@ pub enum Mode {
     Merged,
     /// 双号并行, Art. 17: the number stays, its calls go to the hotline's seats.
     Dual,
-    /// Handed to a service of its own (R6, R14); `skill` answers while the transfer cannot be made.
+    /// Passed on to a service of its own (R6, R14); `skill` answers where that is not reached.
     Transfer,
 }
 
@@ -62,7 +67,7 @@ pub struct NumberRow {
     pub skill: Option<String>,
     /// Code whose greeting is played; an alias leaves it to its primary, None is the general one.
     pub greeting: Option<String>,
-    /// Where a transfer row leads.
+    /// Where a transfer row leads: an entry of the directory, by its code. None: to its skill alone.
     pub target: Option<String>,
     /// First day on which the row holds; None: since ever.
     pub valid_from: Option<Date>,
@@ -94,10 +99,25 @@ pub struct Route {
     pub label: String,
     /// Code whose greeting is played; None: the general one.
     pub greeting: Option<String>,
-    /// Of `Mode::Transfer`: the service that the call is meant for.
+    /// Of `Mode::Transfer`: whom the call is passed on to, by the code in the directory.
     pub target: Option<String>,
+    /// What the caller speaks, where pilot, trunk or INVITE say it: `en`, `zh-hant`.
+    pub language: Option<String>,
     /// The reasons, one step a line.
     pub why: Vec<String>,
+}
+
+impl Route {
+    /// The group that speaks the caller's language answers in place of the code's (R10); `group` finds it by
+    /// its language.
+    pub fn spoken(mut self, group: impl Fn(&str) -> Option<String>) -> Self {
+        let Some(language) = self.language.clone() else { return self };
+        if let Some(skill) = language::fallbacks(&language).find_map(group) {
+            self.why.push(format!("the caller speaks {language}: skill {skill} in place of {}", self.skill));
+            self.skill = skill;
+        }
+        self
+    }
 }
 
 /// What a trunk's configuration says about the numbers it delivers (R1).
@@ -106,6 +126,9 @@ pub struct TrunkNumbers<'a> {
     pub pilots: &'a [String],
     pub default_code: Option<&'a str>,
     pub strip_prefix: Option<&'a str>,
+    /// What whoever calls speaks, by the pilot that he dialled; and whoever dialled another number.
+    pub pilot_languages: &'a [(String, String)],
+    pub language: Option<&'a str>,
 }
 
 /// No such hotline number (R7): 404, a call-attempt record, no ticket. `why` names no number.
@@ -137,14 +160,28 @@ impl NumberPlan {
         Ok(Self { area, rows: by_code })
     }
 
-    /// What becomes of a call that dialled this on this local day. The Request-URI decides; only a
-    /// pilot number looks further: oldest History-Info, oldest Diversion, To, the trunk's default (R1).
+    /// What becomes of a call that dialled this on this local day, and what its caller speaks.
     pub fn route(&self, dialled: &Dialled, trunk: &TrunkNumbers<'_>, on: Date) -> Result<Route, UnknownNumber> {
+        let language = self.language(dialled, trunk);
+        self.destination(dialled, trunk, on).map(|route| Route { language, ..route })
+    }
+
+    /// The owner's word goes before that of the caller's phone.
+    fn language(&self, dialled: &Dialled, trunk: &TrunkNumbers<'_>) -> Option<String> {
+        let is_dialled = |pilot: &str| self.is_pilot(&dialled.request_uri, pilot, trunk.strip_prefix);
+        let by_pilot = trunk.pilot_languages.iter().find(|(pilot, _)| is_dialled(pilot)).map(|(_, tag)| tag.as_str());
+        let told = by_pilot.or(trunk.language).map(str::to_owned);
+        told.or_else(|| language::preferred(&dialled.accept_language))
+    }
+
+    /// The Request-URI decides; only a
+    /// pilot number looks further: oldest History-Info, oldest Diversion, To, the trunk's default (R1).
+    fn destination(&self, dialled: &Dialled, trunk: &TrunkNumbers<'_>, on: Date) -> Result<Route, UnknownNumber> {
         let read = |text: &str| self.read(text, trunk.strip_prefix, on);
         if let Some(row) = read(&dialled.request_uri) {
             return Ok(self.resolve(row, on, vec![format!("Request-URI reads {}", row.code)]));
         }
-        if !self.is_pilot(&dialled.request_uri, trunk) {
+        if !trunk.pilots.iter().any(|pilot| self.is_pilot(&dialled.request_uri, pilot, trunk.strip_prefix)) {
             return Err(UnknownNumber {
                 why: vec!["the Request-URI is neither a code nor a pilot of the trunk".into()],
             });
@@ -177,17 +214,6 @@ impl NumberPlan {
         self.rows.values().flatten()
     }
 
-    /// Codes that `before` had merged and that this table brings back without being told to (R3).
-    pub fn revived_since(&self, before: &Self) -> Vec<&str> {
-        let merged = |rows: &[NumberRow]| rows.iter().any(|row| row.mode == Mode::Merged);
-        let back = |rows: &[NumberRow]| !merged(rows) && !rows.iter().any(|row| row.allow_revive);
-        self.rows
-            .iter()
-            .filter(|(code, rows)| back(rows) && before.rows.get(*code).is_some_and(|former| merged(former)))
-            .map(|(code, _)| code.as_str())
-            .collect()
-    }
-
     pub fn area(&self) -> &AreaCode {
         &self.area
     }
@@ -198,13 +224,10 @@ impl NumberPlan {
 
     /// A pilot is compared in its local form, so that the table may write it in any of the carrier's
     /// forms; a pilot that is a name (a registered Contact) is compared as text.
-    fn is_pilot(&self, text: &str, trunk: &TrunkNumbers<'_>) -> bool {
-        let dialled = form::readings(text, &self.area, trunk.strip_prefix);
-        let user = form::user(text);
-        trunk.pilots.iter().any(|pilot| {
-            user.as_deref().is_some_and(|user| user == pilot)
-                || form::readings(pilot, &self.area, None).iter().any(|reading| dialled.contains(reading))
-        })
+    fn is_pilot(&self, text: &str, pilot: &str, strip_prefix: Option<&str>) -> bool {
+        let dialled = form::readings(text, &self.area, strip_prefix);
+        form::user(text).as_deref() == Some(pilot)
+            || form::readings(pilot, &self.area, None).iter().any(|reading| dialled.contains(reading))
     }
 
     fn resolve(&self, row: &NumberRow, on: Date, mut why: Vec<String>) -> Route {
@@ -222,8 +245,12 @@ impl NumberPlan {
             why.push(format!("{} is {kind} {}", row.code, primary.code));
         }
         let skill = row.skill.as_ref().or(primary.skill.as_ref()).cloned().unwrap_or_default();
-        if let (Mode::Transfer, Some(target)) = (row.mode, &row.target) {
-            why.push(format!("meant for {target}; skill {skill} answers while that transfer cannot be made"));
+        match (row.mode, &row.target) {
+            (Mode::Transfer, Some(to)) => {
+                why.push(format!("passed on to {to}; where that is not reached skill {skill} answers"))
+            }
+            (Mode::Transfer, None) => why.push(format!("no target is named: skill {skill} answers")),
+            (Mode::Own | Mode::Merged | Mode::Dual, _) => {}
         }
         Route {
             original_code: row.code.clone(),
@@ -233,6 +260,7 @@ impl NumberPlan {
             label: row.label.clone(),
             greeting: row.greeting.as_ref().or(primary.greeting.as_ref()).cloned(),
             target: row.target.clone(),
+            language: None,
             why,
         }
     }

@@ -90,6 +90,46 @@ fn a_duty_phone_is_called_for_an_emergency_ticket() {
     assert_eq!(server.tickets(1).len(), 1, "it has no ticket of its own");
 }
 
+/// R6: 12356 leads to a service behind the trunk. The first call is answered there, recorded and has its
+/// ticket; the second is turned down there, and a seat answers.
+#[test]
+fn a_number_that_leads_to_a_service_is_answered_there_or_by_a_seat() {
+    let mut server = Server::start();
+    let unit = "[[unit]]\ncode = \"652\"\nname = \"心理援助热线\"\nkind = \"branch\"\n\
+                lines = [{ number = \"13800000652\" }]\n";
+    server.edit("dialplan/units.toml", "", unit);
+    server.edit("dialplan/numbers.toml", "# target = \"652\"", "target = \"652\"");
+    let mut service = behind_the_trunk(&mut server, "13800000652", false);
+    let mut seat = Phone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    citizen.dial("12356");
+    service.wait("CALL_INCOMING");
+    service.command("accept", "");
+    citizen.wait("CALL_ESTABLISHED");
+    service.wait("CALL_ESTABLISHED");
+    server.record_for(Duration::from_secs(3));
+    assert_eq!(server.seat_is("1001", "idle"), serde_json::Value::Null);
+    citizen.hang_up();
+    service.wait_closed();
+    let call = server.closed(1).remove(0);
+    assert_eq!((&call["original_code"], &call["opened"]["mode"]), (&"12356".into(), &"transfer".into()));
+    let roles: Vec<&str> =
+        call["ended"]["participants"].as_array().expect("list").iter().filter_map(|who| who["role"].as_str()).collect();
+    assert_eq!(roles, ["citizen", "branch"]);
+    assert!(heard(&citizen, THIRD) > HEARD && heard(&service, CITIZEN) > HEARD);
+    let [left, right] = sound::read_recording(&server.recording(&call));
+    sound::assert_only("left, the citizen", &left, CITIZEN, THIRD);
+    sound::assert_only("right, the service", &right, THIRD, CITIZEN);
+
+    citizen.dial("12356");
+    service.wait("CALL_INCOMING");
+    service.hang_up();
+    seat.wait("CALL_ESTABLISHED");
+    citizen.hang_up();
+    seat.wait_closed();
+    assert_eq!(server.closed(2)[1]["seat"], "1001");
+}
+
 /// Seat 1001 and a citizen whom it has answered.
 fn talking(server: &Server) -> (Phone, Phone) {
     let mut seat = Phone::seat(server, "1001");

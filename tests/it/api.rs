@@ -24,7 +24,8 @@ use hotline::media::LegFigures;
 use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::store::Store;
 use hotline::store::entry::Entry;
-use serde_json::json;
+use hotline::store::numbering::local_day;
+use serde_json::{Value, json};
 
 use crate::facts;
 use house::House;
@@ -383,6 +384,20 @@ async fn a_bad_file_changes_nothing() {
     assert_eq!((refused.status, refused.code()), (422, "config"));
     assert!(refused.json()["error"].as_str().unwrap().contains("colour"), "{}", refused.text);
     assert_eq!(house.get("/api/seats").json()["rows"].as_array().unwrap().len(), 3);
+    house.stop().await;
+}
+
+/// R33: callers were answered without the journal; it works again, and nobody calls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_alarm_of_answers_that_are_not_on_disk_ends_with_its_cause() {
+    let house = House::start("answers").await;
+    let office = &house.server.office;
+    let today = local_day(office.clock.wall());
+    office.tell(Input::TicketOpened { call: CallId(1), number: None }).await;
+    let ended = |row: &Value| row["name"] == "journal" && row["subject"] == "answers" && !row["cleared"].is_null();
+    let rows = || house.get(&format!("/api/alarms?day={today}")).json()["rows"].as_array().cloned();
+    house.settle(|| rows().is_some_and(|rows| rows.iter().any(ended))).await;
+    assert!(office.alarms.standing().is_empty(), "{:?}", office.alarms.standing());
     house.stop().await;
 }
 

@@ -118,6 +118,11 @@ fn a_failed_journal_does_not_stop_the_answer() {
     let number = Some("JDZ-20261124-000002".into());
     let mended = hall.tell(Input::TicketOpened { call: second.call, number });
     assert_eq!(mended[0], "Alarm journal answers off");
+
+    // And where nobody calls any more.
+    hall.send(Input::TicketOpened { call, number: None });
+    assert_eq!(hall.tell(Input::JournalWorks), ["Alarm journal answers off"]);
+    assert_eq!(hall.tell(Input::JournalWorks), [""; 0]);
 }
 
 #[test]

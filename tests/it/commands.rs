@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use hotline::commands::{check, init, route};
 use hotline::config::Config;
+use hotline::rules::numbers::Merged;
 
 use crate::config_faults::{File, edited};
 
@@ -40,14 +41,17 @@ fn a_reload_is_whole_or_nothing() {
         assert!(text.contains(old), "{old}");
         fs::write(&path, text.replacen(old, new, 1)).expect("write");
     };
+    let today = jiff::civil::date(2026, 11, 24);
     let reasons = |running: &Config| {
-        let found = running.reload(Some(&dir)).err().unwrap_or_default();
+        let mut merged = Merged::default();
+        merged.follow(&running.numbers, today);
+        let found = running.reload(Some(&dir), &merged, today).err().unwrap_or_default();
         found.iter().map(|fault| fault.reason.clone()).collect::<Vec<_>>().join("; ")
     };
     let later = "[[number]]\ncode = \"12999\"\nlabel = \"x\"\nmode = \"merged\"\nprimary = \"12345\"\n\n";
     edit("dialplan/numbers.toml", "[[number]]", &format!("{later}[[number]]"));
     edit("sip-configs/server.toml", "wrap_up_s = 60", "wrap_up_s = 30");
-    let running = Config::embedded().reload(Some(&dir)).expect("a good reload");
+    let running = Config::embedded().reload(Some(&dir), &Merged::default(), today).expect("a good reload");
     assert_eq!(running.server.wrap_up.as_secs(), 30);
 
     // Merged by the running table, brought back by an edit that leaves no trace of it in the file.
@@ -140,6 +144,12 @@ fn route_knows_night_pilots_and_404() {
     };
     let answer = route::answer(&config, &pilot, jiff::Timestamp::UNIX_EPOCH).expect("an answer");
     assert!(route::as_text(&answer).contains("Diversion reads 12331"));
+
+    let (texts, _) = edited(File::Queues, "label = \"综合\"", "label = \"综合\"\nlanguages = [\"en\"]");
+    let config = Config::read(&texts).expect("config");
+    let english = route::Args { language: Some("en-GB".into()), ..night.clone() };
+    let answer = route::answer(&config, &english, jiff::Timestamp::UNIX_EPOCH).expect("an answer");
+    assert!(route::as_text(&answer).contains("the caller speaks en-gb: skill general in place of 12350"));
 
     let wrong = |args: route::Args| {
         route::answer(&config, &args, jiff::Timestamp::UNIX_EPOCH).expect_err("an error").to_string()

@@ -56,7 +56,11 @@ fn the_commented_examples_are_true() {
     let trunk = trunk.replace("default_code = \"12345\" ", "default_code = \"12331\" ");
     // Its IPv6 source belongs to a listener of that version.
     texts.trunks.text.push_str(&trunk.replace(", \"[2001:db8:5::1]:5060\"", ""));
+    let english = uncomment(&texts.queues.text, "# [[group]]");
+    texts.queues.text.push_str(&english);
+    texts.seats.text = texts.seats.text.replacen("skills = [", "skills = [\"english\", ", 1);
     let config = Config::read(&texts).unwrap_or_else(|faults| panic!("{faults:#?}\n{trunk}"));
+    assert_eq!(config.languages().collect::<Vec<_>>(), [("en", "english")]);
     let trunk = config.trunk("carrier-a").expect("carrier-a");
     assert_eq!((trunk.channels, trunk.reserved_channels, trunk.register), (30, 2, true));
     assert_eq!(trunk.hosts, ["203.0.113.1:5060", "sbc.example.net"]);

@@ -2,7 +2,7 @@
 
 use hotline::config::{Fault, Texts};
 
-use crate::config_faults::File::{Seats, Server, Trunks};
+use crate::config_faults::File::{Numbers, Seats, Server, Trunks};
 use crate::config_faults::{edited, faults};
 
 #[test]
@@ -53,6 +53,31 @@ fn a_default_code_that_ends_is_refused_and_one_that_changes_its_meaning_is_not()
     let found = faults(&texts);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].reason.contains("trunk loopback: default_code 12344 ends by its valid_to"), "{found:#?}");
+}
+
+/// R6: whom a number is passed on to must be in the directory, and not lead back to the hotline.
+#[test]
+fn a_number_leads_to_a_unit_an_expert_or_a_branch() {
+    for (target, refused) in [
+        ("602", None),
+        ("651", None),
+        ("671", None),
+        ("699", Some("12356: target 699 has a line that leads back to the hotline")),
+        ("650", Some("12356: target 650 is no code of the directory")),
+        ("681", Some("12356: target 681 is no unit, expert or branch")),
+        ("951", Some("12356: target 951 is no unit, expert or branch")),
+        ("801", Some("12356: target 801 is no unit, expert or branch")),
+    ] {
+        let (mut texts, _) = edited(Numbers, "# target = \"652\"", &format!("target = \"{target}\""));
+        for number in ["079812345", "12331"] {
+            let unit = "[[unit]]\ncode = \"699\"\nname = \"x\"\nkind = \"unit\"\n";
+            let before = texts.units.text.clone();
+            texts.units.text.push_str(&format!("{unit}lines = [{{ number = \"{number}\" }}]\n"));
+            let found: Vec<String> = faults(&texts).into_iter().map(|fault| fault.reason).collect();
+            assert_eq!(found, Vec::from_iter(refused.map(str::to_owned)), "{target} {number}");
+            texts.units.text = before;
+        }
+    }
 }
 
 #[test]

@@ -168,6 +168,20 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "[[group]]",
             "group general: duplicate group",
         ),
+        (
+            Queues,
+            "label = \"综合\"",
+            "label = \"综合\"\nlanguages = [\"english!\"]".into(),
+            "languages",
+            "`english!` is no language such as en or zh-hant",
+        ),
+        (
+            Queues,
+            "",
+            "[[group]]\nskill = \"english\"\nlabel = \"x\"\nlanguages = [\"en\"]\n".into(),
+            "[[group]]",
+            "group english: no seat speaks its languages",
+        ),
         (Queues, "priority = 5", "priority = 10".into(), "priority = 10", "10 is not between 0 and 9"),
         (Queues, "from = \"20:00\"", "from = \"late\"".into(), "from = \"late\"", "`late` is no time"),
         // seats.toml
@@ -234,6 +248,20 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
             "missing key `kind`",
         ),
         // trunks.toml
+        (
+            Trunks,
+            "default_code = \"12345\"",
+            "default_code = \"12345\"\nlanguage = \"en\"".into(),
+            "[[trunk]]",
+            "trunk loopback: no group has the language en",
+        ),
+        (
+            Trunks,
+            "default_code = \"12345\"",
+            "default_code = \"12345\"\npilot_languages = { \"8220000\" = \"en\" }".into(),
+            "[[trunk]]",
+            "pilot_languages names 8220000, which is not among the pilots",
+        ),
         (
             Trunks,
             "listen = \"local\"",

@@ -11,6 +11,7 @@ mod leaders;
 mod linked;
 mod losses;
 mod origins;
+mod passing;
 mod quest;
 mod records;
 mod room;

@@ -160,13 +160,13 @@ fn a_changed_meaning_does_not_touch_history() {
     assert_eq!((before.mode, before.hotline_primary.as_str(), before.skill.as_str()), (Mode::Dual, "12320", "12320"));
     let after = route(&uri("12356"), date(2025, 5, 1)).expect("after");
     assert_eq!((after.mode, after.hotline_primary.as_str()), (Mode::Transfer, "12356"));
-    assert_eq!((after.target.as_deref(), after.skill.as_str()), (Some("心理援助热线"), "12320"));
+    assert_eq!((after.target.as_deref(), after.skill.as_str()), (None, "12320"), "the owner names the service");
 }
 
 #[test]
 fn a_pilot_takes_its_code_from_where_the_carrier_put_it() {
     let pilots = ["0798-8220000".to_owned(), "hotline".to_owned()];
-    let trunk = TrunkNumbers { pilots: &pilots, default_code: Some("12345"), strip_prefix: None };
+    let trunk = TrunkNumbers { pilots: &pilots, default_code: Some("12345"), ..TrunkNumbers::default() };
     let list = |users: &[&str]| users.iter().map(|user| (*user).to_owned()).collect::<Vec<_>>();
     type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a str, &'a str);
     let cases: [Case<'_>; 9] = [
@@ -189,6 +189,7 @@ fn a_pilot_takes_its_code_from_where_the_carrier_put_it() {
             to: to.into(),
             history: list(history),
             diversion: list(diversion),
+            ..Dialled::default()
         };
         let route = plan().route(&dialled, &trunk, TODAY).map(|route| route.original_code);
         assert_eq!(route.as_deref(), Ok(code), "{dialled:?}");
@@ -317,9 +318,9 @@ fn a_bad_table_is_refused_row_by_row() {
         ),
         ("no skill", vec![NumberRow { skill: None, ..own() }], vec![(0, RowReason::NoSkill)]),
         (
-            "transfer to nowhere",
-            vec![NumberRow { target: None, ..row("12356", Mode::Transfer, None) }],
-            vec![(0, RowReason::TransferIncomplete)],
+            "transfer that nobody answers",
+            vec![NumberRow { target: Some("681".into()), skill: None, ..row("12356", Mode::Transfer, None) }],
+            vec![(0, RowReason::TransferWithoutSkill)],
         ),
         (
             "a target that is never used",

@@ -194,6 +194,8 @@ channels = 29
 reserved_channels = 3
 pilots = ["0799-8220001"]
 default_code = "12315"
+pilot_languages = { "0799-8220001" = "EN" }
+language = "zh-Hant"
 strip_prefix = "9"
 add_prefix = "8"
 number_form = "e164"
@@ -234,6 +236,7 @@ label = "某组"
 overflow = ["general"]
 night_overflow = ["12315"]
 overflow_after_s = 9
+languages = ["en", "zh"]
 priority = 7
 "#;
 
@@ -352,9 +355,12 @@ fn every_key_of_the_files_reaches_the_settings() {
         pilots: vec!["0799-8220001".into(), "07998220000".into()],
         default_code: Some("12315".into()),
         strip_prefix: Some("9".into()),
+        pilot_languages: vec![("0799-8220001".into(), "en".into())],
+        language: Some("zh-hant".into()),
     };
     let expected = BoardSettings {
         centres: [("fuliang".to_owned(), "FL".to_owned()), ("leping".to_owned(), "LP".to_owned())].into(),
+        languages: [("en".to_owned(), "quiet".to_owned()), ("zh".to_owned(), "quiet".to_owned())].into(),
         city_centre: "fuliang".into(),
         trunks: [("one".to_owned(), codes)].into(),
         night: Some(Night { from: time(21, 0, 0, 0), to: time(7, 0, 0, 0) }),

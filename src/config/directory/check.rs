@@ -1,14 +1,18 @@
 //! What the directory may not say beside the other files.
 
+use std::collections::BTreeSet;
+
 use super::{DeviceContact, DirectoryFiles};
-use crate::call::directory::{Entry, Kind, LineTo};
+use crate::call::directory::{Entry, Kind, Line, LineTo};
 use crate::config::rows::Row;
 use crate::config::server::Listen;
 use crate::config::{Fault, QueueSettings, SeatSettings, Texts, Trunk};
-use crate::rules::numbers::{EMERGENCY, NumberRow};
+use crate::rules::numbers::form::readings;
+use crate::rules::numbers::{AreaCode, EMERGENCY, NumberRow};
 
 /// The rows of the other files; None where some of a file could not be read, and proves nothing.
 pub struct Known<'a> {
+    pub area: &'a AreaCode,
     pub listens: Option<&'a [Row<Listen>]>,
     pub trunks: Option<&'a [Row<Trunk>]>,
     pub seats: Option<&'a [Row<SeatSettings>]>,
@@ -51,7 +55,38 @@ pub fn check(files: &DirectoryFiles, texts: &Texts, known: &Known<'_>) -> Vec<Fa
             }
         }
     }
+    faults.extend(number_targets(&former, texts, known));
     super::without_numbers(faults)
+}
+
+/// R6: whom a number is passed on to must be there, and not lead back to the hotline.
+fn number_targets(entries: &[&Entry], texts: &Texts, known: &Known<'_>) -> Vec<Fault> {
+    let numbers = known.numbers.unwrap_or_default();
+    let pilots = known.trunks.unwrap_or_default().iter().flat_map(|row| &row.value.pilots);
+    let codes = numbers.iter().map(|row| &row.value.code);
+    let ours: BTreeSet<String> = codes.chain(pilots).flat_map(|number| readings(number, known.area, None)).collect();
+    let leads_back = |line: &Line| match &line.to {
+        LineTo::Number { number, .. } => {
+            readings(number.reveal(), known.area, None).iter().any(|read| ours.contains(read))
+        }
+        LineTo::Device(_) | LineTo::Seat(_) => false,
+    };
+    let wrong = |target: &str| match entries.iter().find(|entry| entry.code == target) {
+        None => Some("is no code of the directory"),
+        Some(entry) => match entry.kind {
+            Kind::Unit | Kind::Expert | Kind::Branch if entry.lines.iter().any(leads_back) => {
+                Some("has a line that leads back to the hotline")
+            }
+            Kind::Unit | Kind::Expert | Kind::Branch => None,
+            Kind::DutyPhone | Kind::Leader { .. } | Kind::Emergency(_) => Some("is no unit, expert or branch"),
+        },
+    };
+    let fault = |Row { line, value: row }: &Row<NumberRow>| {
+        let target = row.target.as_deref()?;
+        let reason = format!("{}: target {target} {}", row.code, wrong(target)?);
+        Some(Fault { file: texts.numbers.file.clone(), line: Some(*line), reason })
+    };
+    numbers.iter().filter_map(fault).collect()
 }
 
 /// What a seat dials means one thing.

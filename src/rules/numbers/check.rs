@@ -49,8 +49,8 @@ pub enum RowReason {
     MergedWithSkill,
     #[error("a primary needs a skill")]
     NoSkill,
-    #[error("mode transfer needs a target, and a skill that answers while the transfer cannot be made")]
-    TransferIncomplete,
+    #[error("mode transfer needs a skill, which answers where the target is not reached")]
+    TransferWithoutSkill,
     #[error("only mode transfer has a target")]
     NeedlessTarget,
     #[error("greeting {0} is not a code of the table")]
@@ -89,7 +89,7 @@ fn alone(row: &NumberRow, refuse: &mut impl FnMut(RowReason)) {
         Mode::Own if row.alias_of().is_some() => refuse(RowReason::OwnWithPrimary),
         Mode::Merged if row.alias_of().is_none() => refuse(RowReason::MergedWhere),
         Mode::Merged if row.skill.is_some() => refuse(RowReason::MergedWithSkill),
-        Mode::Transfer if row.target.is_none() || row.skill.is_none() => refuse(RowReason::TransferIncomplete),
+        Mode::Transfer if row.skill.is_none() => refuse(RowReason::TransferWithoutSkill),
         Mode::Own | Mode::Dual if row.alias_of().is_none() && row.skill.is_none() => refuse(RowReason::NoSkill),
         Mode::Own | Mode::Merged | Mode::Dual | Mode::Transfer => {}
     }
