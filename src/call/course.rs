@@ -1,8 +1,8 @@
 //! The course of a call: who was on the line from when to when, and who spoke with whom (R15, R66,
 //! rules.md §8). The ticket and the recording's side-car fold the same marks, so they say the same.
 
-use super::LegId;
 use super::mix_plan::LegFigures;
+use super::{LeaderCall, LegId};
 use crate::time::Wall;
 
 /// A broken phone that holds and resumes without end fills neither ticket nor side-car.
@@ -52,6 +52,8 @@ pub enum Mark {
     Moved(Party),
     /// It is on the line and hears a briefing; `Joined` follows when it speaks with the others.
     Briefed(Party),
+    /// A leader is rung in his session, or what came of it (R27).
+    Led(LeaderCall),
 }
 
 /// What one party's leg received.
@@ -139,7 +141,7 @@ impl Course {
             }
             Mark::Held(party) if !self.holders.contains(party) => self.holders.push(party.clone()),
             Mark::Resumed(party) => self.holders.retain(|holder| holder != party),
-            Mark::Held(_) | Mark::Moved(_) => {}
+            Mark::Held(_) | Mark::Moved(_) | Mark::Led(_) => {}
         }
         let (kind, parties) = self.doing();
         if self.segments.last().is_none_or(|last| (last.kind, &last.parties) != (kind, &parties)) {

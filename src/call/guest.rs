@@ -263,7 +263,7 @@ impl Switchboard {
         call.outcome.reach();
         let mark = call.mark(now.mono, Mark::Joined(party.clone()));
         self.out.push(mark);
-        self.leader_told(id, &party, "taken");
+        self.leader_told(now, id, &party, "taken");
         self.note(id, "the third party answered".into());
         self.colleague_turns(now, id, leg, SeatState::Talking);
         let has_seat = self.calls.get(&id).is_some_and(|call| call.seat_leg().is_some());
@@ -304,7 +304,7 @@ impl Switchboard {
             self.tell_referrer(id, ReferOutcome::Failed(why));
             self.release_second_line(now, id, Some(why));
         }
-        self.leader_told(id, &party, SeatFault::from(why).as_str());
+        self.leader_told(now, id, &party, SeatFault::from(why).as_str());
         self.take_out(now, id, leg, "not_reached");
         if wanted == Some(How::Lead) {
             return self.leader_not_reached(now, id, why);
@@ -379,7 +379,7 @@ impl Switchboard {
             let mark = call.mark(now.mono, Mark::Left { party: guest.party.clone(), why: why.to_owned() });
             self.out.push(mark);
         }
-        self.leader_told(id, &guest.party, why);
+        self.leader_told(now, id, &guest.party, why);
         self.release_colleague(now, id, &guest);
         if guest.stage.wanted() == Some(How::Transfer) {
             self.tell_referrer(id, ReferOutcome::Failed(Failure::Declined));
