@@ -142,6 +142,7 @@ impl Recording {
             | call::Mark::Resumed(_)
             | call::Mark::Moved(_)
             | call::Mark::Briefed(_)
+            | call::Mark::Consulted(_)
             | call::Mark::Led(_) => {}
         }
         let outcome = self.hearing.mark(at, &mark);

@@ -261,8 +261,9 @@ impl Switchboard {
         guest.untried.clear();
         let party = guest.party.clone();
         call.outcome.reach();
-        let mark = call.mark(now.mono, Mark::Joined(party.clone()));
-        self.out.push(mark);
+        let consulted = (how == How::Consult).then(|| call.mark(now.mono, Mark::Consulted(party.clone())));
+        let joined = call.mark(now.mono, Mark::Joined(party.clone()));
+        self.out.extend(consulted.into_iter().chain([joined]));
         self.leader_told(now, id, &party, "taken");
         self.note(id, "the third party answered".into());
         self.colleague_turns(now, id, leg, SeatState::Talking);
@@ -449,6 +450,9 @@ impl Switchboard {
         let mark = if with == With::Citizen { Mark::Resumed(seat) } else { Mark::Held(seat) };
         let mark = call.mark(now.mono, mark);
         self.out.push(mark);
+        let apart = call.guests.iter().find(|guest| with == With::Guest(guest.leg) && guest.stage == GuestStage::Apart);
+        let consulted = apart.map(|guest| Mark::Consulted(guest.party.clone()));
+        self.out.extend(consulted.map(|mark| call.mark(now.mono, mark)));
     }
 
     /// Tells media who hears whom, the citizen's ear whether there is somebody, and the desk what the
