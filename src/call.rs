@@ -39,6 +39,7 @@ mod terms;
 mod third;
 mod timers;
 mod transfer;
+mod verbs;
 mod view;
 mod waiting;
 mod written;
