@@ -40,6 +40,7 @@ mod terms;
 mod third;
 mod timers;
 mod transfer;
+mod verbs;
 mod view;
 mod waiting;
 mod written;

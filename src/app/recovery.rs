@@ -14,11 +14,11 @@ use tokio::sync::mpsc::Sender;
 
 use crate::archive::PartName;
 use crate::archive::shelf::Shelf;
-use crate::archive::sidecar::SideCar;
+use crate::archive::sidecar::{SideCar, What};
 use crate::audio::wav::{self, Format};
 use crate::call::{
-    By, CallId, CallRecord, Course, EndReason, Ended, Kind, Mark, MissedCall, MissedStage, OpenTicket, Participant,
-    Party, Role, Segment,
+    By, CallId, CallRecord, Course, EndReason, Ended, Kind, LeaderCall, Mark, MissedCall, MissedStage, OpenTicket,
+    Participant, Party, Role, Segment,
 };
 use crate::exchange::Input;
 use crate::net::driver::Event;
@@ -96,7 +96,7 @@ fn closed(opened: &OpenTicket, call: &OpenCall, told: Option<&SideCar>) -> CallR
             segments,
             sip_call_ids: sip_call_ids(opened, call),
             notice_played: opened.notice_played,
-            leaders: Vec::new(),
+            leaders: told.map(leaders).unwrap_or_default(),
         },
         invalid: None,
         threeway_result: None,
@@ -111,6 +111,23 @@ fn sip_call_ids(opened: &OpenTicket, call: &OpenCall) -> Vec<String> {
         let Ok(farewell) = serde_json::from_str::<Farewell>(leg.dialog.reveal()) else { continue };
         let id = farewell.bye.lines().find_map(|line| line.strip_prefix("Call-ID: "));
         all.extend(id.filter(|id| !all.iter().any(|known| known == id)).map(str::to_owned));
+    }
+    all
+}
+
+/// Those who were rung, with the last that was told of each.
+fn leaders(told: &SideCar) -> Vec<LeaderCall> {
+    let mut all: Vec<LeaderCall> = Vec::new();
+    for mark in &told.marks {
+        let What::Call(Mark::Led(leader)) = &mark.what else { continue };
+        let is_he = |known: &&mut LeaderCall| known.session == leader.session && known.is_rung();
+        match all.iter_mut().rfind(is_he) {
+            Some(known) => known.clone_from(leader),
+            None => all.push(leader.clone()),
+        }
+    }
+    for leader in all.iter_mut().filter(|leader| leader.is_rung()) {
+        leader.result = EndReason::Restart.to_string();
     }
     all
 }

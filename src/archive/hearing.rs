@@ -63,7 +63,7 @@ impl Hearing {
                 self.holders.retain(|holder| holder != party);
                 self.turn(at);
             }
-            Mark::Moved(_) | Mark::Briefed(_) => {}
+            Mark::Moved(_) | Mark::Briefed(_) | Mark::Consulted(_) | Mark::Led(_) => {}
         }
         None
     }

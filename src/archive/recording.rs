@@ -141,7 +141,9 @@ impl Recording {
             | call::Mark::Held(_)
             | call::Mark::Resumed(_)
             | call::Mark::Moved(_)
-            | call::Mark::Briefed(_) => {}
+            | call::Mark::Briefed(_)
+            | call::Mark::Consulted(_)
+            | call::Mark::Led(_) => {}
         }
         let outcome = self.hearing.mark(at, &mark);
         self.note_mark(at, What::Call(mark));

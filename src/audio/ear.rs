@@ -105,8 +105,15 @@ impl Ear {
         let arrival = self.samples_at(now);
         let length = i64::try_from(samples.len()).unwrap_or(0);
         let jump = JUMP_MS * self.per_ms;
+        let silent = self.concealment.is_silent();
         let stream = match &mut self.stream {
-            Some(stream) if stream.ssrc == ssrc && stream.ahead(timestamp).abs() < jump => stream,
+            Some(stream)
+                if stream.ssrc == ssrc
+                    && stream.ahead(timestamp).abs() < jump
+                    && !(silent && stream.has_passed(timestamp, length)) =>
+            {
+                stream
+            }
             stream => {
                 self.waiting.clear();
                 stream.insert(Stream::begin(ssrc, timestamp, arrival))
@@ -121,7 +128,7 @@ impl Ear {
             let wanted = stream.judge() + (PACKET_MS + MARGIN_MS) * self.per_ms;
             self.delay = wanted.min(LONGEST_DELAY_MS * self.per_ms);
         }
-        if stream.play.is_some_and(|play| at + length <= play) {
+        if stream.has_passed(timestamp, length) {
             self.figures.late += 1;
         } else {
             self.waiting.insert(at, samples);
@@ -347,6 +354,11 @@ impl Stream {
     /// Samples from the newest packet to this one.
     fn ahead(&self, timestamp: u32) -> i64 {
         i64::from(timestamp.wrapping_sub(self.newest as u32).cast_signed())
+    }
+
+    /// So much sound from this timestamp on would come after its time.
+    fn has_passed(&self, timestamp: u32, length: i64) -> bool {
+        self.play.is_some_and(|play| self.newest + self.ahead(timestamp) + length <= play)
     }
 
     fn arrived(&mut self, transit: i64) {

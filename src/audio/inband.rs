@@ -54,6 +54,11 @@ impl Detector {
         }
     }
 
+    /// A key is down: its tones were in what was heard last, or ended less than two blocks ago.
+    pub const fn is_down(&self) -> bool {
+        self.down.is_some()
+    }
+
     /// The key that went down just now.
     fn judge(&mut self, heard: Option<char>) -> Option<char> {
         self.blocks = if heard == self.latest { self.blocks.saturating_add(1) } else { 1 };

@@ -1,8 +1,8 @@
 //! The course of a call: who was on the line from when to when, and who spoke with whom (R15, R66,
 //! rules.md §8). The ticket and the recording's side-car fold the same marks, so they say the same.
 
-use super::LegId;
 use super::mix_plan::LegFigures;
+use super::{LeaderCall, LegId};
 use crate::time::Wall;
 
 /// A broken phone that holds and resumes without end fills neither ticket nor side-car.
@@ -52,6 +52,10 @@ pub enum Mark {
     Moved(Party),
     /// It is on the line and hears a briefing; `Joined` follows when it speaks with the others.
     Briefed(Party),
+    /// It speaks with whoever holds the citizen, who does not hear it. `Joined` follows where it has just answered.
+    Consulted(Party),
+    /// A leader is rung in his session, or what came of it (R27).
+    Led(LeaderCall),
 }
 
 /// What one party's leg received.
@@ -117,6 +121,8 @@ pub struct Course {
     holders: Vec<Party>,
     /// On the line, and not yet among those who speak.
     briefed: Vec<Party>,
+    /// Who speak with a holder instead of the citizen.
+    consulted: Vec<Party>,
 }
 
 impl Course {
@@ -130,7 +136,7 @@ impl Course {
             }
             Mark::Left { party, why } => {
                 self.briefed.retain(|other| other != party);
-                self.holders.retain(|holder| holder != party);
+                self.holds_no_more(party);
                 let stays = |who: &&mut Participant| who.left.is_none() && who.party == *party;
                 if let Some(who) = self.participants.iter_mut().rfind(stays) {
                     who.left = Some(at);
@@ -138,8 +144,9 @@ impl Course {
                 }
             }
             Mark::Held(party) if !self.holders.contains(party) => self.holders.push(party.clone()),
-            Mark::Resumed(party) => self.holders.retain(|holder| holder != party),
-            Mark::Held(_) | Mark::Moved(_) => {}
+            Mark::Resumed(party) => self.holds_no_more(party),
+            Mark::Consulted(party) if self.is_held() => self.consulted.push(party.clone()),
+            Mark::Held(_) | Mark::Consulted(_) | Mark::Moved(_) | Mark::Led(_) => {}
         }
         let (kind, parties) = self.doing();
         if self.segments.last().is_none_or(|last| (last.kind, &last.parties) != (kind, &parties)) {
@@ -148,6 +155,19 @@ impl Course {
                 self.segments.push(Segment { kind, parties, from: at, to: None });
             }
         }
+    }
+
+    /// Whom it consulted is with all the others, or gone too.
+    fn holds_no_more(&mut self, party: &Party) {
+        self.holders.retain(|holder| holder != party);
+        if !self.is_held() {
+            self.consulted.clear();
+        }
+    }
+
+    /// Somebody holds the citizen.
+    fn is_held(&self) -> bool {
+        self.holders.iter().any(|holder| holder.role != Role::Citizen)
     }
 
     fn comes(&mut self, at: Wall, party: &Party) {
@@ -198,6 +218,13 @@ impl Course {
             if party.role != Role::Seat || !parties.iter().any(is_known) {
                 parties.push(party.clone());
             }
+        }
+        // Others go on with the citizen while a seat holds, or consults beside them.
+        let with_citizen = |party: &Party| !self.holders.contains(party) && !self.consulted.contains(party);
+        let citizen_holds = self.holders.iter().any(|holder| holder.role == Role::Citizen);
+        if !citizen_holds && parties.iter().any(|party| party.role != Role::Citizen && with_citizen(party)) {
+            parties.retain(with_citizen);
+            return (Kind::Talk, parties);
         }
         let held = !self.holders.is_empty();
         let kind = match parties.iter().filter(|party| party.role != Role::Citizen).count() {

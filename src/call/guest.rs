@@ -14,8 +14,7 @@ use super::switchboard::Switchboard;
 use super::third::Tries;
 use super::timers::Timer;
 use super::{
-    AskRefused, CallId, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, SeatFault, SeatNo, SeatState,
-    Target, Verb,
+    CallId, Failure, LegId, Loss, Mark, Output, Party, Prompt, ReferOutcome, SeatFault, SeatNo, SeatState, Target,
 };
 use crate::time::Now;
 
@@ -95,43 +94,6 @@ impl How {
 }
 
 impl Switchboard {
-    /// Whether the call of this seat allows it now.
-    pub(super) fn may_talk(&self, now: Now, id: CallId, no: &SeatNo, verb: &Verb) -> Result<(), AskRefused> {
-        let its_own = |call: &&Call| call.connected && matches!(&call.stage, Stage::Talking(talk) if talk.seat == *no);
-        let call = self.calls.get(&id).filter(its_own).ok_or(AskRefused::NotTalking)?;
-        let outside = call.outside().map(|guest| guest.stage);
-        match verb {
-            Verb::Consult(whom) | Verb::Direct(whom) | Verb::Transfer(whom) => {
-                if outside.is_some() {
-                    return Err(AskRefused::Consulting);
-                }
-                if call.guests.len() + 2 >= PARTIES {
-                    return Err(AskRefused::TooMany);
-                }
-                self.invite_by(now, whom).map(|_| ())
-            }
-            Verb::Swap if call.second_line.is_some() => Err(AskRefused::SecondLine),
-            Verb::Leader | Verb::Speak | Verb::Silent => self.may_lead(now, call, verb),
-            Verb::Join | Verb::Swap if outside == Some(GuestStage::Apart) => Ok(()),
-            Verb::Drop if !call.guests.is_empty() => Ok(()),
-            Verb::Leave if call.others().next().is_some() || outside == Some(GuestStage::Apart) => Ok(()),
-            Verb::Join | Verb::Swap | Verb::Drop | Verb::Leave => Err(AskRefused::NoThird),
-        }
-    }
-
-    pub(super) fn talk(&mut self, now: Now, id: CallId, verb: &Verb) {
-        match verb {
-            Verb::Consult(whom) => self.bring_in(now, id, whom, How::Consult),
-            Verb::Direct(whom) => self.bring_in(now, id, whom, How::Direct),
-            Verb::Transfer(whom) => self.bring_in(now, id, whom, How::Transfer),
-            Verb::Join => self.join(now, id),
-            Verb::Swap => self.swap(now, id),
-            Verb::Drop => self.drop_third(now, id),
-            Verb::Leave => self.seat_leaves(now, id),
-            Verb::Leader | Verb::Speak | Verb::Silent => self.lead(now, id, verb),
-        }
-    }
-
     pub(super) fn bring_in(&mut self, now: Now, id: CallId, whom: &str, how: How) {
         let Ok(Invitation { party, untried, after_seat, answer }) = self.invite_by(now, whom) else { return };
         // Not dialled under this one: `ring_next` gives each number a leg of its own.
@@ -263,9 +225,10 @@ impl Switchboard {
         guest.untried.clear();
         let party = guest.party.clone();
         call.outcome.reach();
-        let mark = call.mark(now.mono, Mark::Joined(party.clone()));
-        self.out.push(mark);
-        self.leader_told(id, &party, "taken");
+        let consulted = (how == How::Consult).then(|| call.mark(now.mono, Mark::Consulted(party.clone())));
+        let joined = call.mark(now.mono, Mark::Joined(party.clone()));
+        self.out.extend(consulted.into_iter().chain([joined]));
+        self.leader_told(now, id, &party, "taken");
         self.note(id, "the third party answered".into());
         self.colleague_turns(now, id, leg, SeatState::Talking);
         let has_seat = self.calls.get(&id).is_some_and(|call| call.seat_leg().is_some());
@@ -306,7 +269,7 @@ impl Switchboard {
             self.tell_referrer(id, ReferOutcome::Failed(why));
             self.release_second_line(now, id, Some(why));
         }
-        self.leader_told(id, &party, SeatFault::from(why).as_str());
+        self.leader_told(now, id, &party, SeatFault::from(why).as_str());
         self.take_out(now, id, leg, "not_reached");
         if wanted == Some(How::Lead) {
             return self.leader_not_reached(now, id, why);
@@ -384,116 +347,13 @@ impl Switchboard {
             let mark = call.mark(now.mono, Mark::Left { party: guest.party.clone(), why: why.to_owned() });
             self.out.push(mark);
         }
-        self.leader_told(id, &guest.party, why);
+        self.leader_told(now, id, &guest.party, why);
         self.release_colleague(now, id, &guest);
         if guest.stage.wanted() == Some(How::Transfer) {
             self.tell_referrer(id, ReferOutcome::Failed(Failure::Declined));
         }
         if self.calls.get(&id).is_some_and(|call| call.outside().is_none()) {
             self.release_second_line(now, id, None);
-        }
-    }
-
-    /// Whom the seat consulted is gone: it is back with the citizen.
-    fn turn_back(&mut self, now: Now, id: CallId) {
-        let consulted = self.calls.get(&id).and_then(|call| match call.with {
-            With::Citizen => None,
-            With::Guest(leg) => Some(call.guests.iter().any(|guest| guest.leg == leg)),
-        });
-        if consulted == Some(false) {
-            self.turn_to(now, id, With::Citizen);
-        }
-        self.arrange(now, id);
-    }
-
-    fn join(&mut self, now: Now, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(leg) = call.outside().map(|guest| guest.leg) else { return };
-        if let Some(guest) = call.guest(leg) {
-            guest.stage = GuestStage::Joined;
-        }
-        self.out.push(Output::StopPlay { leg });
-        self.go_on_by_second_line(now, id);
-        self.turn_to(now, id, With::Citizen);
-        self.arrange(now, id);
-    }
-
-    fn swap(&mut self, now: Now, id: CallId) {
-        let Some(call) = self.calls.get(&id) else { return };
-        let Some(leg) = call.outside().map(|guest| guest.leg) else { return };
-        let with = match call.with {
-            With::Citizen => With::Guest(leg),
-            With::Guest(_) => With::Citizen,
-        };
-        if with == With::Citizen {
-            let token = self.new_token();
-            self.out.push(Output::Play { leg, prompts: vec![Prompt::Music], repeat: true, token });
-        } else {
-            self.out.push(Output::StopPlay { leg });
-        }
-        self.turn_to(now, id, with);
-        self.arrange(now, id);
-    }
-
-    /// The one that is rung or consulted, else the one that joined last.
-    fn drop_third(&mut self, now: Now, id: CallId) {
-        let Some(call) = self.calls.get(&id) else { return };
-        let Some(leg) = call.outside().or(call.guests.last()).map(|guest| guest.leg) else { return };
-        self.out.push(Output::HangUp { leg });
-        self.guest_gone(now, id, leg, "dropped");
-    }
-
-    /// The seat turns from the citizen to a guest, or back; on the record it holds whom it leaves.
-    fn turn_to(&mut self, now: Now, id: CallId, with: With) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let before = std::mem::replace(&mut call.with, with);
-        if (before == With::Citizen) == (with == With::Citizen) {
-            return;
-        }
-        let Some(seat) = call.seat_leg().and_then(|leg| call.course.party(leg)).cloned() else { return };
-        let mark = if with == With::Citizen { Mark::Resumed(seat) } else { Mark::Held(seat) };
-        let mark = call.mark(now.mono, mark);
-        self.out.push(mark);
-    }
-
-    /// Tells media who hears whom, the citizen's ear whether there is somebody, and the desk what the
-    /// seat does. After every change of guests.
-    pub(super) fn arrange(&mut self, now: Now, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id).filter(|call| call.is_talked_to()) else { return };
-        call.hear_the_seat_where_it_is_alone();
-        let alone = call.citizen_is_alone();
-        let had_music = std::mem::replace(&mut call.has_music, alone);
-        let citizen = call.leg();
-        self.out.push(Output::Mix { call: id, citizen, hearings: call.hearings() });
-        call.measure(now.mono);
-        let seat = match &call.stage {
-            Stage::Talking(talk) => Some((talk.seat.clone(), call.seat_state(talk.holds))),
-            Stage::Waiting | Stage::Offered(_) | Stage::Left => None,
-        };
-        self.ring_back(id);
-        match (had_music, alone) {
-            (false, true) => self.play_music(id),
-            (true, false) => self.out.push(Output::StopPlay { leg: citizen }),
-            (true, true) | (false, false) => {}
-        }
-        if let Some((no, state)) = seat {
-            self.desk.turn(now, &no, state, None, &mut self.out);
-        }
-    }
-
-    /// The seat hears the ringing tone as long as it waits for whom it consults.
-    fn ring_back(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let awaits = call.seat_awaits();
-        let did = std::mem::replace(&mut call.has_ringback, awaits);
-        let Some(leg) = call.seat_leg() else { return };
-        match (did, awaits) {
-            (false, true) => {
-                let token = self.new_token();
-                self.out.push(Output::Play { leg, prompts: vec![Prompt::Ringback], repeat: true, token });
-            }
-            (true, false) => self.out.push(Output::StopPlay { leg }),
-            (true, true) | (false, false) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use super::guest::{Guest, GuestStage, How};
 use super::leg::Role;
 use super::live::{Call, Stage, With};
 use super::switchboard::Switchboard;
-use super::{Hearing, LegId, Output, SeatState};
+use super::{CallId, Hearing, LegId, Output, Prompt, SeatState};
 use crate::time::Now;
 
 impl Call {
@@ -100,6 +100,47 @@ impl Guest {
 }
 
 impl Switchboard {
+    /// Tells media who hears whom, the citizen's ear whether there is somebody, and the desk what the
+    /// seat does. After every change of guests.
+    pub(super) fn arrange(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.is_talked_to()) else { return };
+        call.hear_the_seat_where_it_is_alone();
+        let alone = call.citizen_is_alone();
+        let had_music = std::mem::replace(&mut call.has_music, alone);
+        let citizen = call.leg();
+        self.out.push(Output::Mix { call: id, citizen, hearings: call.hearings() });
+        call.measure(now.mono);
+        let seat = match &call.stage {
+            Stage::Talking(talk) => Some((talk.seat.clone(), call.seat_state(talk.holds))),
+            Stage::Waiting | Stage::Offered(_) | Stage::Left => None,
+        };
+        self.ring_back(id);
+        match (had_music, alone) {
+            (false, true) => self.play_music(id),
+            (true, false) => self.out.push(Output::StopPlay { leg: citizen }),
+            (true, true) | (false, false) => {}
+        }
+        if let Some((no, state)) = seat {
+            self.desk.turn(now, &no, state, None, &mut self.out);
+        }
+    }
+
+    /// The seat hears the ringing tone as long as it waits for whom it consults.
+    fn ring_back(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let awaits = call.seat_awaits();
+        let did = std::mem::replace(&mut call.has_ringback, awaits);
+        let Some(leg) = call.seat_leg() else { return };
+        match (did, awaits) {
+            (false, true) => {
+                let token = self.new_token();
+                self.out.push(Output::Play { leg, prompts: vec![Prompt::Ringback], repeat: true, token });
+            }
+            (true, false) => self.out.push(Output::StopPlay { leg }),
+            (true, true) | (false, false) => {}
+        }
+    }
+
     /// What the network of a third party says before the answer (busy, wrong number) is for the seat that
     /// consults; it is no answer, and not recorded.
     pub(super) fn early_media(&mut self, now: Now, leg: LegId) {

@@ -35,12 +35,12 @@ pub(super) struct Led {
 impl Led {
     /// The one whose line rings for the citizen who waits.
     pub fn rings(&self) -> bool {
-        self.rung.last().is_some_and(|last| last.result == LeaderCall::RUNG)
+        self.rung.last().is_some_and(LeaderCall::is_rung)
     }
 
     /// Nobody is with the citizen any more, nor rung for it.
     pub fn ring_no_more(&mut self) {
-        for rung in self.rung.iter_mut().filter(|rung| rung.result == LeaderCall::RUNG) {
+        for rung in self.rung.iter_mut().filter(|rung| rung.is_rung()) {
             "dropped".clone_into(&mut rung.result);
         }
     }
@@ -51,8 +51,13 @@ impl Led {
 }
 
 impl LeaderCall {
-    pub(super) const RUNG: &str = "rung";
+    const RUNG: &str = "rung";
     const TAKEN: &str = "taken";
+
+    /// What came of it is not known yet.
+    pub fn is_rung(&self) -> bool {
+        self.result == Self::RUNG
+    }
 
     /// He spoke with the citizen, or with the seat.
     pub fn is_taken(&self) -> bool {
@@ -142,16 +147,26 @@ impl Switchboard {
             return;
         };
         if let Some(call) = self.calls.get_mut(&id) {
-            call.led.rung.push(rung);
+            call.led.rung.push(rung.clone());
+            self.write_down(now, id, rung);
         }
     }
 
+    /// For the report of his session, should we not live to write the ticket's record. The recording of a
+    /// call that nobody has answered begins later.
+    fn write_down(&mut self, now: Now, id: CallId, leader: LeaderCall) {
+        let call = self.calls.get_mut(&id).filter(|call| call.answer.is_some());
+        self.out.extend(call.map(|call| call.mark(now.mono, Mark::Led(leader))));
+    }
+
     /// What has become of the leader whose line rang.
-    pub(super) fn leader_told(&mut self, id: CallId, who: &Party, result: &str) {
+    pub(super) fn leader_told(&mut self, now: Now, id: CallId, who: &Party, result: &str) {
         let Some(call) = self.calls.get_mut(&id).filter(|_| who.role == Role::Leader) else { return };
         let rung = call.led.rung.iter_mut().rfind(|rung| rung.leader == who.number);
-        if let Some(rung) = rung.filter(|rung| rung.result == LeaderCall::RUNG) {
+        if let Some(rung) = rung.filter(|rung| rung.is_rung()) {
             result.clone_into(&mut rung.result);
+            let told = rung.clone();
+            self.write_down(now, id, told);
         }
     }
 

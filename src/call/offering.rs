@@ -169,6 +169,8 @@ impl Switchboard {
         // In the ticket since the arrival; the recording begins here.
         let citizen = Mark::Joined(call.citizen());
         self.out.push(Output::Mark { call: id, at: now.mono, mark: citizen });
+        let led = call.led.rung.iter().cloned().map(Mark::Led);
+        self.out.extend(led.map(|mark| Output::Mark { call: id, at: now.mono, mark }));
         call.answer = Some(Answered { ticket, journalled: false, number: None });
         self.timers.set(Timer::Journal(id), now.mono + self.settings.journal_wait);
     }

@@ -40,7 +40,7 @@ pub struct Leg {
     clock: Slowed,
     keys: Keys,
     typing: Typing,
-    /// The event that is being heard is part of a command of ours.
+    /// The key that is being heard is part of a command of ours.
     pub commands: bool,
     /// Where no telephone-event was agreed.
     tones: Option<Box<Detector>>,
@@ -179,6 +179,7 @@ impl Leg {
     /// The key whose tones are heard in the peer's voice, where that is its only way to tell keys.
     pub fn key_in_voice(&mut self, sound: &mut Sound<'_>) -> Option<char> {
         if self.media.as_ref().is_none_or(|media| media.events_in.is_some()) {
+            self.tones = None;
             return None;
         }
         let tones = self.tones.get_or_insert_default();
@@ -189,7 +190,15 @@ impl Leg {
         } else if let Some((_, samples)) = sound.at_most(Rate::Narrow) {
             tones.hear(samples.iter().copied(), pressed);
         }
+        if let Some(key) = key {
+            self.commands = self.typing.press(key) != Typed::Alien;
+        }
         key
+    }
+
+    /// The tones of a command of ours are in its voice. Not their first 40 ms: they are known by then.
+    pub fn commands_in_voice(&self) -> bool {
+        self.commands && self.tones.as_ref().is_some_and(|tones| tones.is_down())
     }
 
     /// Takes a compound packet from the RTCP port, or one `multiplexed` on the RTP port: that is

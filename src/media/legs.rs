@@ -59,11 +59,19 @@ impl Legs {
     pub fn relay(&mut self, now: Mono, slot: usize, spoken: &Spoken<'_>, outbox: &mut [u8]) -> Option<char> {
         let port = self.port(slot).filter(|port| port.leg.may_speak())?;
         let mut sound = Sound::new(spoken, port.leg.mouth.take());
-        self.spread(now, slot, &mut sound, outbox);
-        let port = self.port(slot)?;
         let key = port.leg.key_in_voice(&mut sound);
-        port.leg.mouth = sound.into_mouth();
+        let (id, call, commands) = (port.leg.id, port.leg.call, port.leg.commands_in_voice());
+        if commands && !self.is_citizen(call, id) {
+            sound.mute();
+        }
+        self.spread(now, slot, &mut sound, outbox);
+        self.port(slot)?.leg.mouth = sound.into_mouth();
         key
+    }
+
+    /// Who has nothing to command.
+    fn is_citizen(&self, call: CallId, leg: LegId) -> bool {
+        self.calls.get(&call).is_some_and(|bridge| bridge.citizen == Some(leg))
     }
 
     fn spread(&mut self, now: Mono, slot: usize, sound: &mut Sound<'_>, outbox: &mut [u8]) {
@@ -78,7 +86,7 @@ impl Legs {
         }
         if let Some(room) = bridge.and_then(|bridge| bridge.room.as_mut()) {
             match spoken.kind {
-                Kind::Audio(Codec::G711(law)) => {
+                Kind::Audio(Codec::G711(law)) if !sound.is_muted() => {
                     let samples = spoken.payload.iter().map(|code| law.decode(*code));
                     room.hear(now, port.leg.id, Rate::Narrow, &spoken.header, samples);
                 }
@@ -96,10 +104,10 @@ impl Legs {
         }
         port.leg.recent.keep(now, sound);
         let source = port.leg.source(spoken.header.ssrc);
-        // Only the citizen has nothing to command.
-        let citizen = self.calls.get(&port.leg.call).and_then(|bridge| bridge.citizen);
-        let is_ours = matches!(spoken.kind, Kind::Event { .. }) && port.leg.commands && citizen != Some(port.leg.id);
+        let (id, call) = (port.leg.id, port.leg.call);
+        let commands = matches!(spoken.kind, Kind::Event { .. }) && port.leg.commands;
         let feeds = std::mem::take(&mut port.feeds);
+        let is_ours = commands && !self.is_citizen(call, id);
         for target in &feeds {
             match self.port(*target) {
                 Some(target) if is_ours => target.leg.out.skip(source, &spoken.header),

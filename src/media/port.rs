@@ -72,7 +72,7 @@ impl Port {
         let wanted = leg.codec();
         let event;
         let payload = match spoken.kind {
-            Kind::Audio(said) if said != wanted && !(said.is_g711() && wanted.is_g711()) => {
+            Kind::Audio(said) if sound.is_muted() || (said != wanted && !(said.is_g711() && wanted.is_g711())) => {
                 let Some((rate, samples)) = sound.at_most(wanted.rate()) else { return };
                 let payload = leg.speaker.encode(wanted, rate, samples);
                 if payload.is_empty() {
@@ -91,6 +91,7 @@ impl Port {
         let Some(packet) = rtp::write(&header, payload, outbox) else { return };
         if let (Kind::Audio(Codec::G711(said)), Codec::G711(law)) = (spoken.kind, wanted)
             && said != law
+            && !sound.is_muted()
         {
             said.transcode(packet.get_mut(rtp::HEADER..).unwrap_or_default());
         }

@@ -60,6 +60,12 @@ impl Mouth {
             self.newest = Some((header.sequence, header.timestamp.wrapping_add(ticks)));
         }
     }
+
+    fn mute(&mut self) {
+        self.lost.clear();
+        self.sound.fill(0);
+        self.narrow.fill(0);
+    }
 }
 
 /// One packet on its way to all who need it. It is decoded once, and only where somebody asks.
@@ -69,12 +75,25 @@ pub struct Sound<'a> {
     mouth: Option<Box<Mouth>>,
     decoded: bool,
     narrowed: bool,
+    muted: bool,
 }
 
 impl<'a> Sound<'a> {
     /// `mouth` is what `into_mouth` gave of the same leg's last packet.
     pub const fn new(spoken: &'a Spoken<'a>, mouth: Option<Box<Mouth>>) -> Self {
-        Self { spoken, mouth, decoded: false, narrowed: false }
+        Self { spoken, mouth, decoded: false, narrowed: false, muted: false }
+    }
+
+    /// Silence of the same length takes its place.
+    pub fn mute(&mut self) {
+        self.muted = true;
+        if let Some(mouth) = self.mouth.as_deref_mut().filter(|_| self.decoded) {
+            mouth.mute();
+        }
+    }
+
+    pub const fn is_muted(&self) -> bool {
+        self.muted
     }
 
     pub fn into_mouth(self) -> Option<Box<Mouth>> {
@@ -100,14 +119,18 @@ impl<'a> Sound<'a> {
     /// The packet as a recording holds it: its own codes, or A-law and what that leaves out.
     pub fn recorded(&mut self) -> Option<Recorded<'_>> {
         let Kind::Audio(codec) = self.spoken.kind else { return None };
-        if let Some(law) = codec.law() {
+        if let Some(law) = codec.law().filter(|_| !self.muted) {
             return Some(Recorded { law, codes: self.spoken.payload, wide: &[] });
         }
         self.at_most(Rate::Narrow)?;
         let Mouth { sound, narrow, codes, .. } = self.mouth.as_deref_mut()?;
+        let (law, narrow, wide) = match codec.law() {
+            Some(law) => (law, &*sound, &[][..]),
+            None => (Law::A, &*narrow, sound.as_slice()),
+        };
         codes.clear();
-        codes.extend(narrow.iter().map(|sample| Law::A.encode(*sample)));
-        Some(Recorded { law: Law::A, codes, wide: sound })
+        codes.extend(narrow.iter().map(|sample| law.encode(*sample)));
+        Some(Recorded { law, codes, wide })
     }
 
     /// What the codec knows of packets that were lost before this one, at its rate, and its timestamp.
@@ -127,6 +150,9 @@ impl<'a> Sound<'a> {
             **mouth = Mouth::new(codec, ssrc);
         }
         mouth.decode(&self.spoken.header, self.spoken.payload);
+        if self.muted {
+            mouth.mute();
+        }
     }
 }
 

@@ -70,6 +70,16 @@ impl Linphone {
         self.say(&format!("call sip:{number}@{}", self.server));
     }
 
+    /// Puts its call on hold.
+    pub fn hold(&mut self) {
+        self.say("pause");
+    }
+
+    /// Hands its first call over to its second, which stands: REFER with Replaces.
+    pub fn transfer_first_to_second(&mut self) {
+        self.say("transfer 1 --to-call 2");
+    }
+
     pub fn hang_up(&mut self) {
         self.say("terminate");
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::bad_line::{self, BadLine};
 use crate::baresip::{Phone, Setup};
+use crate::linphone::Linphone;
 use crate::server::{self, DatabaseLock, Server};
 use crate::sound::{self, CITIZEN, SEAT};
 
@@ -266,4 +267,45 @@ fn a_transfer_that_fails_brings_the_citizen_back_to_the_same_seat() {
     let [left, right] = sound::read_recording(&server.recording(&call));
     let end = |samples: &[f64]| samples[samples.len() - sound::RATE..].to_vec();
     assert!(sound::loudest(&end(&left), CITIZEN) > HEARD && sound::loudest(&end(&right), SEAT) > HEARD);
+}
+
+/// The phone's own buttons: hold, a second call, and an attended transfer (REFER with Replaces) from one to the other.
+#[test]
+fn a_seat_that_asked_the_unit_first_hands_the_citizen_over_by_its_phone() {
+    let mut server = Server::start();
+    let mut unit = unit(&mut server);
+    let mut seat = Linphone::seat(&server, "1001");
+    let mut citizen = Phone::citizen(&server);
+    citizen.dial("12345");
+    citizen.wait("CALL_ESTABLISHED");
+    seat.wait_established();
+    server.record_for(Duration::from_secs(2));
+    seat.hold();
+    server.seat_is("1001", "held");
+    seat.dial(UNIT);
+    unit.wait("CALL_ESTABLISHED");
+    server.seat_is("1001", "consulting");
+    server.record_more(Duration::from_secs(3));
+    seat.transfer_first_to_second();
+    server.seat_is("1001", "idle");
+    server.record_more(Duration::from_secs(3));
+    assert!(!citizen.has_seen("CALL_CLOSED") && !unit.has_seen("CALL_CLOSED"), "they talk on");
+    citizen.hang_up();
+    unit.wait_closed();
+    seat.quit();
+
+    let last = |samples: &[f64]| samples[samples.len() - 2 * sound::RATE..].to_vec();
+    let (citizens, units) = (sound::read_heard(&citizen.heard()), sound::read_heard(&unit.heard()));
+    sound::assert_only("the citizen's ear in the end", &last(&citizens), THIRD, SEAT);
+    sound::assert_only("the unit's ear in the end", &last(&units), CITIZEN, SEAT);
+    assert!(sound::loudest(&units, SEAT) > HEARD, "the unit was asked first");
+    let call = server.closed(1).remove(0);
+    let [left, right] = sound::read_recording(&server.recording(&call));
+    sound::assert_only("recording, left, in the end", &last(&left), CITIZEN, THIRD);
+    sound::assert_only("recording, right, in the end", &last(&right), THIRD, SEAT);
+    let participants = call["ended"]["participants"].as_array().expect("participants");
+    let stays: Vec<_> = participants.iter().map(|who| (who["role"].as_str(), who["result"].as_str())).collect();
+    let stay = |role, result| (Some(role), Some(result));
+    let second_line = stay("seat", "released");
+    assert_eq!(stays, [stay("citizen", "normal"), stay("seat", "left"), stay("unit", "normal"), second_line]);
 }

@@ -259,6 +259,7 @@ fn line(output: &Output) -> Option<String> {
             Mark::Resumed(_) => "Mark resume".into(),
             Mark::Briefed(who) => format!("Mark briefed {}", who.number),
             Mark::Moved(who) => format!("Mark moved {:?}", who.role),
+            Mark::Consulted(_) | Mark::Led(_) => return None,
         },
         Output::SealRecording { .. } => "SealRecording".into(),
         Output::CloseCall(record) => format!("CloseCall {}", record.ended.end_reason),

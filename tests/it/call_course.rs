@@ -31,6 +31,7 @@ fn a_course_says_hold_consult_conference_and_transfer() {
         (0, Mark::Joined(citizen.clone())),
         (5, Mark::Joined(seat.clone())),
         (10, Mark::Held(seat.clone())),
+        (12, Mark::Consulted(unit.clone())),
         (12, Mark::Joined(unit.clone())),
         (20, Mark::Resumed(seat.clone())),
         (25, Mark::Moved(unit.clone())),
@@ -78,6 +79,51 @@ fn a_course_says_hold_consult_conference_and_transfer() {
             "Unit 12-40 normal",
             "Leader 30-70 media_lost",
             "Seat 80-80 hung_up",
+        ]
+    );
+}
+
+/// R66: only what the citizen does not hear is a consultation.
+#[test]
+fn others_who_go_on_with_the_citizen_make_no_consultation() {
+    let (citizen, seat) = (party(Role::Citizen, 1), party(Role::Seat, 2));
+    let (unit, leader) = (party(Role::Unit, 3), party(Role::Leader, 4));
+    let mut course = Course::default();
+    for (second, mark) in [
+        (0, Mark::Joined(citizen.clone())),
+        (5, Mark::Joined(seat.clone())),
+        (10, Mark::Joined(unit.clone())),
+        // The seat asks the leader while the unit talks with the citizen, and brings him in.
+        (20, Mark::Held(seat.clone())),
+        (30, Mark::Consulted(leader.clone())),
+        (30, Mark::Joined(leader.clone())),
+        // The citizen's phone holds meanwhile.
+        (34, Mark::Held(citizen.clone())),
+        (36, Mark::Resumed(citizen.clone())),
+        (40, Mark::Resumed(seat.clone())),
+        // It holds by its phone; then the unit goes, and the leader.
+        (50, Mark::Held(seat.clone())),
+        (60, Mark::Left { party: unit.clone(), why: "normal".into() }),
+        (70, Mark::Left { party: leader.clone(), why: "normal".into() }),
+        (80, Mark::Resumed(seat.clone())),
+    ] {
+        course.mark(Wall(second * 1_000), &mark);
+    }
+    course.end(Wall(90_000), "normal");
+    assert_eq!(
+        told(course.segments()),
+        [
+            "Waiting: Citizen 0-5",
+            "Talk: Citizen+Seat 5-10",
+            "Talk: Citizen+Seat+Unit 10-20",
+            "Talk: Citizen+Unit 20-34",
+            "Consult: Seat+Unit+Leader 34-36",
+            "Talk: Citizen+Unit 36-40",
+            "Talk: Citizen+Seat+Unit+Leader 40-50",
+            "Talk: Citizen+Unit+Leader 50-60",
+            "Talk: Citizen+Leader 60-70",
+            "Hold: Citizen+Seat 70-80",
+            "Talk: Citizen+Seat 80-90",
         ]
     );
 }

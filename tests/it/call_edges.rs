@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hotline::call::directory::{AnswerPolicy, Directory, Mode};
 use hotline::call::*;
 use hotline::privacy::Private;
+use hotline::time::Wall;
 
 use crate::call::*;
 use crate::call_guest::{CITIZEN, SEAT, T_THIRD, directory};
@@ -38,6 +39,9 @@ struct Scene {
     sealed: usize,
     record: Option<CallRecord>,
     missed: bool,
+    /// What side-car and ticket say, from the same marks.
+    course: Course,
+    marks: i64,
 }
 
 impl Scene {
@@ -55,6 +59,8 @@ impl Scene {
             sealed: 0,
             record: None,
             missed: false,
+            course: Course::default(),
+            marks: 0,
         };
         for other in ["1002", "1003"] {
             scene.send(Input::Ask { seat: no(other), ask: SeatAsk::SignOut });
@@ -211,6 +217,10 @@ impl Scene {
                 Output::StopPlay { leg: CITIZEN } => self.music = false,
                 Output::OpenRecording { .. } => self.recordings += 1,
                 Output::SealRecording { .. } => self.sealed += 1,
+                Output::Mark { mark, .. } => {
+                    self.marks += 1;
+                    self.course.mark(Wall(self.marks), &mark);
+                }
                 Output::Missed(_) => self.missed = true,
                 Output::CloseCall(record) => self.record = Some(*record),
                 _ => {}
@@ -340,6 +350,11 @@ fn every_row_of_the_document_is_true() {
         let found = [scene.ear(third), scene.hall.state("1001").to_string(), by.unwrap_or_else(stands)];
         if found != [hears, seat, call] {
             wrong.push(format!("{row:?}: found {found:?}"));
+        }
+        let kind = scene.course.segments().last().map(|segment| segment.kind);
+        let speaks = hears.contains("seat") || hears.contains("third") || hears.contains("leader");
+        if (speaks && kind != Some(Kind::Talk)) || (kind == Some(Kind::Consult) && !["music", "–"].contains(&hears)) {
+            wrong.push(format!("{row:?}: {kind:?} of {:?}", scene.course.segments().last()));
         }
         let (answered, ended) = (state != "leader rings" || event == "answers", scene.record.is_some());
         let expected = (usize::from(answered), usize::from(ended));

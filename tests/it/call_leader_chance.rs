@@ -34,6 +34,8 @@ struct World {
     journal: Vec<CallId>,
     open: BTreeSet<CallId>,
     taken: usize,
+    /// What the recorder was told of leaders, of calls that were answered.
+    led: Vec<(CallId, LeaderCall)>,
 }
 
 impl World {
@@ -54,6 +56,7 @@ impl World {
             journal: Vec::new(),
             open: BTreeSet::new(),
             taken: 0,
+            led: Vec::new(),
         }
     }
 
@@ -198,9 +201,14 @@ impl World {
                 let named = hearings.iter().flat_map(|hearing| hearing.hears.iter().chain([&hearing.leg]));
                 assert!(named.into_iter().all(|leg| self.standing.contains_key(leg)), "{input:?}: {hearings:?}");
             }
+            Output::Mark { call, mark: Mark::Led(leader), .. } => self.led.push((*call, leader.clone())),
             Output::SealRecording { call, .. } => assert!(self.open.remove(call), "sealed twice"),
             Output::CloseCall(record) => {
                 self.recorded += 1;
+                for leader in &record.ended.leaders {
+                    let was_told = self.led.contains(&(record.opened.call, leader.clone()));
+                    assert!(was_told || leader.result == "dropped", "a crash would lose {leader:?}");
+                }
                 self.taken += record.ended.leaders.iter().filter(|leader| leader.is_taken()).count();
                 let times = record.ended.participants.iter().all(|who| who.left.is_some_and(|left| who.joined <= left));
                 assert!(times, "{:?}", record.ended.participants);

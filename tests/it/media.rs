@@ -3,6 +3,7 @@
 mod clicks;
 mod codecs;
 mod hangup;
+mod keys;
 mod life;
 mod parts;
 pub mod peer;

@@ -41,7 +41,9 @@ fn set_up(name: &str, server: &str, trunks: &str, seats: &str) -> Settings {
 
 fn read_settings(name: &str, texts: &Texts) -> Settings {
     let config = Config::read(texts).unwrap_or_else(|faults| panic!("{faults:#?}"));
-    let folder = std::env::temp_dir().join(format!("hotline-setup-{name}-{}", std::process::id()));
+    // Several tests may ask for the same at once.
+    let thread = std::thread::current().id();
+    let folder = std::env::temp_dir().join(format!("hotline-setup-{name}-{}-{thread:?}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let secrets = Secrets::open(&folder, &config).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();

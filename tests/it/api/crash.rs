@@ -126,9 +126,18 @@ async fn a_ticket_tells_after_a_crash_what_the_live_side_car_told() {
     let mut first = stay(&seat, 1, after(40), "transferred");
     first["media"] = media.clone();
     let segment = |kind: &str, parties: &[&Value], from: i64, to: Value| json!({ "kind": kind, "parties": parties, "from": after(from), "to": to });
+    let led = |leader: &str, result: &str| {
+        let led = json!({
+            "session": format!("{leader}@2026-11-24T09:00:00"), "leader": leader, "name": "某市长", "post": "副市长",
+            "level": "city", "topic": "城市管理", "mode": "seat_first", "result": result,
+        });
+        json!({ "at_ms": 0, "what": { "led": led } })
+    };
+    let marks =
+        [led("951", "rung"), led("951", "no_answer"), led("951", "rung"), led("951", "taken"), led("952", "rung")];
     let side_car = json!({
         "call": CallId(1).to_string(), "started": after(1), "started_local": "", "format": "alaw", "sample_rate": 8000,
-        "meta": { "hotline": "12345", "seat": "1001", "trunk": "carrier" }, "channels": ["", ""], "marks": [],
+        "meta": { "hotline": "12345", "seat": "1001", "trunk": "carrier" }, "channels": ["", ""], "marks": marks,
         "gaps": [], "gap_count": 0, "corrections": [],
         "participants": [
             stay(&citizen, 1, Value::Null, "joined"), first, stay(&unit, 20, Value::Null, "joined"),
@@ -167,5 +176,16 @@ async fn a_ticket_tells_after_a_crash_what_the_live_side_car_told() {
     let kinds: Vec<_> = segments.iter().map(|segment| segment["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["waiting", "talk", "hold", "consult", "talk", "talk"]);
     assert_eq!((&segments[0]["from"], &segments[5]["to"]), (&after(-3), &after(61)));
+    let sessions = house.get("/api/sessions?day=2026-11-24").json();
+    let counted: Vec<_> = sessions["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["session"].as_str().unwrap(), row["rung"].clone(), row["taken"].clone()))
+        .collect();
+    let row = |session, rung, taken| (session, json!(rung), json!(taken));
+    assert_eq!(counted, [row("951@2026-11-24T09:00:00", 2, 1), row("952@2026-11-24T09:00:00", 1, 0)], "{sessions}");
+    let results = ended["leaders"].as_array().unwrap().iter().map(|leader| leader["result"].clone());
+    assert_eq!(results.collect::<Vec<_>>(), ["no_answer", "taken", "restart"]);
     house.stop().await;
 }

@@ -142,3 +142,46 @@ fn a_pause_and_another_stream_are_taken_up_at_once() {
     assert!(talk(&mut ear, 2400, 1, 19_200, &mut play) >= 17);
     assert!(talk(&mut ear, 2800, 2, 5, &mut play) >= 17);
 }
+
+/// How a phone that held may go on: whatever its clock did meanwhile, it is heard at once, and nothing from
+/// before the hold is.
+#[test]
+fn a_phone_that_comes_back_from_a_hold_is_heard_at_once() {
+    let (before, after) = (400.0, 1000.0);
+    for held_ms in [100, 300, 500, 900, 1100, 5000, 60_000] {
+        let passed = held_ms as u32 * 8;
+        // Its clock went on, stood still, went half as fast, was set back, began anew.
+        for (how, ssrc, clock) in [
+            ("went on", 7, passed),
+            ("stood still", 7, 0),
+            ("went at half speed", 7, passed / 2),
+            ("was set back", 7, 0u32.wrapping_sub(4000)),
+            ("went on far away", 7, 0x7000_0000),
+            ("began anew", 8, 0x1234_5678),
+        ] {
+            let mut ear = Ear::new(8000);
+            let mut samples = [0; 160];
+            for packet in 0..100 {
+                ear.hear(Mono::from_millis(packet * 20), 7, packet as u32 * 160, tone(before, packet as u32 * 160));
+                ear.play(Mono::from_millis(packet * 20 + 10), &mut samples);
+            }
+            for silent in 0..held_ms / 20 {
+                ear.play(Mono::from_millis(2010 + silent * 20), &mut samples);
+            }
+            let back = 2000 + held_ms.next_multiple_of(20);
+            let heard: Vec<bool> = (0..50)
+                .map(|packet: u32| {
+                    let now = back + u64::from(packet) * 20;
+                    let timestamp = (100 * 160u32).wrapping_add(clock).wrapping_add(packet * 160);
+                    ear.hear(Mono::from_millis(now), ssrc, timestamp, tone(after, packet * 160));
+                    ear.play(Mono::from_millis(now + 10), &mut samples);
+                    residual(after, &samples) < CLICK && samples.iter().any(|sample| *sample > 7000)
+                })
+                .collect();
+            let first = heard.iter().position(|whole| *whole);
+            assert!(first.is_some_and(|first| first <= 3), "{held_ms} ms, its clock {how}: from frame {first:?}");
+            let missing = heard.iter().skip(4).filter(|whole| !**whole).count();
+            assert_eq!(missing, 0, "{held_ms} ms, its clock {how}");
+        }
+    }
+}

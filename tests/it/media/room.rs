@@ -11,6 +11,7 @@ use hotline::audio::g711::Law;
 use hotline::call::{Hearing, LegId};
 use hotline::media::room::{Room, TICKS};
 use hotline::media::rtp::Header;
+use hotline::media::{Command, LegMedia};
 use hotline::time::Mono;
 
 use super::peer::{CITIZEN, Hotline, Phone, SEAT, V4};
@@ -174,6 +175,16 @@ fn a_third_party_joins_a_call_that_was_relayed() {
     let two = talk(&mut phones, 20);
     assert_eq!(two[&CITIZEN], [SEAT]);
     assert_eq!(two[&SEAT], [CITIZEN]);
+    // The seat's phone holds, speaks with the third on its second line, and comes back.
+    let seat = phones[1].1.media(Law::A, None);
+    let held = LegMedia { send: false, receive: false, ..seat.clone() };
+    hotline.handle.send(Command::Agree { leg: SEAT, media: held });
+    hotline.mix(&[], false);
+    talk(&mut phones, 10);
+    hotline.handle.send(Command::Agree { leg: SEAT, media: seat });
+    hotline.mix(&[SEAT], false);
+    let back = talk(&mut phones, 10);
+    assert_eq!((&back[&CITIZEN], &back[&SEAT]), (&vec![SEAT], &vec![CITIZEN]));
     let figures = hotline.close(THIRD).in_room;
     assert!(figures.frames >= 40 && (1..figures.frames).contains(&figures.concealed), "{figures:?}");
 }
