@@ -1,5 +1,6 @@
 //! The whole program from outside, in one test binary.
 
+mod access;
 mod alarms;
 mod api;
 mod apply;
