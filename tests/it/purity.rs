@@ -35,6 +35,8 @@ const FRONT_DOORS: [(&str, &str); 13] = [
     ("ed25519_dalek", "src/archive/manifest/key.rs"),
     ("sqlx::", "src/store/"),
     ("axum::", "src/web"),
+    ("argon2::", "src/accounts/password.rs"),
+    ("hmac::", "src/accounts/totp.rs"),
     ("hickory_resolver::", "src/net/resolve.rs"),
 ];
 
