@@ -1,7 +1,7 @@
 //! The log's thread: takes what waits, writes it, syncs once, acknowledges.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -37,7 +37,7 @@ pub enum AuditError {
 pub struct Opened {
     /// The last row.
     pub seq: u64,
-    /// Bytes of a line that a crash tore, and that were cut off.
+    /// Bytes of a line that a crash tore, and that were cut off; 0 where it lacked its newline only.
     pub torn: Option<usize>,
     /// The last line is not as it was written; the chain goes on from it, and `verify` names it.
     pub damaged: bool,
@@ -97,9 +97,14 @@ impl Audit {
 
     /// `append` for a request, which waits a few seconds at most; a row of one that gave up may still follow.
     pub async fn record(&self, fact: Fact) -> Result<u64, AuditError> {
+        self.record_within(PATIENCE, fact).await
+    }
+
+    /// The same with a patience of its own.
+    pub async fn record_within(&self, patience: Duration, fact: Fact) -> Result<u64, AuditError> {
         let (told, hears) = tokio::sync::oneshot::channel();
         self.append(fact, move |result| drop(told.send(result)));
-        match tokio::time::timeout(PATIENCE, hears).await {
+        match tokio::time::timeout(patience, hears).await {
             Err(_) => Err(AuditError::Slow),
             Ok(told) => told.unwrap_or(Err(AuditError::Closed)),
         }
@@ -154,11 +159,8 @@ impl Writer {
         // The last one may hold nothing yet, or nothing but a torn line.
         for path in files.iter().rev() {
             let bytes = fs::read(path).map_err(|source| failed("read", path, source))?;
-            let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            if whole < bytes.len() && opened.torn.is_none() {
-                cut(path, whole as u64).map_err(|source| failed("repair", path, source))?;
-                opened.torn = Some(bytes.len() - whole);
-            }
+            let (whole, torn) = repair(path, &bytes).map_err(|source| failed("repair", path, source))?;
+            opened.torn = opened.torn.or(torn);
             let text = String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default());
             let Some(last) = text.lines().last() else { continue };
             previous = sum(last);
@@ -300,6 +302,24 @@ impl Writer {
     fn follows(&self, line: &[u8]) -> bool {
         Link::read(&String::from_utf8_lossy(line)).is_some_and(|link| link.previous == self.previous)
     }
+}
+
+/// How far the file holds whole lines once it is repaired, and how many bytes were cut off. A row that
+/// lacks nothing but its newline is kept, and gets it.
+fn repair(path: &Path, bytes: &[u8]) -> io::Result<(usize, Option<usize>)> {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let rest = bytes.get(whole..).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok((whole, None));
+    }
+    if Link::read(&String::from_utf8_lossy(rest)).is_some() {
+        let mut file = OpenOptions::new().append(true).open(path)?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        return Ok((bytes.len(), Some(0)));
+    }
+    cut(path, whole as u64)?;
+    Ok((whole, Some(rest.len())))
 }
 
 fn cut(path: &Path, length: u64) -> io::Result<()> {

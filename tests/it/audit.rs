@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use hotline::archive::disk::{Disk, System};
@@ -32,6 +32,8 @@ struct Log {
 struct Trouble {
     writes: AtomicU32,
     syncs: AtomicU32,
+    /// Whoever holds it makes the disk hang.
+    hangs: Mutex<()>,
 }
 
 impl Disk for Trouble {
@@ -49,6 +51,7 @@ impl Disk for Trouble {
     }
 
     fn sync_data(&self, file: &File) -> io::Result<()> {
+        drop(self.hangs.lock().unwrap());
         if take(&self.syncs) { Err(io::ErrorKind::Other.into()) } else { file.sync_data() }
     }
 }
@@ -59,7 +62,7 @@ fn take(count: &AtomicU32) -> bool {
 
 impl Log {
     fn new(name: &str) -> Self {
-        let disk = Trouble { writes: AtomicU32::new(0), syncs: AtomicU32::new(0) };
+        let disk = Trouble { writes: AtomicU32::new(0), syncs: AtomicU32::new(0), hangs: Mutex::new(()) };
         let folder = Folder::new(&format!("audit-{name}"));
         Self { folder, clock: Arc::new(AtomicI64::new(MORNING.0)), disk: Arc::new(disk) }
     }
@@ -196,11 +199,15 @@ fn a_line_that_a_crash_tore_is_cut_off_and_told() {
     for length in (0..bytes.len()).step_by(37).chain([bytes.len() - 1]) {
         let log = Log::new("crash");
         fs::write(log.file(NOVEMBER), &bytes[..length]).unwrap();
-        let left = bytes[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
-        let torn = length - bytes[..length].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = bytes[..length].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        // A row that lacks its newline only is a row.
+        let lacks_end = bytes[whole..].iter().position(|byte| *byte == b'\n') == Some(length - whole) && whole < length;
+        let left = bytes[..length].iter().filter(|byte| **byte == b'\n').count() as u64 + u64::from(lacks_end);
+        let torn = length - whole;
         assert_eq!(log.verified().torn, torn > 0);
         let (audit, opened) = log.open();
-        assert_eq!(opened, Opened { seq: left, torn: (torn > 0).then_some(torn), damaged: false });
+        let cut = if lacks_end { 0 } else { torn };
+        assert_eq!(opened, Opened { seq: left, torn: (torn > 0).then_some(cut), damaged: false });
         append(&audit, 9).unwrap();
         audit.close();
         let told = log.verified();
@@ -234,6 +241,20 @@ fn what_the_disk_did_not_take_is_refused_and_told_as_lost() {
         );
         assert!(lines[2].contains("call 3"));
     }
+}
+
+#[test]
+fn nobody_waits_for_a_disk_that_hangs_and_the_row_follows() {
+    let log = Log::new("hanging");
+    let (audit, _) = log.open();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let hangs = log.disk.hangs.lock().unwrap();
+    let refused = runtime.block_on(audit.record_within(Duration::from_millis(1), fact(1)));
+    assert!(matches!(refused, Err(AuditError::Slow)), "{refused:?}");
+    drop(hangs);
+    assert_eq!(append(&audit, 2).unwrap(), 2);
+    audit.close();
+    assert!(log.verified().ok);
 }
 
 /// In the first group of a month nothing of that file was acknowledged.
