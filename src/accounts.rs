@@ -296,23 +296,11 @@ impl Accounts {
         password: &str,
         code: &str,
     ) -> Result<String, SignInRefused> {
-        // What nobody can have is not remembered either: a name is a key of the guesses.
-        let name = if name.len() > NAME { "" } else { name };
-        let account = {
-            let state = self.state();
-            let account = state.book.account.iter().find(|account| account.name == name).cloned();
-            let known = account.as_ref().is_some_and(|account| account.known.contains(&from));
-            if let Some(until) = state.guests.barred(now.mono, from, name, known) {
-                return Err(SignInRefused::Barred { until });
-            }
-            account
-        };
-        let hash = account.as_ref().map_or_else(Hash::of_nobody, |account| account.password.clone());
-        let fits = hash.fits(password);
+        let (account, fits) = self.compare(now.mono, from, name, password)?;
         let period = account.as_ref().and_then(|account| second_factor(account, code, now));
         let mut state = self.state();
         let (Some(account), Some(period), true) = (account.filter(|account| !account.disabled), period, fits) else {
-            state.guests.wrong(now.mono, from, name);
+            state.guests.wrong(now.mono, from, known_length(name));
             return Err(SignInRefused::Wrong);
         };
         let mut book = state.book.clone();
@@ -333,6 +321,40 @@ impl Accounts {
         state.sessions.begin(now.mono, name).ok_or(SignInRefused::Broken)
     }
 
+    /// Whether this is its password, for somebody who is signed in and wants to change it.
+    pub fn confirm(&self, now: Mono, from: IpAddr, name: &str, password: &str) -> Result<(), SignInRefused> {
+        let (account, fits) = self.compare(now, from, name, password)?;
+        if account.is_some() && fits {
+            return Ok(());
+        }
+        self.state().guests.wrong(now, from, known_length(name));
+        Err(SignInRefused::Wrong)
+    }
+
+    /// The account of this name, and whether the password is its own; looked at in the same time where
+    /// there is none.
+    fn compare(
+        &self,
+        now: Mono,
+        from: IpAddr,
+        name: &str,
+        password: &str,
+    ) -> Result<(Option<Account>, bool), SignInRefused> {
+        let name = known_length(name);
+        let account = {
+            let state = self.state();
+            let account = state.book.account.iter().find(|account| account.name == name).cloned();
+            let known = account.as_ref().is_some_and(|account| account.known.contains(&from));
+            if let Some(until) = state.guests.barred(now, from, name, known) {
+                return Err(SignInRefused::Barred { until });
+            }
+            account
+        };
+        let hash = account.as_ref().map_or_else(Hash::of_nobody, |account| account.password.clone());
+        let fits = hash.fits(password);
+        Ok((account, fits))
+    }
+
     fn change(&self, name: &str, change: impl FnOnce(&mut Account)) -> Result<(), AccountError> {
         let mut state = self.state();
         let mut book = state.book.clone();
@@ -350,6 +372,11 @@ impl Accounts {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What nobody can have is not remembered either: a name is a key of the guesses.
+fn known_length(name: &str) -> &str {
+    if name.len() > NAME { "" } else { name }
 }
 
 fn check_password(password: &str) -> Result<(), AccountError> {

@@ -110,6 +110,10 @@ impl Client {
         Ok(Self { agent: agent.into(), address, token: String::new() })
     }
 
+    pub fn with_token(self, token: String) -> Self {
+        Self { token, ..self }
+    }
+
     pub fn get(&self, path: &str, query: &[(&str, Option<&str>)]) -> Result<Value, ClientError> {
         read(self.open_page(path, query)?)
     }

@@ -93,6 +93,42 @@ pub async fn me(Extension(visitor): Extension<Visitor>) -> Json<Value> {
     }))
 }
 
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Own {
+    /// The present one.
+    password: Private<String>,
+    /// None: a new authenticator.
+    new: Option<Private<String>>,
+}
+
+/// A new password or authenticator of the visitor's own, which nobody else knows then. Ends its sessions.
+pub async fn change_own(
+    State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    Sent(Own { password, new }): Sent<Own>,
+) -> Result<Json<Value>, ApiError> {
+    if visitor.role.is_none() {
+        return Err(ApiError::bad("the API token has no password"));
+    }
+    let (from, name, clock) = (peer.ip().to_canonical(), visitor.who.clone(), office.clock);
+    let purpose = if new.is_some() { "own password" } else { "own totp" };
+    let fact = Fact { purpose: purpose.to_owned(), ..visitor.fact(Deed::Account, &name) };
+    let (accounts, of) = (Arc::clone(&office.accounts), name.clone());
+    let confirmed = hashing(&office, move || accounts.confirm(clock.now().mono, from, &of, password.reveal())).await?;
+    if let Err(refused) = confirmed {
+        witness_stranger(&office, fact.not(Outcome::Refused, "wrong"));
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "sign_in", refused.to_string()));
+    }
+    let of = name.clone();
+    let link = carry_out(&office, fact, move |accounts| match new {
+        Some(new) => accounts.set_password(&of, new.reveal()).map(|()| None),
+        None => accounts.renew_totp(&of).map(Some),
+    });
+    Ok(Json(json!({ "name": name, "done": purpose, "totp": link.await? })))
+}
+
 pub async fn list(State(office): State<Office>) -> Json<List<View>> {
     List::whole(office.accounts.list(office.clock.now().mono))
 }

@@ -41,6 +41,7 @@ pub fn routes() -> Vec<Route> {
         route("POST", "/login", Nothing, accounts::sign_in),
         route("POST", "/logout", Session, accounts::sign_out),
         route("GET", "/me", Session, accounts::me),
+        route("POST", "/me", Session, accounts::change_own),
         route("GET", "/calls", right(ReadLists), calls::list),
         route("POST", "/calls/{call}/supervise", right(Supervise), calls::supervise),
         route("GET", "/seats", right(SeeSeats), seats::list),

@@ -381,6 +381,22 @@ async fn accounts_are_managed_and_the_log_is_read_by_commands() {
 
     let refused = login::answer(&typed(&house, &["dang"]), typed_unseen).unwrap_err();
     assert!(refused.to_string().contains("wrong"), "{refused}");
+    // li was given its authenticator above.
+    users(&["add", "wu", "--role", "qa"]).unwrap();
+    let own = |words: &[&str], typed_in: &[&str]| {
+        let lines = std::cell::RefCell::new(typed_in.iter());
+        let next = |_: &str| Ok(lines.borrow_mut().next().map(ToString::to_string).unwrap_or_default());
+        login::answer(&typed(&house, words), next)
+    };
+    let changed = own(&["wu", "--change", "password"], &[PASSWORD, "", "mine alone now"]).unwrap();
+    assert_eq!(users::as_text(&changed), "wu: own password");
+    assert!(own(&["wu"], &["mine alone now", ""]).unwrap()["token"].is_string());
+    let link = own(&["wu", "--change", "totp"], &["mine alone now", ""]).unwrap();
+    let code = totp::code_at(&secret(link["totp"].as_str().unwrap()), house.server.office.clock.wall()).unwrap();
+    let token = own(&["wu"], &["mine alone now", &code]).unwrap()["token"].as_str().unwrap().to_owned();
+    let stolen =
+        house.ask_as(&token, "POST", "/api/me", &[], Some(json!({ "password": "a guess", "new": "thiefs word" })));
+    assert_eq!((stolen.status, stolen.code()), (403, "sign_in"), "a session alone changes nothing");
     let verified = audit::answer(&typed(&house, &["verify"])).unwrap();
     assert_eq!(verified["ok"], true);
     let rows = verified["rows"].as_u64().unwrap();
