@@ -28,9 +28,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::accounts::Accounts;
 use crate::archive::lock::FolderLock;
 use crate::archive::shelf::Shelf;
 use crate::archive::{self, Archive, Done};
+use crate::audit::{Audit, AuditError};
 use crate::call::{Role, Switchboard};
 use crate::config::{Config, Fault, RecordingFormat};
 use crate::exchange::{Exchange, Input, Output};
@@ -49,6 +51,7 @@ use crate::time::Now;
 use crate::vital::vital;
 use crate::web::{self, Web};
 
+use crate::web::strangers::Strangers;
 use alarms::Alarms;
 use desk::Desk;
 use figures::Figures;
@@ -78,6 +81,8 @@ pub enum StartError {
     #[error("cannot start: {0}")]
     Journal(#[from] journal::JournalError),
     #[error("cannot start: {0}")]
+    Audit(#[from] AuditError),
+    #[error("cannot start: {0}")]
     Store(#[from] crate::store::StoreError),
 }
 
@@ -102,7 +107,14 @@ pub struct Office {
     pub trace: TraceBook,
     media: media::Handle,
     recorder: std::sync::mpsc::SyncSender<archive::Order>,
+    /// Of this machine's commands; what it opens, `web::login` says.
     pub token: Arc<str>,
+    pub accounts: Arc<Accounts>,
+    pub audit: Audit,
+    /// Held while a password is hashed: one at a time, so that guesses neither add up nor take the machine.
+    pub hashing: Arc<tokio::sync::Semaphore>,
+    /// How many visits without a session or the right password were written down of late.
+    pub strangers: Arc<Strangers>,
     pub recordings: PathBuf,
     pub options: Arc<Options>,
     /// What runs now; a reload is compared with it.
@@ -140,6 +152,16 @@ impl Office {
     /// The city's own area code, for numbers that were typed without one.
     pub async fn area(&self) -> AreaCode {
         self.config.lock().await.server.area_code.clone()
+    }
+
+    /// Some(None): the city's own centre, by its id or by none. None: there is no such centre (R13).
+    pub async fn county(&self, id: Option<String>) -> Option<Option<String>> {
+        let Some(id) = id else { return Some(None) };
+        let config = self.config.lock().await;
+        if id == config.server.centre {
+            return Some(None);
+        }
+        config.centres.iter().any(|centre| centre.id == id).then_some(Some(id))
     }
 
     /// Reads the configuration again. Ok: for whom passwords were made. Err: what is wrong with it;
@@ -225,6 +247,13 @@ impl Server {
         let applier = Applier::start(&journal, Arc::clone(&store), wall, Pace::default());
         let alarms = Alarms::new(clock, journal.clone(), config.server.alarm_webhook.clone());
         alarms.clear_left_behind(&recovered.alarms);
+        let audit = open_audit(&options.data, clock, &alarms)?;
+        let accounts = Arc::new(Accounts::open(&options.data)?);
+        if accounts.is_empty() {
+            tracing::warn!(
+                "the API token opens everything, recordings too; `hotline users add NAME --role admin` ends that"
+            );
+        }
         let figures = Arc::new(Figures::default());
         let archive = start_archive(&config, &recordings, &journal, &alarms, &figures, clock)?;
 
@@ -237,6 +266,7 @@ impl Server {
             media: media.clone(),
             archive: archive.orders.clone(),
             journal: journal.clone(),
+            audit: audit.clone(),
             alarms: Arc::clone(&alarms),
             figures: Arc::clone(&figures),
             trace: trace.clone(),
@@ -296,6 +326,10 @@ impl Server {
             media: media.clone(),
             recorder: archive.orders.clone(),
             token: Arc::from(secrets.api_token()),
+            accounts,
+            audit,
+            hashing: Arc::new(tokio::sync::Semaphore::new(1)),
+            strangers: Arc::default(),
             recordings: recordings.clone(),
             options: Arc::new(options),
             config: Arc::new(tokio::sync::Mutex::new(config.clone())),
@@ -356,8 +390,8 @@ impl Server {
         });
         let _ = joined.await;
         self.web.stop().await;
-        let journal = self.office.journal.clone();
-        let _ = tokio::task::spawn_blocking(move || journal.close()).await;
+        let (journal, audit) = (self.office.journal.clone(), self.office.audit.clone());
+        let _ = tokio::task::spawn_blocking(move || (journal.close(), audit.close())).await;
         self.applier.finish(Duration::from_secs(10)).await;
         // A page that still reads holds it up; then the log is folded in at the next start.
         let _ = tokio::time::timeout(Duration::from_secs(2), self.office.store.close()).await;
@@ -384,6 +418,18 @@ fn start_archive(
     let disk = Arc::new(archive::disk::System { origin: clock.origin() });
     archive::start(archive::Settings { format, disk, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
         .map_err(failed(format!("cannot record in {}", recordings.display())))
+}
+
+fn open_audit(data: &Path, clock: Clock, alarms: &Alarms) -> Result<Audit, AuditError> {
+    let wall: journal::Clock = Arc::new(move || clock.wall());
+    let disk = Arc::new(archive::disk::System { origin: clock.origin() });
+    let (audit, opened) = Audit::open(&data.join("audit"), wall, disk)?;
+    if let Some(bytes) = opened.torn {
+        tracing::warn!(bytes, "the audit log ended in the middle of a line, which was cut off");
+    }
+    let damaged = Some("its last line is not as it was written: hotline audit verify".to_owned());
+    alarms.now("audit_damaged", "", opened.damaged, damaged);
+    Ok(audit)
 }
 
 /// What becomes of the recorder's news: a journal entry, figures, and an alarm of the call.

@@ -3,6 +3,7 @@
 
 pub mod alarms;
 pub mod archive;
+pub mod audit;
 pub mod calls;
 pub mod check;
 pub mod client;
@@ -10,16 +11,19 @@ pub mod demo;
 pub mod directory;
 pub mod healthcheck;
 pub mod init;
+pub mod login;
 pub mod page;
 pub mod recordings;
 pub mod reload;
 pub mod route;
 pub mod seats;
+mod secret;
 pub mod serve;
 pub mod sessions;
 pub mod table;
 pub mod tickets;
 pub mod trace;
+pub mod users;
 
 /// What this process writes is readable by its owner alone, whatever the shell says: journal,
 /// database and recordings hold citizens' numbers and voices.

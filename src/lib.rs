@@ -47,6 +47,12 @@ pub mod archive;
 pub mod store;
 
 #[cfg(feature = "server")]
+pub mod accounts;
+
+#[cfg(feature = "server")]
+pub mod audit;
+
+#[cfg(feature = "server")]
 pub mod web;
 
 #[cfg(feature = "server")]

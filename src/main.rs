@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, archive, calls, check, demo, directory, healthcheck, init, recordings, reload, route, seats, serve,
-    sessions, tickets, trace,
+    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, recordings, reload, route, seats,
+    serve, sessions, tickets, trace, users,
 };
 
 /// The server behind a city's hotline 12345.
@@ -34,6 +34,9 @@ enum Command {
     Alarms(alarms::Args),
     Healthcheck(healthcheck::Args),
     Reload(reload::Args),
+    Users(users::Args),
+    Login(login::Args),
+    Audit(audit::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,5 +57,8 @@ fn main() -> ExitCode {
         Command::Alarms(args) => alarms::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Users(args) => users::run(&args),
+        Command::Login(args) => login::run(&args),
+        Command::Audit(args) => audit::run(&args),
     }
 }

@@ -1,7 +1,8 @@
 //! The regulation as functions: which number is meant, what a ticket is about, how
-//! long a recording is kept.
+//! long a recording is kept, who may do what.
 //! This folder uses nobody and knows no today; every date is an argument.
 
+pub mod access;
 pub mod callback;
 pub mod dialling;
 pub mod emergency;

@@ -1,13 +1,16 @@
 //! The JSON API, health and metrics, on the one address `http` of `server.toml`.
 //!
-//! Everything below `/api` wants the bearer token (`login`). Lists show masked numbers, one ticket
-//! the full one (R101); audio wants a purpose and leaves an access row (R99). Reads go to the store
+//! Everything below `/api` wants a session or the machine's token (`login`), and the right that `routes`
+//! names. Lists show masked numbers, one ticket the full one (R101); audio wants a purpose and leaves an
+//! access row (R99); whatever shows or changes something of a citizen is in the audit log before. Reads go to the store
 //! or look at the exchange from inside its loop; what changes goes through the journal or the loop.
 
+mod accounts;
 mod alarms;
 mod archive;
 mod asked;
 mod audio;
+mod audit;
 mod calls;
 mod directory;
 mod door;
@@ -21,8 +24,10 @@ mod places;
 pub mod range;
 mod recordings;
 mod reload;
+pub mod routes;
 mod seats;
 mod sessions;
+pub mod strangers;
 mod tickets;
 
 use std::io;
@@ -32,8 +37,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -100,33 +104,8 @@ impl Web {
 }
 
 fn router(office: Office) -> Router {
-    let api = Router::new()
-        .route("/calls", get(calls::list))
-        .route("/calls/{call}/supervise", post(calls::supervise))
-        .route("/seats", get(seats::list))
-        .route("/seats/{no}/ask", post(seats::ask))
-        .route("/seats/{no}/history", get(seats::history))
-        .route("/tickets", get(tickets::list))
-        .route("/tickets/{number}", get(tickets::one).patch(tickets::change))
-        .route("/tickets/{number}/duty", post(emergency::duty))
-        .route("/tickets/{number}/handover", post(emergency::handover))
-        .route("/directory", get(directory::list))
-        .route("/sessions", get(sessions::list))
-        .route("/reconciliation", get(archive::reconciliation))
-        .route("/missed", get(missed::list))
-        .route("/callbacks", get(missed::callbacks))
-        .route("/recordings", get(recordings::list))
-        .route("/recordings/{call}", get(recordings::one))
-        .route("/recordings/{call}/accesses", get(recordings::accesses))
-        .route("/recordings/{call}/audio", get(audio::download))
-        .route("/recordings/{call}/export", get(audio::export))
-        .route("/alarms", get(alarms::list))
-        .route("/reload", post(reload::reload))
-        .fallback(error::no_page)
-        .method_not_allowed_fallback(error::no_method)
-        .layer(from_fn_with_state(office.clone(), login::check));
     Router::new()
-        .nest("/api", api)
+        .nest("/api", routes::api(&office))
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::page))

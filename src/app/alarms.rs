@@ -104,8 +104,8 @@ impl Alarms {
 /// `critical`: calls or records are being lost; `major`: they soon will be; `warning`: look at it.
 fn severity(name: &str) -> &'static str {
     match name {
-        "journal" | "journal_damaged" | "manifest" | "recording" | "recording_changed" | "reconciliation"
-        | "disk_full" | "no_seat" => "critical",
+        "audit" | "audit_damaged" | "journal" | "journal_damaged" | "manifest" | "recording" | "recording_changed"
+        | "reconciliation" | "disk_full" | "no_seat" => "critical",
         "database" | "no_media" | "trunk_down" | "trunk_unregistered" | "overload" | "disk_low" => "major",
         _ => "warning",
     }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError as TrySend;
 
 use crate::archive::{Order, RecordingMeta};
+use crate::audit::{Audit, Deed, Fact};
 use crate::call::mix_plan::Command;
 use crate::call::{CallBack, LegId, OpenTicket, Output as Wish, SeatNo};
 use crate::exchange::{Input, Output};
@@ -32,6 +33,7 @@ pub struct Desk {
     pub media: media::Handle,
     pub archive: SyncSender<Order>,
     pub journal: Journal,
+    pub audit: Audit,
     pub alarms: Arc<Alarms>,
     pub figures: Arc<Figures>,
     pub trace: TraceBook,
@@ -116,6 +118,8 @@ impl Desk {
             Wish::Supervised { call, by, how } => {
                 let purpose = format!("supervise: {} by seat {}", how.as_str(), by.0);
                 let who = format!("seat {}", by.0);
+                let fact = Fact::new(who.clone(), Deed::Supervise, call.to_string());
+                self.audit.append(Fact { purpose: purpose.clone(), ..fact }, |_| {});
                 self.write(Entry::Access(Access { call, who, purpose, from: None, at: now.wall }));
             }
             Wish::Arrived(arrived) => self.write(Entry::Arrived(arrived)),

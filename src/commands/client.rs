@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Which server is asked, and how the answer is printed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Server {
-    /// The server's data folder, where its address and token are; $HOTLINE_TOKEN goes before the token there
+    /// The server's data folder, where its address and token are; $HOTLINE_TOKEN, such as that of a session, goes before the token there
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data: PathBuf,
     /// Address of the API, such as http://192.0.2.1:8080, unless it is that of the data folder
@@ -46,6 +46,9 @@ pub enum ClientError {
     NoKey(String),
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
+    /// What is not shown could not be read.
+    #[error("{0}")]
+    Typed(io::Error),
     #[error("{0}")]
     Wrong(String),
 }
@@ -54,7 +57,7 @@ impl ClientError {
     /// 1: the answer is no. 2: there is no answer.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Refused { .. } | Self::Wrong(_) => ExitCode::from(1),
+            Self::Refused { .. } | Self::Typed(_) | Self::Wrong(_) => ExitCode::from(1),
             Self::NoAddress { .. } | Self::NoToken(_) | Self::NoKey(_) | Self::Silent { .. } | Self::File { .. } => {
                 ExitCode::from(2)
             }
@@ -70,6 +73,7 @@ impl ClientError {
             | Self::NoKey(_)
             | Self::Silent { .. }
             | Self::File { .. }
+            | Self::Typed(_)
             | Self::Wrong(_) => "client",
         }
     }
@@ -104,6 +108,10 @@ impl Client {
             .proxy(None)
             .build();
         Ok(Self { agent: agent.into(), address, token: String::new() })
+    }
+
+    pub fn with_token(self, token: String) -> Self {
+        Self { token, ..self }
     }
 
     pub fn get(&self, path: &str, query: &[(&str, Option<&str>)]) -> Result<Value, ClientError> {

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::client::complain;
 use crate::app::{Options, Server, StartError};
+use crate::audit::{Deed, Fact};
 use crate::config::Fault;
 use crate::exchange::Input;
 use crate::media;
@@ -62,7 +63,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => match server.office.reload().await {
+            _ = hang_up.recv() => match reload(&server).await {
                 Ok(made) => tracing::info!(passwords_made = made.join(", "), "configuration read again"),
                 Err(StartError::Config(faults)) => {
                     faults.iter().for_each(|fault| tracing::error!(%fault, "configuration not changed"));
@@ -75,6 +76,13 @@ async fn serve(options: Options) -> Result<(), StartError> {
     server.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Nobody waits for its row: whoever can send the signal can do more.
+async fn reload(server: &Server) -> Result<Vec<String>, StartError> {
+    let fact = Fact::new("machine:SIGHUP".to_owned(), Deed::Reload, "configuration".to_owned());
+    server.office.audit.append(fact, |_| {});
+    server.office.reload().await
 }
 
 /// Waits until the last call has ended by itself, or somebody insists.
@@ -140,9 +148,11 @@ fn start_logging(json: bool) {
 fn fail(json: bool, error: &StartError) -> ExitCode {
     let (code, text) = match error {
         StartError::Config(faults) => ("config", faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")),
-        StartError::Io(_) | StartError::Lock(_) | StartError::Journal(_) | StartError::Store(_) => {
-            ("start", format!("hotline: {error}"))
-        }
+        StartError::Io(_)
+        | StartError::Lock(_)
+        | StartError::Journal(_)
+        | StartError::Audit(_)
+        | StartError::Store(_) => ("start", format!("hotline: {error}")),
     };
     complain(json, code, &text);
     ExitCode::FAILURE

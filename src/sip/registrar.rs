@@ -5,7 +5,7 @@
 //! realm and one header then serve REGISTER and INVITE, and a phone keeps one nonce for both.
 
 mod bindings;
-mod guessing;
+pub mod guessing;
 mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};

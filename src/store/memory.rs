@@ -111,6 +111,7 @@ impl Store for Memory {
         let wanted = |missed: &&MissedCall| {
             query.span.holds(missed.t_arrive)
                 && query.caller.as_ref().is_none_or(|caller| missed.caller.key() == Some(caller))
+                && query.centre.as_ref().is_none_or(|centre| missed.centre.as_ref() == Some(centre))
         };
         let rows = tables.missed.values().filter(wanted).cloned().collect();
         Ok(paged(rows, &query.page, |missed| Cursor { at: missed.t_arrive, call: missed.call }))
@@ -138,10 +139,16 @@ impl Store for Memory {
             let for_it = tables.duties.get(&call).is_some_and(|duty| duty.ticket == *number);
             for_it || ticket_call(number) == Some(call)
         };
+        let centre_of = |call: CallId| {
+            let of = tables.duties.get(&call).map_or(Some(call), |duty| ticket_call(&duty.ticket));
+            of.and_then(|call| tables.tickets.values().find(|ticket| ticket.call == call))
+                .map(|ticket| ticket.opened.centre.clone())
+        };
         let wanted = |one: &Recording| {
             query.span.holds(one.sealed.started)
                 && query.call.is_none_or(|call| one.sealed.call == call)
                 && query.ticket.as_ref().is_none_or(|number| is_of_ticket(number, one.sealed.call))
+                && query.centre.as_ref().is_none_or(|centre| centre_of(one.sealed.call).as_ref() == Some(centre))
                 && (!query.quarantined || one.is_quarantined())
         };
         let checked = |sealed: &Sealed| {

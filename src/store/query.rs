@@ -51,6 +51,7 @@ pub struct TicketQuery {
 pub struct MissedQuery {
     pub span: Span,
     pub caller: Option<Private<String>>,
+    pub centre: Option<String>,
     pub page: PageAsk,
 }
 
@@ -59,6 +60,8 @@ pub struct RecordingQuery {
     pub span: Span,
     pub call: Option<CallId>,
     pub ticket: Option<String>,
+    /// Only those of its calls, and of calls to duty phones for its tickets (R13).
+    pub centre: Option<String>,
     /// Only those that are not as they were sealed.
     pub quarantined: bool,
     pub page: PageAsk,
@@ -81,13 +84,13 @@ impl Default for TicketQuery {
 
 impl Default for MissedQuery {
     fn default() -> Self {
-        Self { span: Span::ALL, caller: None, page: PageAsk::default() }
+        Self { span: Span::ALL, caller: None, centre: None, page: PageAsk::default() }
     }
 }
 
 impl Default for RecordingQuery {
     fn default() -> Self {
-        Self { span: Span::ALL, call: None, ticket: None, quarantined: false, page: PageAsk::default() }
+        Self { span: Span::ALL, call: None, ticket: None, centre: None, quarantined: false, page: PageAsk::default() }
     }
 }
 

@@ -21,22 +21,25 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::asked::{Asked, call};
 use super::error::ApiError;
-use super::login::{self, Visitor};
+use super::login::{self, Visitor, witness, witness_refusal};
 use super::on_disk;
 use super::range::{Wanted, wanted};
 use super::recordings::found;
+use super::tickets::PURPOSE;
 use crate::app::Office;
 use crate::archive::Sealed;
 use crate::archive::export::{self, ExportError, Form};
 use crate::archive::shelf::Condition;
+use crate::audit::{Deed, Fact, Outcome};
 use crate::call::CallId;
+use crate::rules::access::Right;
 use crate::store::Store;
 use crate::store::entry::{Access, Entry};
 
 /// Read ahead for one client, bytes.
 const CHUNK: usize = 128 << 10;
-/// Longest purpose, characters.
-const PURPOSE: usize = 200;
+/// What is written behind a purpose, characters at most.
+const HOW: usize = 100;
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,8 +63,15 @@ pub async fn download(
     Asked(ask): Asked<Ask>,
 ) -> Result<Response, ApiError> {
     let call = call(&id)?;
-    let access =
-        Wish { call, purpose: ask.purpose, how: String::new(), quarantined: ask.quarantined, leader: ask.leader };
+    let access = Wish {
+        call,
+        deed: Deed::Play,
+        purpose: ask.purpose,
+        how: String::new(),
+        quarantined: ask.quarantined,
+        leader: ask.leader,
+        private: false,
+    };
     let sealed = granted(&office, &visitor, &headers, access).await?;
     let index = ask.part.unwrap_or(1).checked_sub(1);
     let part = index
@@ -114,7 +124,15 @@ pub async fn export(
     };
     let private = if ask.private { ", with what the citizen did not hear" } else { "" };
     let how = format!(" ({name}{private})");
-    let access = Wish { call, purpose: ask.purpose, how, quarantined: ask.quarantined, leader: ask.leader };
+    let access = Wish {
+        call,
+        deed: Deed::Export,
+        purpose: ask.purpose,
+        how,
+        quarantined: ask.quarantined,
+        leader: ask.leader,
+        private: ask.private,
+    };
     let sealed = granted(&office, &visitor, &headers, access).await?;
     let (shelf, data) = (Arc::clone(&office.shelf), office.options.data.clone());
     let file = on_disk(move || {
@@ -147,47 +165,79 @@ fn nameless(folder: &FilePath) -> io::Result<File> {
 /// What somebody wants to hear.
 struct Wish {
     call: CallId,
+    deed: Deed,
     purpose: Option<String>,
-    /// Goes behind the purpose in the access row.
+    /// Goes behind the purpose.
     how: String,
     quarantined: bool,
     leader: bool,
+    /// Also what the citizen did not hear.
+    private: bool,
 }
 
-/// The recording, for somebody who has told a purpose, which is written down first.
+/// The recording, for somebody who has told a purpose and has each right that it takes. Whatever comes
+/// of it is written down first: in the audit log, and for a call that was, with the accesses to it.
 async fn granted(office: &Office, visitor: &Visitor, headers: &HeaderMap, wish: Wish) -> Result<Sealed, ApiError> {
-    let recording = found(office, wish.call).await;
+    let recording = found(office, &visitor.scope, wish.call).await;
     // A request may name any call; only one that was ever up has accesses.
     let exists = recording.is_ok() || !matches!(office.store.ticket_of(wish.call).await, Ok(None));
-    let given = wish.purpose.or_else(|| login::text(headers, "x-purpose")).unwrap_or_default();
+    let given = wish.purpose.clone().or_else(|| login::text(headers, "x-purpose")).unwrap_or_default();
     let purpose = given.trim();
-    if purpose.is_empty() || purpose.chars().count() > PURPOSE {
+    let of_leader = recording.as_ref().is_ok_and(|recording| recording.sealed.leader);
+    let leader = if of_leader { " (a leader's call)" } else { "" };
+    let told = format!("{purpose}{}{leader}", wish.how);
+    let fact = visitor.fact(wish.deed, &wish.call.to_string());
+    let fact = Fact { purpose: told.chars().take(PURPOSE + HOW).collect(), ..fact };
+
+    if let Some((reason, text, error)) = refusal(visitor, &wish, purpose, of_leader) {
+        witness_refusal(office, fact.not(Outcome::Refused, reason)).await;
         // Attempts count too.
         if exists {
-            note(office, visitor, wish.call, "refused: no purpose").await?;
+            note(office, visitor, wish.call, &format!("refused: {text}")).await?;
         }
-        let text = format!("a recording is given out for a purpose only: ?purpose= or X-Purpose, {PURPOSE} characters");
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "purpose", text));
+        return Err(error);
     }
-    let of_leader = recording.as_ref().is_ok_and(|recording| recording.sealed.leader);
-    if of_leader && !wish.leader {
-        note(office, visitor, wish.call, "refused: a leader is heard in it").await?;
-        let text = "a leader is heard in this recording: it is given out with leader=true only, which is written down";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "leader", text));
-    }
+    let held = recording.as_ref().is_ok_and(|recording| recording.is_quarantined() && !wish.quarantined);
+    let outcome = match &recording {
+        Err(_) => fact.not(Outcome::Failed, "not_found"),
+        Ok(_) if held => fact.not(Outcome::Refused, "quarantined"),
+        Ok(_) => fact,
+    };
+    witness(office, outcome).await?;
     if exists {
-        let leader = if of_leader { " (a leader's call)" } else { "" };
-        note(office, visitor, wish.call, &format!("{purpose}{}{leader}", wish.how)).await?;
+        note(office, visitor, wish.call, &told).await?;
     }
-
     let recording = recording?;
-    if recording.is_quarantined() && !wish.quarantined {
+    if held {
         let condition = recording.condition.map_or("", Condition::as_str);
         let text =
             format!("the recording is under quarantine ({condition}): it is given out with quarantined=true only");
         return Err(ApiError::conflict("quarantined", text));
     }
     Ok(recording.sealed)
+}
+
+/// Why it is not given out, as a code for the audit log and as words for the accesses.
+fn refusal(
+    visitor: &Visitor,
+    wish: &Wish,
+    purpose: &str,
+    of_leader: bool,
+) -> Option<(&'static str, &'static str, ApiError)> {
+    if purpose.is_empty() || purpose.chars().count() > PURPOSE {
+        let text = format!("a recording is given out for a purpose only: ?purpose= or X-Purpose, {PURPOSE} characters");
+        return Some(("purpose", "no purpose", ApiError::new(StatusCode::BAD_REQUEST, "purpose", text)));
+    }
+    for (asked, right) in [(wish.private, Right::HearPrivate), (of_leader, Right::HearLeader)] {
+        if asked && !visitor.may(right) {
+            return Some((right.as_str(), "no right to that part", visitor.lacks(right)));
+        }
+    }
+    if of_leader && !wish.leader {
+        let text = "a leader is heard in this recording: it is given out with leader=true only, which is written down";
+        return Some(("leader", "a leader is heard in it", ApiError::new(StatusCode::FORBIDDEN, "leader", text)));
+    }
+    None
 }
 
 async fn note(office: &Office, visitor: &Visitor, call: CallId, purpose: &str) -> Result<(), ApiError> {

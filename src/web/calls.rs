@@ -6,17 +6,22 @@ use axum::{Extension, Json};
 
 use super::asked::{self, List, Sent, hide};
 use super::error::ApiError;
-use super::login::Visitor;
+use super::login::{Visitor, witness, witness_refusal};
 use super::look;
 use crate::app::Office;
+use crate::audit::{Deed, Fact, Outcome};
 use crate::call::{CallView, SeatNo, SuperviseRefused, Supervision};
 use crate::exchange::Input;
 use crate::store::entry::{Access, Entry};
 
 /// Oldest first, numbers masked (R101).
-pub async fn list(State(office): State<Office>) -> Result<Json<List<CallView>>, ApiError> {
+pub async fn list(
+    State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<List<CallView>>, ApiError> {
     let calls = look(&office, |_, exchange| exchange.board().calls()).await?;
-    Ok(List::whole(calls.into_iter().map(without_number).collect()))
+    let own = calls.into_iter().filter(|call| visitor.scope.sees(Some(&call.centre)));
+    Ok(List::whole(own.map(without_number).collect()))
 }
 
 fn without_number(mut call: CallView) -> CallView {
@@ -42,14 +47,16 @@ pub async fn supervise(
 ) -> Result<Json<CallView>, ApiError> {
     let call = asked::call(&id)?;
     let seat = by.clone();
+    let centre = look(&office, move |_, exchange| exchange.board().call(call)).await?.map(|call| call.centre);
+    if centre.is_some_and(|centre| !visitor.scope.sees(Some(&centre))) {
+        witness_refusal(&office, visitor.fact(Deed::Supervise, &id).not(Outcome::Refused, "centre")).await;
+        return Err(refused(SuperviseRefused::NoCall));
+    }
     look(&office, move |_, exchange| exchange.board().may_supervise(call, &seat)).await?.map_err(refused)?;
-    let row = Access {
-        call,
-        who: visitor.who,
-        purpose: format!("supervise: {} by seat {}", how.as_str(), by.0),
-        from: Some(visitor.from),
-        at: office.clock.wall(),
-    };
+    let purpose = format!("supervise: {} by seat {}", how.as_str(), by.0);
+    let fact = Fact { purpose: purpose.clone(), ..visitor.fact(Deed::Supervise, &id) };
+    witness(&office, fact).await?;
+    let row = Access { call, who: visitor.who, purpose, from: Some(visitor.from), at: office.clock.wall() };
     office.journal.record(Entry::Access(row)).await?;
     office.tell(Input::Supervise { call, by, how }).await;
     let after = look(&office, move |_, exchange| exchange.board().call(call)).await?;

@@ -6,11 +6,12 @@ use axum::{Extension, Json};
 
 use super::asked::{self, Sent};
 use super::error::ApiError;
-use super::login::Visitor;
+use super::login::{Visitor, witness};
 use super::look;
 use super::seats;
 use super::tickets::{self, EDIT_PATIENCE};
 use crate::app::Office;
+use crate::audit::Deed;
 use crate::call::{DutyWish, SeatNo};
 use crate::exchange::Input;
 use crate::privacy::Private;
@@ -33,10 +34,11 @@ pub struct Call {
 /// Rings the seat and then the duty phone. The ticket as it is now; 409 with the reason where it cannot be.
 pub async fn duty(
     State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
     Path(number): Path<String>,
     Sent(Call { seat, to }): Sent<Call>,
 ) -> Result<Json<Ticket>, ApiError> {
-    let (ticket, _) = marked(&office, &number).await?;
+    let (ticket, _) = marked(&office, &visitor, &number).await?;
     let wish = DutyWish { seat, ticket: number, code: ticket.opened.original_code.clone(), to };
     let asked = wish.clone();
     look(&office, move |now, exchange| exchange.board().may_call_duty(now, &asked)).await?.map_err(seats::refused)?;
@@ -65,7 +67,7 @@ pub async fn handover(
     if name.is_empty() || name.chars().count() > NAME {
         return Err(ApiError::bad(format!("accepted_by is a name of at most {NAME} characters")));
     }
-    let (_, emergency) = marked(&office, &number).await?;
+    let (_, emergency) = marked(&office, &visitor, &number).await?;
     if emergency.handover.is_some() {
         return Err(ApiError::conflict("handed_over", "the ticket has been handed over already"));
     }
@@ -85,8 +87,10 @@ pub async fn handover(
     after.map(Json).ok_or_else(tickets::unknown)
 }
 
-async fn marked(office: &Office, number: &str) -> Result<(Ticket, Emergency), ApiError> {
-    let ticket = office.store.ticket(number).await?.ok_or_else(tickets::unknown)?;
+/// Written down, because the answer is the ticket in full.
+async fn marked(office: &Office, visitor: &Visitor, number: &str) -> Result<(Ticket, Emergency), ApiError> {
+    let ticket = tickets::seen(office, visitor, number, Deed::ChangeTicket).await?;
+    witness(office, visitor.fact(Deed::ChangeTicket, number)).await?;
     match ticket.emergency.clone() {
         Some(emergency) => Ok((ticket, emergency)),
         None => Err(ApiError::conflict("no_emergency", "the ticket is not marked as an emergency")),

@@ -5,8 +5,10 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use crate::accounts::AccountError;
 use crate::archive::export::ExportError;
 use crate::archive::shelf::ShelfError;
+use crate::audit::AuditError;
 use crate::store::StoreError;
 use crate::store::journal::JournalError;
 
@@ -69,6 +71,26 @@ impl From<StoreError> for ApiError {
 impl From<JournalError> for ApiError {
     fn from(error: JournalError) -> Self {
         Self::unavailable("journal", "it cannot be written down now").because(error)
+    }
+}
+
+impl From<AuditError> for ApiError {
+    fn from(error: AuditError) -> Self {
+        Self::unavailable("audit", "it cannot be written down now, and so it is not done").because(error)
+    }
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        let text = error.to_string();
+        match error {
+            AccountError::Unknown => Self::missing(text),
+            AccountError::Exists => Self::conflict("exists", text),
+            AccountError::Name | AccountError::Password | AccountError::Centre | AccountError::Seat => Self::bad(text),
+            AccountError::File(_) | AccountError::System => {
+                Self::unavailable("accounts", "the accounts cannot be kept now").because(text)
+            }
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! `GET /api/missed`: calls that no seat answered (R17). `GET /api/callbacks`: whom the hotline owes
 //! a call now (R18). Numbers masked: it is the system that dials.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 
 use super::asked::{Asked, List, caller, hide, page, span};
 use super::error::ApiError;
+use super::login::Visitor;
 use crate::app::Office;
 use crate::call::MissedCall;
 use crate::privacy::Private;
@@ -24,9 +25,17 @@ pub struct Ask {
 }
 
 /// Newest first.
-pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Result<Json<List<MissedCall>>, ApiError> {
-    let page = page(ask.limit, ask.cursor.as_deref())?;
-    let query = MissedQuery { span: span(ask.day.as_deref())?, caller: caller(&office, ask.caller).await, page };
+pub async fn list(
+    State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
+    Asked(ask): Asked<Ask>,
+) -> Result<Json<List<MissedCall>>, ApiError> {
+    let query = MissedQuery {
+        span: span(ask.day.as_deref())?,
+        caller: caller(&office, ask.caller).await,
+        centre: visitor.scope.centre().map(str::to_owned),
+        page: page(ask.limit, ask.cursor.as_deref())?,
+    };
     Ok(List::page(office.store.missed(&query).await?, without_number))
 }
 

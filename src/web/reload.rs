@@ -6,14 +6,16 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::login::Visitor;
+use super::login::{Visitor, witness};
 use crate::app::{Office, StartError};
+use crate::audit::Deed;
 
 /// Names the seats for which passwords were made. 422 with every fault where something is wrong; nothing has changed then.
 pub async fn reload(
     State(office): State<Office>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Value>, ApiError> {
+    witness(&office, visitor.fact(Deed::Reload, "configuration")).await?;
     match office.reload().await {
         Ok(made) => {
             let passwords_made = made.join(", ");

@@ -1,15 +1,18 @@
 //! `GET /api/seats`, `POST /api/seats/{no}/ask`, `GET /api/seats/{no}/history`.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 
 use super::asked::{Asked, List, Sent, span};
 use super::error::ApiError;
+use super::login::{Visitor, witness_refusal};
 use super::look;
 use crate::app::Office;
+use crate::audit::{Deed, Outcome};
 use crate::call::{AskRefused, BadCall, SeatAsk, SeatChange, SeatNo, SeatView, ThreewayResult, Verb};
 use crate::exchange::Input;
+use crate::rules::access::Scope;
 use crate::store::Store;
 use crate::store::numbering::local_day;
 use crate::store::query::Span;
@@ -17,8 +20,24 @@ use crate::store::query::Span;
 /// Longest reason, characters.
 const REASON: usize = 100;
 
-pub async fn list(State(office): State<Office>) -> Result<Json<List<SeatView>>, ApiError> {
-    Ok(List::whole(look(&office, |_, exchange| exchange.board().seats()).await?))
+/// Those of the visitor's centre (R13).
+pub async fn list(
+    State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<List<SeatView>>, ApiError> {
+    Ok(List::whole(seen(&office, &visitor).await?))
+}
+
+async fn seen(office: &Office, visitor: &Visitor) -> Result<Vec<SeatView>, ApiError> {
+    let mut seats = look(office, |_, exchange| exchange.board().seats()).await?;
+    seats.retain(|seat| visitor.scope.sees(Some(&seat.centre)));
+    Ok(seats)
+}
+
+/// Nobody reads of or commands a seat of another centre.
+async fn is_seen(office: &Office, visitor: &Visitor, seat: &SeatNo) -> Result<(), ApiError> {
+    let known = visitor.scope == Scope::City || seen(office, visitor).await?.iter().any(|view| view.seat == *seat);
+    if known { Ok(()) } else { Err(refused(AskRefused::UnknownSeat)) }
 }
 
 #[derive(serde::Deserialize)]
@@ -31,9 +50,11 @@ pub struct Day {
 /// What the seat became on a day (R16), oldest first.
 pub async fn history(
     State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
     Path(no): Path<String>,
     Asked(ask): Asked<Day>,
 ) -> Result<Json<List<SeatChange>>, ApiError> {
+    is_seen(&office, &visitor, &SeatNo(no.clone())).await?;
     let today = || Span::day(local_day(office.clock.wall()));
     let span = ask.day.as_deref().map_or_else(|| Ok(today()), |day| span(Some(day)))?;
     Ok(List::whole(office.store.seat_history(&SeatNo(no), span).await?))
@@ -76,10 +97,17 @@ enum Word {
 /// The seat as it is afterwards; 409 with the reason where it cannot be had.
 pub async fn ask(
     State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
     Path(no): Path<String>,
     Sent(wish): Sent<Wish>,
 ) -> Result<Json<SeatView>, ApiError> {
     let (seat, ask) = (SeatNo(no), wish.read()?);
+    is_seen(&office, &visitor, &seat).await?;
+    if visitor.seat.as_ref().is_some_and(|own| *own != seat) {
+        let fact = visitor.fact(Deed::Request, &format!("seat {}", seat.0)).not(Outcome::Refused, "own_seat");
+        witness_refusal(&office, fact).await;
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "own_seat", "this account commands its own seat only"));
+    }
     let (asks, of) = (ask.clone(), seat.clone());
     look(&office, move |now, exchange| exchange.board().may(now, &of, &asks)).await?.map_err(refused)?;
     office.tell(Input::Ask { seat: seat.clone(), ask }).await;

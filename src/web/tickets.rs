@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::{Extension, Json};
 
 use super::asked::{Asked, List, Sent, call, caller, masked, page, span};
 use super::error::ApiError;
-use super::login::Visitor;
+use super::login::{self, Visitor, witness, witness_refusal};
 use crate::app::Office;
+use crate::audit::{Deed, Fact, Outcome};
 use crate::call::{EndReason, SeatNo, ThreewayResult};
 use crate::privacy::Private;
+use crate::rules::access::Scope;
 use crate::rules::emergency::{self, Category};
 use crate::rules::ticket::Type;
 use crate::store::Store;
@@ -21,6 +24,8 @@ use crate::time::Wall;
 
 /// For the database to follow the journal, before the editor is told that it has not yet.
 pub const EDIT_PATIENCE: Duration = Duration::from_secs(5);
+/// Longest purpose, characters.
+pub const PURPOSE: usize = 200;
 /// Longest place and text, characters.
 const PLACE: usize = 200;
 const TEXT: usize = 10_000;
@@ -97,16 +102,27 @@ impl From<Ticket> for Row {
 }
 
 /// Newest first.
-pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Result<Json<List<Row>>, ApiError> {
+pub async fn list(
+    State(office): State<Office>,
+    Extension(visitor): Extension<Visitor>,
+    Asked(ask): Asked<Ask>,
+) -> Result<Json<List<Row>>, ApiError> {
+    let own = visitor.scope.centre().map(str::to_owned);
+    if let (Some(own), Some(asked)) = (&own, &ask.centre)
+        && own != asked
+    {
+        return Ok(List::whole(Vec::new()));
+    }
     if let Some(id) = &ask.call {
         let ticket = office.store.ticket_of(call(id)?).await?;
+        let ticket = ticket.filter(|ticket| visitor.scope.sees(Some(&ticket.opened.centre)));
         return Ok(List::whole(ticket.into_iter().map(Row::from).collect()));
     }
     let query = TicketQuery {
         span: span(ask.day.as_deref())?,
         caller: caller(&office, ask.caller).await,
         seat: ask.seat.map(SeatNo),
-        centre: ask.centre,
+        centre: own.or(ask.centre),
         original_code: ask.code,
         state: ask.state,
         led: false,
@@ -115,15 +131,27 @@ pub async fn list(State(office): State<Office>, Asked(ask): Asked<Ask>) -> Resul
     Ok(List::page(office.store.tickets(&query).await?, Row::from))
 }
 
-/// With the citizen's number in full; who looked is told to the log (R99).
+/// With the citizen's number in full; who looked is written down before (R99).
 pub async fn one(
     State(office): State<Office>,
     Extension(visitor): Extension<Visitor>,
     Path(number): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Json<Ticket>, ApiError> {
-    let ticket = office.store.ticket(&number).await?.ok_or_else(unknown)?;
-    tracing::info!(ticket = ticket.number, who = visitor.who, from = visitor.from, "ticket read");
+    let ticket = seen(&office, &visitor, &number, Deed::ReadTicket).await?;
+    let purpose = login::text(&headers, "x-purpose").unwrap_or_default().chars().take(PURPOSE).collect();
+    witness(&office, Fact { purpose, ..visitor.fact(Deed::ReadTicket, &number) }).await?;
     Ok(Json(ticket))
+}
+
+/// The ticket, for somebody of its centre (R13); what others want of it is written down.
+pub async fn seen(office: &Office, visitor: &Visitor, number: &str, what: Deed) -> Result<Ticket, ApiError> {
+    let ticket = office.store.ticket(number).await?.ok_or_else(unknown)?;
+    if !visitor.scope.sees(Some(&ticket.opened.centre)) {
+        witness_refusal(office, visitor.fact(what, number).not(Outcome::Refused, "centre")).await;
+        return Err(unknown());
+    }
+    Ok(ticket)
 }
 
 /// What is missing stays as it is.
@@ -150,10 +178,14 @@ pub async fn change(
     Sent(change): Sent<Change>,
 ) -> Result<Json<Ticket>, ApiError> {
     let kind = change.checked()?;
-    if change.emergency.is_some() || kind.is_some() {
-        let before = office.store.ticket(&number).await?.ok_or_else(unknown)?;
-        may_be_emergency(&before, kind, change.emergency)?;
+    if change.emergency.is_some() || kind.is_some() || visitor.scope != Scope::City {
+        let before = seen(&office, &visitor, &number, Deed::ChangeTicket).await?;
+        if change.emergency.is_some() || kind.is_some() {
+            may_be_emergency(&before, kind, change.emergency)?;
+        }
     }
+    // The answer is the ticket in full.
+    witness(&office, visitor.fact(Deed::ChangeTicket, &number)).await?;
     let edit = TicketEdit {
         edit: random_id()?,
         number,

@@ -1,5 +1,6 @@
 //! The API of a real server: who gets in, what it shows, what it changes, what it writes down.
 
+mod access;
 mod centres;
 mod commands;
 mod crash;

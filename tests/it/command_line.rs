@@ -43,12 +43,13 @@ fn words(command: &str) -> Option<(Vec<&'static str>, bool)> {
         "check" => (vec![], false),
         "init" => (vec!["DIR"], false),
         "route" => (vec!["12331"], false),
-        "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "alarms" | "healthcheck"
-        | "reload" => (vec![], true),
+        "users" | "audit" | "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "alarms"
+        | "healthcheck" | "reload" => (vec![], true),
         "archive" => (vec!["key"], true),
         "trace" => (vec!["nobody"], true),
         // They answer only when they end; `it::demo` and `it::serve` read what they say.
-        "serve" | "demo" => return None,
+        // Of a login `it::accounts` reads the answer: it asks for a password.
+        "serve" | "demo" | "login" => return None,
         other => panic!("how is {other} asked?"),
     })
 }

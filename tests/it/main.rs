@@ -1,10 +1,13 @@
 //! The whole program from outside, in one test binary.
 
+mod access;
+mod accounts;
 mod alarms;
 mod api;
 mod apply;
 mod archive;
 mod audio;
+mod audit;
 mod bench_table;
 mod call;
 mod call_callback;

@@ -37,7 +37,7 @@ impl Default for GuessLimits {
 
 /// Unknown users are remembered like known ones: a lock must not tell which users exist.
 #[derive(Debug)]
-pub(super) struct Guessing {
+pub struct Guessing {
     limits: GuessLimits,
     pairs: Fading<(IpAddr, Vec<u8>), Tally>,
     sources: Fading<IpAddr, Tally>,

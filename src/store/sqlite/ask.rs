@@ -100,6 +100,9 @@ pub(super) async fn missed(readers: &SqlitePool, ask: &MissedQuery) -> Result<Pa
     if let Some(caller) = &ask.caller {
         query.push(" AND caller = ").push_bind(caller.reveal());
     }
+    if let Some(centre) = &ask.centre {
+        query.push(" AND data ->> '$.centre' = ").push_bind(centre);
+    }
     page(&mut query, "t_arrive", "call", &ask.page);
     let rows = all(query, readers, "missed_call", to_missed).await?;
     Ok(Page::of(rows, &ask.page, |missed| Cursor { at: missed.t_arrive, call: missed.call }))
@@ -120,6 +123,13 @@ pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Re
     if let Some(number) = &ask.ticket {
         query.push(" AND call IN (SELECT call FROM ticket WHERE number = ").push_bind(number);
         query.push(" UNION ALL SELECT call FROM duty_call WHERE ticket = ").push_bind(number).push(")");
+    }
+    if let Some(centre) = &ask.centre {
+        query
+            .push(" AND (EXISTS (SELECT 1 FROM call c WHERE c.call = recording.call AND c.centre = ")
+            .push_bind(centre);
+        query.push(") OR EXISTS (SELECT 1 FROM duty_call d JOIN ticket t ON t.number = d.ticket JOIN call c ");
+        query.push("ON c.call = t.call WHERE d.call = recording.call AND c.centre = ").push_bind(centre).push("))");
     }
     if ask.quarantined {
         query.push(" AND condition <> ").push_bind(word(Condition::Verified));

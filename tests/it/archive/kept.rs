@@ -46,8 +46,13 @@ const KNOWN: [(&str, &str, &str); 20] = [
     ("commands/recordings.rs", "fs::remove_file(out)", "a copy that could not be written to its end"),
 ];
 
-/// Files of the journal, of the API's address and of an export that is being rendered.
-const ELSEWHERE: [(&str, &str, &str); 6] = [
+/// Files of the accounts, of the audit log, of the journal, of the API's address and of an export that is being rendered.
+const ELSEWHERE: [(&str, &str, &str); 11] = [
+    ("accounts.rs", "truncate(true)", "the new accounts, beside the old ones"),
+    ("accounts.rs", "fs::rename(&aside, path)", "the accounts"),
+    ("audit/log.rs", "options.read(true).write(true)", "the audit log's month, written to at its end only"),
+    ("audit/log.rs", "OpenOptions::new().write(true).open(path)", "the torn or refused end of the audit log"),
+    ("audit/log.rs", "file.set_len(length)", "the torn or refused end of the audit log"),
     ("store/journal/segments.rs", "fs::remove_file(&path)", "a segment of the journal that the database has followed"),
     ("store/journal/writer.rs", "segment.file.set_len(segment.length)", "the torn end of the journal's segment"),
     ("store/journal/writer.rs", "fs::remove_file(&path)", "a segment of the journal that could not be begun"),

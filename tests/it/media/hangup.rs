@@ -17,6 +17,7 @@ use hotline::app::desk::Desk;
 use hotline::app::trace::TraceBook;
 use hotline::archive::{self, Archive, Done, Order, Sealed, Verdict, Voice};
 use hotline::audio::g711::Law;
+use hotline::audit::Audit;
 use hotline::call::{CallId, Hearing, LegId, Output as Wish, SeatNo};
 use hotline::exchange::Output;
 use hotline::media::prompt::PromptShelf;
@@ -74,12 +75,15 @@ impl House {
         .unwrap();
         let wall: journal::Clock = Arc::new(move || clock.wall());
         let (journal, _) = Journal::open(&folder.join("journal"), wall, journal::Options::default()).unwrap();
+        let disk = Arc::new(archive::disk::System { origin: clock.origin() });
+        let (audit, _) = Audit::open(&folder.join("audit"), Arc::new(move || clock.wall()), disk).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (to_loop, inbox) = tokio::sync::mpsc::channel(1);
         let desk = Desk {
             media,
             archive: archive.orders.clone(),
             journal: journal.clone(),
+            audit,
             alarms: Alarms::new(clock, journal, None),
             figures: Arc::default(),
             trace: TraceBook::default(),

@@ -1,0 +1,96 @@
+//! Every page of the API and what it takes to see it: there is no other place where one is added.
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use super::{
+    accounts, alarms, archive, audio, audit, calls, directory, emergency, error, login, missed, recordings, reload,
+    seats, sessions, tickets,
+};
+use crate::app::Office;
+use crate::rules::access::Right;
+
+/// What a visitor needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Anybody's.
+    Nothing,
+    /// Whoever is signed in.
+    Session,
+    Right(Right),
+    /// The right, and to be of the city's centre: a page that cannot be told apart by centres (R13).
+    City(Right),
+}
+
+pub struct Route {
+    pub method: &'static str,
+    /// Below `/api`.
+    pub path: &'static str,
+    pub need: Need,
+    page: MethodRouter<Office>,
+}
+
+/// The whole table.
+pub fn routes() -> Vec<Route> {
+    use Need::{City, Nothing, Session};
+    use Right::*;
+    let right = Need::Right;
+    vec![
+        route("POST", "/login", Nothing, accounts::sign_in),
+        route("POST", "/logout", Session, accounts::sign_out),
+        route("GET", "/me", Session, accounts::me),
+        route("POST", "/me", Session, accounts::change_own),
+        route("GET", "/calls", right(ReadLists), calls::list),
+        route("POST", "/calls/{call}/supervise", right(Supervise), calls::supervise),
+        route("GET", "/seats", right(SeeSeats), seats::list),
+        route("POST", "/seats/{no}/ask", right(CommandSeat), seats::ask),
+        route("GET", "/seats/{no}/history", right(SeeSeats), seats::history),
+        route("GET", "/tickets", right(ReadLists), tickets::list),
+        route("GET", "/tickets/{number}", right(ReadTicket), tickets::one),
+        route("PATCH", "/tickets/{number}", right(ChangeTicket), tickets::change),
+        route("POST", "/tickets/{number}/duty", right(ChangeTicket), emergency::duty),
+        route("POST", "/tickets/{number}/handover", right(ChangeTicket), emergency::handover),
+        route("GET", "/directory", right(SeeSeats), directory::list),
+        route("GET", "/sessions", City(ReadLists), sessions::list),
+        route("GET", "/reconciliation", City(ReadLists), archive::reconciliation),
+        route("GET", "/missed", right(ReadLists), missed::list),
+        route("GET", "/callbacks", City(ReadLists), missed::callbacks),
+        route("GET", "/recordings", right(ReadLists), recordings::list),
+        route("GET", "/recordings/{call}", right(ReadLists), recordings::one),
+        route("GET", "/recordings/{call}/accesses", right(ReadAudit), recordings::accesses),
+        route("GET", "/recordings/{call}/audio", right(HearRecordings), audio::download),
+        route("GET", "/recordings/{call}/export", right(HearRecordings), audio::export),
+        route("GET", "/alarms", right(ReadAlarms), alarms::list),
+        route("POST", "/reload", right(Operate), reload::reload),
+        route("GET", "/accounts", right(ManageAccounts), accounts::list),
+        route("POST", "/accounts", right(ManageAccounts), accounts::add),
+        route("POST", "/accounts/{name}", right(ManageAccounts), accounts::change),
+        route("GET", "/audit", right(ReadAudit), audit::list),
+    ]
+}
+
+fn route<H: Handler<T, Office>, T: 'static>(method: &'static str, path: &'static str, need: Need, page: H) -> Route {
+    let filter = match method {
+        "POST" => MethodFilter::POST,
+        "PATCH" => MethodFilter::PATCH,
+        _ => MethodFilter::GET,
+    };
+    Route { method, path, need, page: on(filter, page) }
+}
+
+/// All below `/api`.
+pub fn api(office: &Office) -> Router<Office> {
+    let (open, guarded): (Vec<Route>, Vec<Route>) = routes().into_iter().partition(|route| route.need == Need::Nothing);
+    let add = |router: Router<Office>, route: Route| {
+        let guard = from_fn_with_state((office.clone(), route.need), login::guard);
+        router.route(route.path, route.page.layer::<_, std::convert::Infallible>(guard))
+    };
+    let inside = guarded.into_iter().fold(Router::new(), add);
+    let inside = inside
+        .fallback(error::no_page)
+        .method_not_allowed_fallback(error::no_method)
+        .layer(from_fn_with_state(office.clone(), login::enter));
+    open.into_iter().fold(inside, |router, route| router.route(route.path, route.page))
+}
