@@ -46,6 +46,20 @@ fn heard(samples: &[i16]) -> [bool; 3] {
     })
 }
 
+/// Whom an ear hears in most of its 20 ms. A busy machine holds up whoever plays the phones here, and the ear
+/// then hears a hole, of which a tone over the whole would be neither there nor not.
+fn heard_by(ear: &[i16]) -> [bool; 3] {
+    let frames: Vec<[f64; 3]> = ear.chunks_exact(160).map(loudness).collect();
+    [0, 1, 2].map(|tone| {
+        let part = |is: &dyn Fn(f64) -> bool| {
+            frames.iter().filter(|frame| is(frame[tone])).count() as f64 / frames.len() as f64
+        };
+        let (loud, quiet) = (part(&|loud| loud >= 0.5), part(&|loud| loud < 0.05));
+        assert!(loud > 0.5 || quiet > 0.9, "neither there nor not: {loud} {quiet}");
+        loud > 0.5
+    })
+}
+
 #[test]
 fn a_whisper_is_in_one_ear_and_in_no_recording_of_the_conversation() {
     let folder = Folder::new("whisper");
@@ -105,7 +119,7 @@ fn a_whisper_is_in_one_ear_and_in_no_recording_of_the_conversation() {
             }
         }
     }
-    let tail = |ear: &Vec<i16>| heard(&ear[ear.len() - 4000..]);
+    let tail = |ear: &Vec<i16>| heard_by(&ear[ear.len() - 4000..]);
     assert_eq!(tail(&ears[0]), [false, true, false], "the citizen");
     assert_eq!(tail(&ears[1]), [true, false, true], "the seat");
     assert_eq!(tail(&ears[2]), [true, true, false], "the shift leader");
