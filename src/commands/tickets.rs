@@ -70,7 +70,10 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
     if let Some(name) = &args.accepted_by {
         let calls = ticket.pointer("/emergency/calls").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let answered = calls.iter().rfind(|call| call.get("answered").is_some_and(Value::is_i64));
-        let call = answered.and_then(|call| call.get("call")).and_then(Value::as_str).unwrap_or_default();
+        let call = answered.and_then(|call| call.get("call")).and_then(Value::as_str).ok_or_else(|| {
+            let text = format!("no duty phone has answered for {number} yet: call one with --duty NUMBER --by SEAT");
+            ClientError::Refused { code: "no_duty_call".to_owned(), text }
+        })?;
         return client.post(&format!("{path}/handover"), &json!({ "call": call, "accepted_by": name }));
     }
     let changes = [&args.kind, &args.place, &args.text, &args.emergency];
@@ -138,7 +141,10 @@ fn emergency(ticket: &Value) -> String {
     }
     let due = format!("{}, due {}", cell(ticket, "/emergency/category"), time(ticket, "/emergency/due"));
     match ticket.pointer("/emergency/on_time").and_then(Value::as_bool) {
-        None => format!("{due}, not handed over"),
+        None => {
+            let calls = ticket.pointer("/emergency/calls").and_then(Value::as_array).map_or(0, Vec::len);
+            format!("{due}, not handed over, {calls} calls to duty phones")
+        }
         Some(on_time) => {
             let who = cell(ticket, "/emergency/handover/accepted_by");
             let at = time(ticket, "/emergency/handover/at");

@@ -45,7 +45,7 @@ const LADDER: &str = "\
 call 0199d4c21a000001, 2026-07-01 09:12:03.120 +08:00
 from 138****0001 to 12331
 
-                      trunk                      hotline                    seat 1001
+                      trunk                      hotline                   phone 1001
                192.0.2.1:5060 udp                                    [2001:db8::21]:5062 tcp
     0.000               |------ INVITE 1 sdp ------>|                           |
     0.001               |<----- 100 INVITE 1 -------|                           |  Trying

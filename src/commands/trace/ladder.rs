@@ -142,9 +142,10 @@ fn party(story: &Story, kept: &Kept, full: bool) -> Party {
     let name = match role {
         Role::Trunk => "trunk".to_owned(),
         Role::Peer => "peer".to_owned(),
+        // A seat, or whom it brought in: all are legs of ours.
         Role::Seat => match Message::parse(&kept.bytes) {
-            Ok(message) => message.headers().to().map_or("seat".into(), |to| format!("seat {}", user(&to.uri, full))),
-            Err(_) => "seat".to_owned(),
+            Ok(message) => message.headers().to().map_or("phone".into(), |to| format!("phone {}", user(&to.uri, full))),
+            Err(_) => "phone".to_owned(),
         },
     };
     Party { role, name, address: kept.remote, transport: kept.transport }
