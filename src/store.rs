@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod edit;
 pub mod entry;
+pub mod find;
 pub mod journal;
 pub mod memory;
 pub mod numbering;
@@ -14,6 +15,7 @@ pub mod query;
 pub mod reconcile;
 pub mod sessions;
 pub mod sqlite;
+pub mod wording;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use crate::archive::Sealed;
 use crate::call::{CallId, SeatNo};
 use crate::time::Wall;
 use entry::{Access, Record, RecordingFailed, SeatChange};
+use find::{FindQuery, Found};
 use numbering::Number;
 use query::{
     Alarm, CallbackTask, Counts, MissedQuery, Page, Recording, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
@@ -74,6 +77,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Newest first.
     fn recordings(&self, query: &RecordingQuery) -> impl Future<Output = Result<Page<Recording>, StoreError>> + Send;
+
+    /// The same with all that a recording can be looked for by (R72). Newest first.
+    fn find(&self, query: &FindQuery) -> impl Future<Output = Result<Page<Found>, StoreError>> + Send;
 
     /// Recordings that were last compared with their seal before this, or never: longest ago first.
     fn to_verify(&self, before: Wall, most: u32) -> impl Future<Output = Result<Vec<Sealed>, StoreError>> + Send;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Access, AlarmChange, CalledBack, Entry, Handover, Record, RecordingFailed, SeatChange, TicketEdit};
+use super::find::{FindQuery, Finding, Found, Known};
 use super::numbering::{Number, Numbering};
 use super::query::{
     Alarm, CallbackTask, Counts, Cursor, Emergency, MissedQuery, Page, PageAsk, Recording, RecordingQuery,
@@ -151,12 +152,14 @@ impl Store for Memory {
                 && query.centre.as_ref().is_none_or(|centre| centre_of(one.sealed.call).as_ref() == Some(centre))
                 && (!query.quarantined || one.is_quarantined())
         };
-        let checked = |sealed: &Sealed| {
-            let (checked, condition) = tables.checks.get(&sealed.call).copied().unzip();
-            Recording { sealed: sealed.clone(), checked, condition }
-        };
-        let rows = tables.sealed.iter().map(checked).filter(wanted).collect();
+        let rows = tables.sealed.iter().map(|sealed| tables.checked(sealed)).filter(wanted).collect();
         Ok(paged(rows, &query.page, |one| Cursor { at: one.sealed.started, call: one.sealed.call }))
+    }
+
+    async fn find(&self, query: &FindQuery) -> Result<Page<Found>, StoreError> {
+        let tables = self.tables();
+        let rows = tables.sealed.iter().filter_map(|sealed| tables.found(sealed, query)).collect();
+        Ok(paged(rows, &query.page, Found::cursor))
     }
 
     async fn to_verify(&self, before: Wall, most: u32) -> Result<Vec<Sealed>, StoreError> {
@@ -289,6 +292,37 @@ impl Tables {
             Emergency::new(marked.category, ticket.opened.t_answer, calls, handover)
         });
         Ticket { recording, emergency, ..ticket.clone() }
+    }
+
+    fn checked(&self, sealed: &Sealed) -> Recording {
+        let (checked, condition) = self.checks.get(&sealed.call).copied().unzip();
+        Recording { sealed: sealed.clone(), checked, condition }
+    }
+
+    /// None: not what is asked for.
+    fn found(&self, sealed: &Sealed, query: &FindQuery) -> Option<Found> {
+        let duty = self.duties.get(&sealed.call);
+        let ticket = match duty {
+            Some(duty) => self.tickets.values().find(|ticket| ticket.number == duty.ticket),
+            None => self.tickets.get(&sealed.call),
+        };
+        let private =
+            |text: Option<&Option<Private<String>>>| text.and_then(Option::as_ref).map(Private::reveal).cloned();
+        let (site, text) = (private(ticket.map(|ticket| &ticket.place)), private(ticket.map(|ticket| &ticket.text)));
+        let known = Known {
+            opened: ticket.map(|ticket| &ticket.opened),
+            ended: ticket.and_then(|ticket| ticket.ended.as_ref()),
+            duty,
+            ticket: ticket.map(|ticket| &*ticket.number).or(duty.map(|duty| &*duty.ticket)),
+            site: site.as_deref(),
+            text: text.as_deref(),
+        };
+        let (finding, recording) = (Finding::of(sealed, &known), self.checked(sealed));
+        let wanted = query.span.holds(sealed.started)
+            && (!query.quarantined || recording.is_quarantined())
+            && query.wants(&finding);
+        let Finding { ticket, caller, code, centre, seat, .. } = finding;
+        wanted.then_some(Found { recording, ticket, caller, code, centre, seat })
     }
 
     fn carry_out(&mut self, journal: &str, record: &Record) {

@@ -1,7 +1,9 @@
 //! The tables in SQLite: WAL, every commit synced, one connection that writes, a few that read.
 
+mod aid;
 mod ask;
 mod carry;
+mod find;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use sqlx::{Connection, Row};
 use tokio::sync::Mutex;
 
 use super::entry::{Access, Record, RecordingFailed, SeatChange};
+use super::find::{FindQuery, Found};
 use super::numbering::Number;
 use super::query::{
     Alarm, CallbackTask, Counts, MissedQuery, Page, Recording, RecordingQuery, SetAside, Span, Ticket, TicketQuery,
@@ -35,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_threeway_result.sql"),
     include_str!("migrations/0006_emergency.sql"),
     include_str!("migrations/0007_manifest.sql"),
+    include_str!("migrations/0010_find.sql"),
 ];
 
 pub struct Sqlite {
@@ -60,6 +64,17 @@ impl Sqlite {
     pub async fn check(&self) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
         self.open(&mut writer).await.map(drop)
+    }
+
+    /// Writes the finding aid of at most so many recordings that an older program has left, newest first; false
+    /// once all are in it. Each time is one transaction, so that the journal is followed in between.
+    pub async fn write_finding_aid(&self, most: u32) -> Result<bool, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let connection = self.open(&mut writer).await?;
+        let mut change = connection.begin_with("BEGIN IMMEDIATE").await.map_err(gone("write"))?;
+        let more = aid::go_on(&mut change, most).await.map_err(gone("write"))?;
+        change.commit().await.map_err(gone("write"))?;
+        Ok(more)
     }
 
     /// Folds the write-ahead log in and closes.
@@ -164,6 +179,10 @@ impl Store for Sqlite {
 
     async fn recordings(&self, query: &RecordingQuery) -> Result<Page<Recording>, StoreError> {
         ask::recordings(&self.readers(), query).await
+    }
+
+    async fn find(&self, query: &FindQuery) -> Result<Page<Found>, StoreError> {
+        find::find(&self.readers(), query).await
     }
 
     async fn to_verify(&self, before: Wall, most: u32) -> Result<Vec<Sealed>, StoreError> {

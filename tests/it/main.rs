@@ -44,6 +44,7 @@ mod disk;
 mod emergency;
 mod exchange;
 mod facts;
+mod find;
 mod guessing;
 mod journal;
 mod language;

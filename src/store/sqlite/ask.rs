@@ -139,7 +139,7 @@ pub(super) async fn recordings(readers: &SqlitePool, ask: &RecordingQuery) -> Re
     Ok(Page::of(rows, &ask.page, |one| Cursor { at: one.sealed.started, call: one.sealed.call }))
 }
 
-fn recording(row: &SqliteRow) -> Option<Recording> {
+pub(super) fn recording(row: &SqliteRow) -> Option<Recording> {
     let condition = match row.try_get::<Option<String>, _>("condition").ok()? {
         Some(word) => Some(of_word(word)?),
         None => None,
@@ -335,7 +335,7 @@ fn page(query: &mut QueryBuilder<Sqlite>, at: &'static str, call: &'static str, 
     query.push_bind(i64::try_from(ask.size()).unwrap_or(i64::MAX).saturating_add(1));
 }
 
-async fn all<T>(
+pub(super) async fn all<T>(
     mut query: QueryBuilder<Sqlite>,
     readers: &SqlitePool,
     table: &'static str,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Error};
 
+use super::aid::Touched;
 use super::ask::task;
 use super::{gone, position, word};
 use crate::call::CallId;
@@ -67,8 +68,10 @@ async fn attempt(
         return Err(Fault::Store(StoreError::Moved { position: stands }));
     }
     let mut seats = Vec::new();
+    let mut touched = Touched::default();
     let mut newer = 0;
     for record in records {
+        touched.add(record);
         let done = match (&record.entry, record.number.as_deref()) {
             (Entry::Foreign(raw), _) => {
                 newer += 1;
@@ -117,6 +120,7 @@ async fn attempt(
         done.map_err(|error| if is_refusal(&error) { Fault::Entry(record.seq) } else { error.into() })?;
     }
     seats_changed(&mut change, &seats).await?;
+    touched.write(&mut change).await?;
     set_position(&mut change, journal, upto).await?;
     change.commit().await?;
     Ok(newer)
@@ -495,6 +499,6 @@ async fn edit(change: &mut SqliteConnection, edit: &TicketEdit) -> Result<(), Er
 }
 
 /// Entries came from JSON, so they can be written as JSON.
-fn json<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
