@@ -6,6 +6,7 @@ pub mod desk;
 pub mod figures;
 pub mod manifest;
 mod merged;
+mod finding;
 pub mod rate;
 mod recovery;
 pub mod secrets;
@@ -364,6 +365,7 @@ impl Server {
         };
         tokio::spawn(verifier.run());
         start_manifests(&office, &config, Arc::clone(&ending));
+        tokio::spawn(finding::write(Arc::clone(&office.store), Arc::clone(&ending)));
         let web = web::serve(office.clone(), listener);
         Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, ending, _locks: locks })
     }

@@ -9,6 +9,7 @@ pub mod check;
 pub mod client;
 pub mod demo;
 pub mod directory;
+pub mod find;
 pub mod healthcheck;
 pub mod init;
 pub mod login;

@@ -1,4 +1,4 @@
-//! `hotline recordings`: a list, the side-car of one, its audio as a file, or who has fetched it;
+//! `hotline recordings`: those that are looked for, the side-car of one, its audio as a file, or who has fetched it;
 //! `hotline recordings export`: one WAV of its voices.
 
 use std::fs::{self, File, OpenOptions};
@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::client::{Client, ClientError, Server, finish, segment};
+use super::find::Find;
 use super::page::Page;
 use super::table::{card, cell, duration, list, time};
 
-/// Shows recordings. With a call: that one; with --out its audio is written to a file, which needs a purpose.
+/// Finds recordings by whatever is known of them. With a call: that one; with --out its audio is written to a file, which needs a purpose.
 #[derive(Clone, Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -41,9 +42,8 @@ pub struct Args {
     /// Also one in which a leader is heard; written down with your name
     #[arg(long, requires = "out")]
     pub leader: bool,
-    /// That of this ticket
-    #[arg(long, value_name = "NUMBER", conflicts_with = "one")]
-    pub ticket: Option<String>,
+    #[command(flatten)]
+    pub find: Find,
     #[command(flatten)]
     pub page: Page,
     #[command(flatten)]
@@ -103,7 +103,10 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
     let client = Client::open(&args.server)?;
     let Some(call) = &args.call else {
         let quarantined = args.quarantined.then(|| "true".to_owned());
-        return args.page.get(&client, "/api/recordings", &[("ticket", &args.ticket), ("quarantined", &quarantined)]);
+        let wanted = args.find.filters();
+        let mut filters: Vec<_> = wanted.iter().map(|(name, value)| (*name, value)).collect();
+        filters.push(("quarantined", &quarantined));
+        return args.page.get(&client, "/api/recordings", &filters);
     };
     let path = format!("/api/recordings/{}", segment(call));
     if args.accesses {
@@ -189,13 +192,30 @@ pub fn as_text(answer: &Value) -> String {
     if answer.get("rows").is_none() {
         return one(answer);
     }
-    let head = ["CALL", "STARTED", "LENGTH", "BYTES", "VERDICT", "GAPS", "CONDITION", "LEADER", "KEEP UNTIL", "FILE"];
+    let head = [
+        "CALL",
+        "STARTED",
+        "LENGTH",
+        "TICKET",
+        "CALLER",
+        "CODE",
+        "SEAT",
+        "VERDICT",
+        "GAPS",
+        "CONDITION",
+        "LEADER",
+        "KEEP UNTIL",
+        "FILE",
+    ];
     list(answer, "no recordings", &head, |recording| {
         vec![
             cell(recording, "/call"),
             time(recording, "/started"),
             duration(recording, "/duration_ms"),
-            cell(recording, "/bytes"),
+            cell(recording, "/ticket"),
+            cell(recording, "/caller"),
+            cell(recording, "/code"),
+            cell(recording, "/seat"),
             cell(recording, "/verdict"),
             cell(recording, "/gaps"),
             cell(recording, "/condition"),

@@ -59,6 +59,12 @@ impl Default for FindQuery {
     }
 }
 
+/// Whether a ticket's number begins so, up to its day at least: with less, it would be a year's tickets.
+pub fn names_a_day(begin: &str) -> bool {
+    let is_day = |part: &str| part.len() == 8 && part.bytes().all(|byte| byte.is_ascii_digit());
+    begin.split('-').skip(1).any(is_day)
+}
+
 /// The citizen's number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Digits {
@@ -71,7 +77,7 @@ pub enum Digits {
 impl Digits {
     /// Fewer would be thousands of citizens.
     pub const FEWEST: usize = 4;
-    /// From here on it may be a number without its area's code; a mobile's has so many.
+    /// Of a mobile; fewer may be a number without its area's code.
     const MOBILE: usize = 11;
 
     /// Of what somebody typed, and the same as a whole number. None: too short, or no number.

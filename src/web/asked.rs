@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +14,9 @@ use crate::app::Office;
 use crate::call::{CallId, Caller};
 use crate::privacy::Private;
 use crate::rules::dialling::e164;
+use crate::store::numbering::day_start;
 use crate::store::query::{Cursor, Page, PageAsk, Span};
+use crate::time::Wall;
 
 /// The query string.
 pub struct Asked<T>(pub T);
@@ -68,6 +70,33 @@ pub fn span(day: Option<&str>) -> Result<Span, ApiError> {
         None => Ok(Span::ALL),
         Some(text) => Ok(Span::day(parse::<Date>("day", text, "a day such as 2026-11-24")?)),
     }
+}
+
+/// A day, or from a moment to another one.
+pub fn stretch(day: Option<&str>, from: Option<&str>, to: Option<&str>) -> Result<Span, ApiError> {
+    if day.is_some() && (from.is_some() || to.is_some()) {
+        return Err(ApiError::bad("day stands alone, without from and to"));
+    }
+    let day = span(day)?;
+    let from = from.map(|text| moment("from", text)).transpose()?;
+    let to = to.map(|text| moment("to", text)).transpose()?;
+    Ok(Span { from: from.map_or(day.from, |span| span.from), until: to.map_or(day.until, |span| span.until) })
+}
+
+/// `2026-11`, `2026-11-24` or `2026-11-24T08:30`, as long as it lasts in China; a time of day is a moment.
+fn moment(name: &str, text: &str) -> Result<Span, ApiError> {
+    let wrong = || ApiError::bad(format!("{name} must be a month, a day or a local time: 2026-11-24T08:30"));
+    if let Ok(month) = Date::strptime("%Y-%m-%d", format!("{text}-01")) {
+        let next = month.last_of_month().tomorrow().map_err(|_| wrong())?;
+        return Ok(Span { from: day_start(month), until: day_start(next) });
+    }
+    if let Ok(day) = Date::strptime("%Y-%m-%d", text) {
+        return Ok(Span::day(day));
+    }
+    let at: DateTime = text.parse().map_err(|_| wrong())?;
+    let since = at.duration_since(at.date().to_datetime(Time::midnight()));
+    let at = Wall(day_start(at.date()).0.saturating_add(i64::try_from(since.as_millis()).unwrap_or(0)));
+    Ok(Span { from: at, until: at })
 }
 
 pub fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<PageAsk, ApiError> {

@@ -89,6 +89,9 @@ fn statement(ask: &FindQuery, rare: bool) -> QueryBuilder<Sqlite> {
     let (table, place) = match walk {
         Walk::Words => ("finding_text x CROSS JOIN finding f WHERE f.place = x.rowid", "x.rowid"),
         Walk::Party => ("finding_party p CROSS JOIN finding f WHERE f.place = p.place", "p.place"),
+        // A stretch of an index, whose rows are then sorted: as an expression, the place is no way to them.
+        Walk::Ticket => ("finding f WHERE 1 = 1", "f.place + 0"),
+        Walk::Number if matches!(ask.number, Some(Digits::Last(_))) => ("finding f WHERE 1 = 1", "f.place + 0"),
         _ => ("finding f WHERE 1 = 1", "f.place"),
     };
     let mut query = QueryBuilder::<Sqlite>::new(
@@ -213,4 +216,153 @@ fn begins(query: &mut QueryBuilder<Sqlite>, column: &'static str, walked: bool, 
 
 fn backwards(number: &str) -> String {
     number.chars().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::CallId;
+    use crate::store::query::{Cursor, PageAsk};
+    use crate::store::sqlite::Sqlite as Tables;
+    use crate::time::Wall;
+
+    /// No search goes through a table from end to end, and what is sorted are the few of one ticket or number.
+    #[test]
+    fn each_search_walks_an_index() {
+        let ask = FindQuery::default;
+        let some = |word: &str| Some(word.to_owned());
+        let digits = |last: &str| Some(Digits::Last(Private::new(last.to_owned())));
+        let whole = Some(Digits::Whole(Private::new("+8613800000001".to_owned())));
+        let text = Wanted::parse("路灯 不亮");
+        let unit = FindQuery { unit: some("601"), ..ask() };
+        let page = PageAsk { rows: 50, after: Some(Cursor { at: Wall(1), call: CallId(1) }) };
+        let rows: Vec<(&str, FindQuery, bool, bool)> = vec![
+            ("f USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", ask(), false, false),
+            ("f USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", FindQuery { page, ..ask() }, false, false),
+            (
+                "f USING INTEGER PRIMARY KEY (rowid=?)",
+                FindQuery { call: Some(CallId(1)), code: some("1"), ..ask() },
+                false,
+                true,
+            ),
+            (
+                "INDEX finding_ticket (ticket>? AND ticket<?)",
+                FindQuery { ticket: some("JDZ-20261124"), ..ask() },
+                false,
+                true,
+            ),
+            (
+                "INDEX finding_ticket (ticket>?",
+                FindQuery { ticket: some("J"), code: some("1"), text: text.clone(), ..ask() },
+                true,
+                true,
+            ),
+            (
+                "INDEX finding_caller (caller>? AND caller<?)",
+                FindQuery { number: digits("0001"), ..ask() },
+                false,
+                true,
+            ),
+            (
+                "INDEX finding_caller (caller>?",
+                FindQuery { number: digits("0001"), code: some("1"), centre: some("2"), ..ask() },
+                false,
+                true,
+            ),
+            (
+                "INDEX finding_caller (caller=? AND rowid>? AND rowid<?)",
+                FindQuery { number: whole.clone(), ..ask() },
+                false,
+                false,
+            ),
+            (
+                "INDEX finding_caller (caller=?",
+                FindQuery { number: whole, text: text.clone(), unit: some("6"), ..ask() },
+                false,
+                false,
+            ),
+            (
+                "INDEX finding_code (code=? AND rowid>? AND rowid<?)",
+                FindQuery { code: some("1"), centre: some("2"), ..ask() },
+                false,
+                false,
+            ),
+            (
+                "INDEX finding_centre (centre=? AND rowid>? AND rowid<?)",
+                FindQuery { centre: some("2"), ..ask() },
+                false,
+                false,
+            ),
+            (
+                "INDEX finding_not_whole (verdict=?",
+                FindQuery { verdict: Some(Verdict::Failed), code: some("1"), ..ask() },
+                false,
+                false,
+            ),
+            (
+                "f USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+                FindQuery { verdict: Some(Verdict::Ok), ..ask() },
+                false,
+                false,
+            ),
+            ("INDEX recording_condition", FindQuery { quarantined: true, ..ask() }, false, true),
+            ("p USING PRIMARY KEY (who=? AND place>? AND place<?)", unit.clone(), false, false),
+            (
+                "p USING PRIMARY KEY (who=?",
+                FindQuery { seat: Some(SeatNo("1".to_owned())), ..unit.clone() },
+                false,
+                false,
+            ),
+            (
+                "q EXISTS USING PRIMARY KEY (who=? AND place=?",
+                FindQuery { seat: Some(SeatNo("1".to_owned())), ..unit.clone() },
+                false,
+                false,
+            ),
+            (
+                "p USING PRIMARY KEY (who=?",
+                FindQuery { text: text.clone(), code: some("1"), ..unit.clone() },
+                false,
+                false,
+            ),
+            ("SCAN x VIRTUAL TABLE INDEX", FindQuery { text: text.clone(), ..ask() }, false, false),
+            (
+                "SCAN x VIRTUAL TABLE INDEX",
+                FindQuery { text: text.clone(), code: some("1"), centre: some("2"), ..ask() },
+                false,
+                false,
+            ),
+            ("SCAN x VIRTUAL TABLE INDEX", FindQuery { text, ..unit }, true, false),
+        ];
+        let folder = std::env::temp_dir().join(format!("hotline-find-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut faults = Vec::new();
+        runtime.block_on(async {
+            let store = Tables::new(&folder.join("hotline.sqlite"));
+            store.check().await.unwrap();
+            for (index, query, rare, sorts) in rows {
+                let sql = format!("EXPLAIN QUERY PLAN {}", statement(&query, rare).into_string());
+                let plan = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_all(&store.readers()).await.unwrap();
+                let steps: Vec<String> = plan.iter().map(|row| row.get::<String, _>("detail")).collect();
+                let (shown, allowed) =
+                    (steps.join("\n"), ["SCAN page", "SCAN recording USING INDEX recording_condition"]);
+                let scans = |step: &String| {
+                    step.starts_with("SCAN ")
+                        && !step.contains("VIRTUAL TABLE INDEX")
+                        && !allowed.contains(&step.as_str())
+                };
+                let whole = steps.iter().any(scans);
+                // Behind it, the page itself is sorted.
+                let mut walk = steps.iter().take_while(|step| *step != "SCAN page");
+                let sorting = |step: &String| step.contains("TEMP B-TREE");
+                if !shown.contains(index) || whole || (!sorts && walk.any(sorting)) {
+                    faults.push(format!("{index}, not\n{shown}"));
+                }
+            }
+            store.close().await;
+        });
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+    }
 }
