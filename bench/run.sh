@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures what the project promises and prints the table: asked, measured, reached or not.
 #
-#   bench/run.sh              three runs of each scenario, about 30 minutes
+#   bench/run.sh              three runs of each scenario, about an hour; 10 GB of disk
 #   QUICK=1 bench/run.sh      one short run of each, to see that everything works
 #
 # RUNS=n      so many runs; the table has their medians
@@ -9,12 +9,13 @@
 # HOTLINE=F   measures this binary instead of the one that is built here
 # WAIT=s      waits so long at most for a machine on which nobody else works (60)
 # TRIES=n     a disturbed run is repeated up to so many times (3)
+# ROWS=n      so many recordings are searched (2800000, three years of a city)
 set -eu
 cd "$(dirname "$0")/.."
 
-runs=${RUNS:-3} calls=30 rate=60 wait=${WAIT:-60} tries=${TRIES:-3}
+runs=${RUNS:-3} calls=30 rate=60 wait=${WAIT:-60} tries=${TRIES:-3} rows=${ROWS:-2800000}
 if [ -n "${QUICK:-}" ]; then
-    runs=${RUNS:-1} calls=10 rate=10 wait=${WAIT:-0} tries=${TRIES:-1}
+    runs=${RUNS:-1} calls=10 rate=10 wait=${WAIT:-0} tries=${TRIES:-1} rows=${ROWS:-20000}
 fi
 target=${CARGO_TARGET_DIR:-target}
 out=${OUT:-$target/load.jsonl}
@@ -52,5 +53,6 @@ for run in $(seq "$runs"); do
     hotline rooms --calls 10 --seconds $calls --jitter 30
     hotline signal --rate 20 --seconds $rate
     hotline signal --rate 300 --seconds $rate
+    measure archive --rows "$rows" --folder "$folder"
 done
 "$load" table "$out"

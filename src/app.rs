@@ -4,9 +4,9 @@
 pub mod alarms;
 pub mod desk;
 pub mod figures;
+mod finding;
 pub mod manifest;
 mod merged;
-mod finding;
 pub mod rate;
 mod recovery;
 pub mod secrets;

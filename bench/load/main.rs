@@ -8,6 +8,7 @@
 //! load and the generator's own late ticks are printed with every result, and a result with more than
 //! 0.1 % late ticks is not to be quoted. Baseline: `relay`.
 
+mod archive;
 mod baseline;
 mod burn;
 mod closing;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Rooms(options) => rooms::run(&options),
         Command::Signal(options) => signal::run(&options),
         Command::Baseline(options) => baseline::run(&options),
+        Command::Archive(options) => archive::run(&options),
         Command::Table(options) => table::print(&options.results),
         Command::Relay(options) => relay::run(&options),
         Command::Burn => {

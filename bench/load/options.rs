@@ -25,6 +25,8 @@ pub enum Command {
     Signal(Signal),
     /// The voices of so many calls through a bare relay: one thread, no parsing, nothing recorded.
     Baseline(Baseline),
+    /// Searches of a database with three years of a city's recordings.
+    Archive(Archive),
     /// The medians of the results in a file against what was asked.
     Table(Table),
     #[command(hide = true)]
@@ -94,6 +96,24 @@ pub struct Baseline {
     /// As in `media`.
     #[arg(long)]
     pub burn: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Clone)]
+pub struct Archive {
+    /// Recordings; those of three years unless given.
+    #[arg(long, default_value_t = 2_800_000)]
+    pub rows: usize,
+    /// Searches of each kind.
+    #[arg(long, default_value_t = 300)]
+    pub searches: usize,
+    /// Another number is another city.
+    #[arg(long, default_value_t = 12_345)]
+    pub seed: u64,
+    /// Where the database is made, and looked for by a later run of the same size: 6 GB for three years.
+    #[arg(long, default_value = "target")]
+    pub folder: PathBuf,
     #[command(flatten)]
     pub common: Common,
 }

@@ -66,6 +66,7 @@ impl Results {
         two_party(self, &mut table);
         signalling(self, &mut table);
         rooms(self, &mut table);
+        archive(self, &mut table);
         table.0
     }
 }
@@ -170,6 +171,27 @@ fn rooms(results: &Results, table: &mut Table) {
     table.row("10 rooms, thirds 30 ms of jitter: worst direction p99, ms", Asked::AtMost(80.0), delay);
     table.row("  thirds' frames concealed, %", Asked::AtMost(1.0), results.median(late, "concealed_percent"));
     table.row("  recordings with gaps", Asked::Zero, results.worst(late, "recordings_with_gaps"));
+}
+
+/// Milliseconds.
+fn archive(results: &Results, table: &mut Table) {
+    let p99 = |kind: &str| results.median("archive", &format!("{kind}_p99_ms"));
+    let asked = [
+        ("recordings found by number p99, ms", "number", Asked::AtMost(50.0)),
+        ("  by a number's last digits", "last_digits", Asked::AtMost(50.0)),
+        ("  by ticket", "ticket", Asked::AtMost(50.0)),
+        ("  by a month and a unit", "month_unit", Asked::AtMost(200.0)),
+        ("  by a month and a seat", "month_seat", Asked::Nothing),
+        ("  by a word of every tenth ticket", "hot_word", Asked::Nothing),
+        ("  by a word of a few tickets", "rare_word", Asked::Nothing),
+        ("  by such a word and a unit", "hot_word_unit", Asked::Nothing),
+        ("  the fiftieth page", "page_50", Asked::Nothing),
+        ("  one row by its primary key, bare SQLite", "bare_select", Asked::Nothing),
+    ];
+    for (name, kind, bound) in asked {
+        table.row(name, bound, p99(kind));
+    }
+    table.row("  of so many recordings", Asked::Nothing, results.median("archive", "rows"));
 }
 
 impl Table {

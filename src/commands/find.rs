@@ -25,8 +25,8 @@ pub struct Find {
     #[arg(long, value_name = "CODE|NAME", conflicts_with = "one")]
     pub unit: Option<String>,
     /// In which this leader was on the line: code or whole name
-    #[arg(long, value_name = "CODE|NAME", conflicts_with = "one")]
-    pub leader: Option<String>,
+    #[arg(long = "led-by", value_name = "CODE|NAME", conflicts_with = "one")]
+    pub led_by: Option<String>,
     /// In which anybody of this number, code or whole name was on the line beside the citizen
     #[arg(long, value_name = "NUMBER|NAME", conflicts_with = "one")]
     pub party: Option<String>,
@@ -56,7 +56,7 @@ impl Find {
             ("code", self.code.clone()),
             ("seat", self.seat.clone()),
             ("unit", self.unit.clone()),
-            ("leader", self.leader.clone()),
+            ("leader", self.led_by.clone()),
             ("party", self.party.clone()),
             ("min_s", number(self.longer)),
             ("max_s", number(self.shorter)),

@@ -77,8 +77,8 @@ pub enum Digits {
 impl Digits {
     /// Fewer would be thousands of citizens.
     pub const FEWEST: usize = 4;
-    /// Of a mobile; fewer may be a number without its area's code.
-    const MOBILE: usize = 11;
+    /// Of a mobile, and of others with their area's code; fewer are the end of one.
+    const WHOLE: usize = 11;
 
     /// Of what somebody typed, and the same as a whole number. None: too short, or no number.
     pub fn of(typed: &str, whole: impl FnOnce(&str) -> String) -> Option<Self> {
@@ -87,7 +87,7 @@ impl Digits {
         if digits.len() < Self::FEWEST || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let is_whole = bare.starts_with(['+', '0']) || digits.len() >= Self::MOBILE;
+        let is_whole = bare.starts_with('+') || digits.len() >= Self::WHOLE;
         Some(if is_whole { Self::Whole(Private::new(whole(&bare))) } else { Self::Last(Private::new(bare)) })
     }
 

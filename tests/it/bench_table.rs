@@ -25,6 +25,7 @@ fn lines(change: impl Fn(&mut Value)) -> Vec<Line> {
         "rooms-jitter-10",
         "signal-20",
         "signal-300",
+        "archive",
     ];
     let run = |scenario: &&str| {
         let mut run = json!({
@@ -47,6 +48,9 @@ fn lines(change: impl Fn(&mut Value)) -> Vec<Line> {
             "recordings_without_tracks",
         ] {
             run[lost] = json!(0);
+        }
+        for kind in ["number", "last_digits", "ticket", "month_unit"] {
+            run[format!("{kind}_p99_ms")] = json!(5.0);
         }
         change(&mut run);
         run
