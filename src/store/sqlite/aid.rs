@@ -7,13 +7,11 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row};
 
 use super::carry::json;
-use super::word;
 use crate::archive::Sealed;
 use crate::call::{CallId, DutyCall, Ended, OpenTicket};
 use crate::privacy::Private;
 use crate::store::entry::{Entry, Record};
 use crate::store::find::{Finding, Known, place};
-use crate::time::Wall;
 
 /// The calls and tickets that a batch of entries was about.
 #[derive(Default)]
@@ -44,10 +42,10 @@ impl Touched {
             .await?;
             self.calls.extend(calls.iter().filter_map(|call| call.parse::<CallId>().ok()));
         }
-        for call in &self.calls {
-            write(change, *call).await?;
+        if self.calls.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        write(change, &self.calls.into_iter().collect::<Vec<_>>()).await
     }
 }
 
@@ -71,11 +69,13 @@ pub(super) async fn go_on(change: &mut SqliteConnection, most: u32) -> Result<bo
         sqlx::query("DELETE FROM finding_behind").execute(change).await?;
         return Ok(false);
     };
+    let mut calls = Vec::new();
     for row in &rows {
-        if let (None, Ok(call)) = (row.try_get::<Option<i64>, _>(2)?, row.try_get::<&str, _>(1)?.parse()) {
-            write(change, call).await?;
+        if row.try_get::<Option<i64>, _>(2)?.is_none() {
+            calls.extend(row.try_get::<&str, _>(1)?.parse::<CallId>().ok());
         }
     }
+    write(change, &calls).await?;
     sqlx::query("UPDATE finding_behind SET started = ?, call = ?")
         .bind(last.try_get::<i64, _>(0)?)
         .bind(last.try_get::<&str, _>(1)?)
@@ -84,31 +84,31 @@ pub(super) async fn go_on(change: &mut SqliteConnection, most: u32) -> Result<bo
     Ok(true)
 }
 
-/// Nothing where the call has no recording yet.
-async fn write(change: &mut SqliteConnection, call: CallId) -> Result<(), Error> {
-    let row = sqlx::query(
+/// Of those that have a recording by now. A few statements for all of them: this runs with every batch of entries.
+async fn write(change: &mut SqliteConnection, calls: &[CallId]) -> Result<(), Error> {
+    let ids: Vec<String> = calls.iter().map(ToString::to_string).collect();
+    let rows = sqlx::query(
         "SELECT r.place, r.data AS recording, d.data AS duty, coalesce(t.number, d.ticket) AS ticket, t.place AS site, \
          t.text, c.opened, c.ended FROM recording r LEFT JOIN duty_call d ON d.call = r.call \
          LEFT JOIN ticket t ON t.number = coalesce(d.ticket, (SELECT number FROM ticket WHERE call = r.call)) \
-         LEFT JOIN call c ON c.call = t.call WHERE r.call = ?",
+         LEFT JOIN call c ON c.call = t.call WHERE r.call IN (SELECT value FROM json_each(?))",
     )
-    .bind(call.to_string())
-    .fetch_optional(&mut *change)
+    .bind(json(&ids))
+    .fetch_all(&mut *change)
     .await?;
-    let Some(row) = row else { return Ok(()) };
-    let Some(sealed) = of_json::<Sealed>(&row, "recording") else { return Ok(()) };
-    let finding = finding(&row, &sealed)?;
-    if let Some(former) = row.try_get::<Option<i64>, _>("place")? {
-        strike(change, former).await?;
+    let (mut former, mut findings) = (Vec::new(), Vec::new());
+    for row in &rows {
+        former.extend(row.try_get::<Option<i64>, _>("place")?);
+        if let Some(sealed) = of_json::<Sealed>(row, "recording") {
+            findings.push((place(sealed.started, sealed.call), finding(row, &sealed)?));
+        }
     }
-    let place = free_place(change, sealed.started, call).await?;
-    enter(change, place, &finding).await?;
-    sqlx::query("UPDATE recording SET place = ? WHERE call = ?")
-        .bind(place)
-        .bind(call.to_string())
-        .execute(change)
-        .await
-        .map(drop)
+    if findings.is_empty() {
+        return Ok(());
+    }
+    strike(change, &former).await?;
+    settle(change, &mut findings).await?;
+    enter(change, &findings).await
 }
 
 fn finding(row: &SqliteRow, sealed: &Sealed) -> Result<Finding, Error> {
@@ -132,63 +132,80 @@ fn of_json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> Opt
     serde_json::from_str(row.try_get::<Option<&str>, _>(column).ok()??).ok()
 }
 
-async fn strike(change: &mut SqliteConnection, place: i64) -> Result<(), Error> {
-    sqlx::query(
-        "DELETE FROM finding_party WHERE place = ?1 AND who IN \
-         (SELECT value FROM json_each((SELECT parties FROM finding WHERE place = ?1)))",
-    )
-    .bind(place)
-    .execute(&mut *change)
-    .await?;
-    for statement in ["DELETE FROM finding_text WHERE rowid = ?", "DELETE FROM finding WHERE place = ?"] {
-        sqlx::query(statement).bind(place).execute(&mut *change).await?;
+async fn strike(change: &mut SqliteConnection, places: &[i64]) -> Result<(), Error> {
+    for statement in [
+        "DELETE FROM finding_party WHERE (who, place) IN (SELECT who.value, f.place \
+         FROM finding f CROSS JOIN json_each(f.parties) who WHERE f.place IN (SELECT value FROM json_each(?)))",
+        "DELETE FROM finding_text WHERE rowid IN (SELECT value FROM json_each(?))",
+        "DELETE FROM finding WHERE place IN (SELECT value FROM json_each(?))",
+    ] {
+        sqlx::query(statement).bind(json(&places)).execute(&mut *change).await?;
     }
     Ok(())
 }
 
-/// Its own, or the next one where another call with the same last digit began in the same millisecond.
-async fn free_place(change: &mut SqliteConnection, started: Wall, call: CallId) -> Result<i64, Error> {
-    let mut place = place(started, call);
-    while sqlx::query("SELECT 1 FROM finding WHERE place = ?").bind(place).fetch_optional(&mut *change).await?.is_some()
-    {
-        place = place.saturating_add(1);
+/// Each keeps its place, or gets the next one that is free: another call with the same last digit may have begun in
+/// the same millisecond.
+async fn settle(change: &mut SqliteConnection, findings: &mut [(i64, Finding)]) -> Result<(), Error> {
+    let wanted: Vec<i64> = findings.iter().map(|(place, _)| *place).collect();
+    let taken: Vec<i64> =
+        sqlx::query_scalar("SELECT place FROM finding WHERE place IN (SELECT value FROM json_each(?))")
+            .bind(json(&wanted))
+            .fetch_all(&mut *change)
+            .await?;
+    let mut taken: BTreeSet<i64> = taken.into_iter().collect();
+    for (place, _) in findings {
+        while !taken.insert(*place) {
+            *place = place.saturating_add(1);
+            let there = sqlx::query("SELECT 1 FROM finding WHERE place = ?").bind(*place);
+            if there.fetch_optional(&mut *change).await?.is_some() {
+                taken.insert(*place);
+            }
+        }
     }
-    Ok(place)
+    Ok(())
 }
 
-async fn enter(change: &mut SqliteConnection, place: i64, finding: &Finding) -> Result<(), Error> {
-    let words: Vec<&String> = finding.parties.iter().map(|(who, _)| who).collect();
+async fn enter(change: &mut SqliteConnection, findings: &[(i64, Finding)]) -> Result<(), Error> {
     let backwards = |number: &Private<String>| number.reveal().chars().rev().collect::<String>();
-    sqlx::query(
-        "INSERT INTO finding (place, call, ticket, caller, code, centre, seat, length_ms, verdict, parties) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(place)
-    .bind(finding.call.to_string())
-    .bind(&finding.ticket)
-    .bind(finding.caller.as_ref().map(backwards))
-    .bind(&finding.code)
-    .bind(&finding.centre)
-    .bind(finding.seat.as_ref().map(|seat| &seat.0))
-    .bind(i64::try_from(finding.length_ms).unwrap_or(i64::MAX))
-    .bind(word(finding.verdict))
-    .bind(json(&words))
-    .execute(&mut *change)
-    .await?;
-    for (who, role) in &finding.parties {
-        sqlx::query("INSERT INTO finding_party (who, place, role) VALUES (?, ?, ?)")
-            .bind(who)
-            .bind(place)
-            .bind(*role)
-            .execute(&mut *change)
-            .await?;
-    }
-    if !finding.words.is_empty() {
-        sqlx::query("INSERT INTO finding_text (rowid, words) VALUES (?, ?)")
-            .bind(place)
-            .bind(finding.words.join(" "))
-            .execute(change)
-            .await?;
+    let rows: Vec<_> = findings
+        .iter()
+        .map(|(place, one)| {
+            serde_json::json!({
+                "place": place, "call": one.call.to_string(), "ticket": one.ticket, "code": one.code,
+                "caller": one.caller.as_ref().map(backwards), "centre": one.centre, "seat": one.seat,
+                "length_ms": one.length_ms, "verdict": one.verdict,
+                "parties": one.parties.iter().map(|(who, _)| who).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let parties =
+        findings.iter().flat_map(|(place, one)| one.parties.iter().map(move |(who, role)| (who, place, role)));
+    let spoken = findings.iter().filter(|(_, one)| !one.words.is_empty());
+    let words = spoken.map(|(place, one)| (place, one.words.join(" ")));
+    for (statement, rows) in [
+        (
+            "INSERT INTO finding (place, call, ticket, caller, code, centre, seat, length_ms, verdict, parties) \
+             SELECT value ->> 'place', value ->> 'call', value ->> 'ticket', value ->> 'caller', value ->> 'code', \
+             value ->> 'centre', value ->> 'seat', value ->> 'length_ms', value ->> 'verdict', value ->> 'parties' \
+             FROM json_each(?)",
+            json(&rows),
+        ),
+        (
+            "INSERT INTO finding_party (who, place, role) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)",
+            json(&parties.collect::<Vec<_>>()),
+        ),
+        (
+            "INSERT INTO finding_text (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(?)",
+            json(&words.collect::<Vec<_>>()),
+        ),
+        (
+            "UPDATE recording SET place = one.value ->> 'place' FROM json_each(?) one \
+             WHERE recording.call = one.value ->> 'call'",
+            json(&rows),
+        ),
+    ] {
+        sqlx::query(statement).bind(rows).execute(&mut *change).await?;
     }
     Ok(())
 }
