@@ -28,7 +28,7 @@ enum Command {
     Directory(directory::Args),
     Sessions(sessions::Args),
     Tickets(tickets::Args),
-    Recordings(recordings::Args),
+    Recordings(Box<recordings::Args>),
     Archive(archive::Args),
     Trace(trace::Args),
     Alarms(alarms::Args),

@@ -198,7 +198,7 @@ fn named(query: &mut QueryBuilder<Sqlite>, table: &'static str, somebody: &Someb
     }
 }
 
-fn list<'a>(query: &'a mut QueryBuilder<Sqlite>, values: impl Iterator<Item = String>) -> &'a mut QueryBuilder<Sqlite> {
+fn list(query: &mut QueryBuilder<Sqlite>, values: impl Iterator<Item = String>) -> &mut QueryBuilder<Sqlite> {
     query.push(" IN (");
     let mut of = query.separated(", ");
     for value in values {

@@ -311,6 +311,9 @@ async fn a_county_sees_its_own_calls_tickets_recordings_and_seats() {
         ("/api/tickets?call=0000000000000002", 0, 1),
         ("/api/recordings", 1, 2),
         ("/api/recordings?call=0000000000000002", 0, 1),
+        ("/api/recordings?centre=jdz", 0, 1),
+        ("/api/recordings?number=0002", 0, 1),
+        ("/api/recordings?ticket=JDZ-20261124&from=2026-11", 0, 1),
         ("/api/missed", 1, 2),
         ("/api/seats", 0, 3),
     ] {
