@@ -430,15 +430,37 @@ async fn a_finding_aid_is_written_behind_what_is_there_already() {
     assert_eq!(found(&store, all()).await, [8, 7, 6, 5, 4, 3, 2, 1]);
 }
 
+/// A recording whose row is deleted is not found, and leaves no hole in a page.
+#[tokio::test]
+async fn a_recording_that_is_gone_takes_its_finding_with_it() {
+    let folder = Folder::new("gone");
+    let path = folder.join("hotline.db");
+    let store = Sqlite::new(&path);
+    tell(&store, archive()).await;
+    store.close().await;
+    run(&path, &["DELETE FROM recording WHERE call IN ('0000000000000007', '0000000000000002')"]).await;
+    let store = Sqlite::new(&path);
+    let page = PageAsk { rows: 2, after: None };
+    assert_eq!(found(&store, FindQuery { text: text("不亮"), page, ..all() }).await, [3, 1]);
+    assert_eq!(found(&store, FindQuery { unit: Some("601".to_owned()), ..all() }).await, [0; 0]);
+    let page = store.find(&FindQuery { page: PageAsk { rows: 3, after: None }, ..all() }).await.unwrap();
+    assert_eq!(page.rows.iter().map(|one| one.recording.sealed.call.0).collect::<Vec<_>>(), [3, 8, 6]);
+    assert!(page.next.is_some());
+}
+
 /// The database of `path` as an older program would have left it, and migrated by this one.
 async fn unwrite(path: &std::path::Path) {
+    let back = "DROP TRIGGER finding_goes_with_its_recording; DROP TABLE finding; DROP TABLE finding_party; \
+                DROP TABLE finding_text; DROP TABLE finding_behind; ALTER TABLE recording DROP COLUMN place;";
+    run(path, &[back, include_str!("../../src/store/migrations/0010_find.sql")]).await;
+}
+
+async fn run(path: &std::path::Path, statements: &[&'static str]) {
     use sqlx::Connection;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-    let back = "DROP TABLE finding; DROP TABLE finding_party; DROP TABLE finding_text; DROP TABLE finding_behind; \
-                ALTER TABLE recording DROP COLUMN place;";
-    for sql in [back, include_str!("../../src/store/migrations/0010_find.sql")] {
-        sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+    for sql in statements {
+        sqlx::raw_sql(*sql).execute(&mut database).await.unwrap();
     }
     database.close().await.unwrap();
 }

@@ -31,6 +31,12 @@ CREATE TABLE finding_party (
 CREATE VIRTUAL TABLE finding_text USING fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii');
 
 ALTER TABLE recording ADD COLUMN place INTEGER;
+CREATE TRIGGER finding_goes_with_its_recording AFTER DELETE ON recording WHEN old.place IS NOT NULL BEGIN
+    DELETE FROM finding_party WHERE place = old.place
+        AND who IN (SELECT value FROM json_each((SELECT parties FROM finding WHERE place = old.place)));
+    DELETE FROM finding_text WHERE rowid = old.place;
+    DELETE FROM finding WHERE place = old.place;
+END;
 
 -- Recordings from before, newest first: those below this one are still to be written. No row: there are none.
 CREATE TABLE finding_behind (

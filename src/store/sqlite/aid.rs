@@ -27,7 +27,22 @@ impl Touched {
                 self.calls.extend(record.entry.call());
             }
             Entry::Edit(edit) => drop(self.tickets.insert(edit.number.clone())),
-            _ => {}
+            // Nothing that a recording is looked for by.
+            Entry::Arrived(_)
+            | Entry::Leg(_)
+            | Entry::LegGone(_)
+            | Entry::Invalid(_)
+            | Entry::ThreewayResult(_)
+            | Entry::Missed(_)
+            | Entry::RecordingFailed(_)
+            | Entry::Verified(_)
+            | Entry::Seat(_)
+            | Entry::Alarm(_)
+            | Entry::Access(_)
+            | Entry::CalledBack(_)
+            | Entry::Handover(_)
+            | Entry::Listed(_)
+            | Entry::Foreign(_) => {}
         }
     }
 

@@ -92,7 +92,9 @@ fn statement(ask: &FindQuery, rare: bool) -> QueryBuilder<Sqlite> {
         // A stretch of an index, whose rows are then sorted: as an expression, the place is no way to them.
         Walk::Ticket => ("finding f WHERE 1 = 1", "f.place + 0"),
         Walk::Number if matches!(ask.number, Some(Digits::Last(_))) => ("finding f WHERE 1 = 1", "f.place + 0"),
-        _ => ("finding f WHERE 1 = 1", "f.place"),
+        Walk::Call | Walk::Number | Walk::Quarantined | Walk::Verdict | Walk::Code | Walk::Centre | Walk::Time => {
+            ("finding f WHERE 1 = 1", "f.place")
+        }
     };
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT r.data, r.checked, r.condition, f.ticket, f.caller, f.code, f.centre, f.seat FROM (SELECT f.place FROM ",
