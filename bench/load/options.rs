@@ -111,7 +111,7 @@ pub struct Archive {
     /// Another number is another city.
     #[arg(long, default_value_t = 12_345)]
     pub seed: u64,
-    /// Where the database is made, and looked for by a later run of the same size: 6 GB for three years.
+    /// Where the database is made, and looked for by a later run of the same size: 9 GB for three years.
     #[arg(long, default_value = "target")]
     pub folder: PathBuf,
     #[command(flatten)]
