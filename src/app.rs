@@ -37,6 +37,7 @@ use crate::call::{Role, Switchboard};
 use crate::config::{Config, Fault, RecordingFormat};
 use crate::exchange::{Exchange, Input, Output};
 use crate::media::{self, prompt::PromptShelf};
+use crate::mirror::{self, Hotline, Mirrors};
 use crate::net::clock::Clock;
 use crate::net::driver::{Carry, Driver, Event, INBOX, Sockets};
 use crate::net::resolve;
@@ -97,6 +98,8 @@ pub struct Office {
     pub progress: Progress,
     pub rate: Arc<Rate>,
     pub shelf: Arc<Shelf>,
+    /// The second copies.
+    pub mirrors: Arc<[mirror::Shared]>,
     /// Bytes of recordings that are compared with their seals in a second; 0: none.
     pub verify_rate: Arc<AtomicU64>,
     pub alarms: Arc<Alarms>,
@@ -202,6 +205,7 @@ pub struct Server {
     media: media::Handle,
     applier: Applier,
     driver: JoinHandle<()>,
+    mirrors: Mirrors,
     web: Web,
     ending: Arc<AtomicBool>,
     /// Held until everything that writes there has ended.
@@ -307,6 +311,7 @@ impl Server {
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
         recovery::close_left_behind(&recovered.open, &told, &journal, &inbox, &figures).await;
         let shelf = Arc::new(Shelf::new(recordings.clone()));
+        let (mirrors, shown) = start_mirrors(&config, &options, &recordings, &alarms, clock)?;
         recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
         let office = Office {
@@ -317,6 +322,7 @@ impl Server {
             store,
             progress: applier.progress(),
             shelf,
+            mirrors: shown.into(),
             verify_rate: Arc::new(AtomicU64::new(config.server.verify_kib_per_s << 10)),
             alarms: Arc::clone(&alarms),
             heads: manifest::Outside::new(config.server.head_webhook.clone(), options.data.join("archive-head")),
@@ -365,7 +371,19 @@ impl Server {
         tokio::spawn(verifier.run());
         start_manifests(&office, &config, Arc::clone(&ending));
         let web = web::serve(office.clone(), listener);
-        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, ending, _locks: locks })
+        Ok(Self {
+            office,
+            fresh: secrets.fresh,
+            config,
+            archive,
+            media,
+            applier,
+            driver,
+            mirrors,
+            web,
+            ending,
+            _locks: locks,
+        })
     }
 
     /// Live calls.
@@ -377,6 +395,8 @@ impl Server {
     /// the journal for the next start.
     pub async fn stop(self) {
         self.ending.store(true, Ordering::Relaxed);
+        let mirrors = self.mirrors;
+        let mirrors = tokio::task::spawn_blocking(move || mirrors.stop());
         self.office.tell(Input::EndAll).await;
         // BYEs go out, and media hands over its last packets, before the loop ends.
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -389,6 +409,7 @@ impl Server {
             archive.stop();
         });
         let _ = joined.await;
+        let _ = mirrors.await;
         self.web.stop().await;
         let (journal, audit) = (self.office.journal.clone(), self.office.audit.clone());
         let _ = tokio::task::spawn_blocking(move || (journal.close(), audit.close())).await;
@@ -430,6 +451,24 @@ fn open_audit(data: &Path, clock: Clock, alarms: &Alarms) -> Result<Audit, Audit
     let damaged = Some("its last line is not as it was written: hotline audit verify".to_owned());
     alarms.now("audit_damaged", "", opened.damaged, damaged);
     Ok(audit)
+}
+
+fn start_mirrors(
+    config: &Config,
+    options: &Options,
+    recordings: &Path,
+    alarms: &Arc<Alarms>,
+    clock: Clock,
+) -> io::Result<(Mirrors, Vec<mirror::Shared>)> {
+    let hotline = Hotline {
+        name: config.server.name.clone(),
+        data: options.data.clone(),
+        recordings: recordings.to_path_buf(),
+        config: options.config.clone(),
+        secrets: false,
+        not_copied: Vec::new(),
+    };
+    mirror::start(&config.mirrors, &hotline, alarms, clock)
 }
 
 /// What becomes of the recorder's news: a journal entry, figures, and an alarm of the call.

@@ -1,0 +1,118 @@
+//! Carries the store's requests over ureq, on the thread that asks.
+
+use std::fs;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+
+use super::super::Fault;
+
+/// To find the store, and until it begins to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// For a body of at most some MiB, each way.
+const BODY: Duration = Duration::from_secs(300);
+/// An answer is a range of an object or a page of a list.
+const LARGEST_ANSWER: u64 = 64 << 20;
+/// Where systems keep those whom they trust.
+const TRUSTED: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'a>>;
+
+/// It blocks: each place has a thread and a runtime of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    agent: ureq::Agent,
+}
+
+impl Transport {
+    /// `ca_file`: PEM; None: whom the system trusts.
+    pub fn new(tls: bool, ca_file: Option<&Path>) -> Result<Self, Fault> {
+        let mut config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(PATIENCE))
+            .timeout_resolve(Some(PATIENCE))
+            .timeout_recv_response(Some(PATIENCE.saturating_mul(3)))
+            .timeout_send_body(Some(BODY))
+            .timeout_recv_body(Some(BODY))
+            // The owner's address is meant as it stands, whatever proxy the environment names.
+            .proxy(None);
+        if tls {
+            let trust = TlsConfig::builder()
+                .provider(TlsProvider::Rustls)
+                .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .root_certs(RootCerts::Specific(Arc::new(trusted(ca_file)?)));
+            config = config.tls_config(trust.build());
+        }
+        Ok(Self { agent: config.build().into() })
+    }
+
+    fn carry(&self, request: ureq::http::Request<&[u8]>) -> Result<HttpResponse, ureq::Error> {
+        let (parts, bytes) = request.into_parts();
+        let answer = if bytes.is_empty() && parts.method != ureq::http::Method::PUT {
+            self.agent.run(ureq::http::Request::from_parts(parts, ()))
+        } else {
+            self.agent.run(ureq::http::Request::from_parts(parts, bytes))
+        };
+        let (head, mut body) = answer?.into_parts();
+        let bytes = body.with_config().limit(LARGEST_ANSWER).read_to_vec()?;
+        Ok(HttpResponse::from_parts(head, HttpResponseBody::from(bytes)))
+    }
+}
+
+impl HttpService for Transport {
+    fn call<'own, 'asked>(&'own self, request: HttpRequest) -> Answer<'asked>
+    where
+        'own: 'asked,
+        Self: 'asked,
+    {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let whole = to_bytes(Body::new(body), usize::MAX).await;
+            let bytes = whole.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+            let request = ureq::http::Request::from_parts(parts, bytes.as_ref());
+            self.carry(request).map_err(|error| HttpError::new(kind(&error), error))
+        })
+    }
+}
+
+/// Gives every client the same connections.
+#[derive(Debug)]
+pub(super) struct Connector(pub Transport);
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.0.clone()))
+    }
+}
+
+fn kind(error: &ureq::Error) -> HttpErrorKind {
+    match error {
+        ureq::Error::Timeout(_) => HttpErrorKind::Timeout,
+        ureq::Error::Io(_) => HttpErrorKind::Interrupted,
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => HttpErrorKind::Connect,
+        _ => HttpErrorKind::Unknown,
+    }
+}
+
+fn trusted(ca_file: Option<&Path>) -> Result<Vec<Certificate<'static>>, Fault> {
+    let given = ca_file.map(Path::to_path_buf);
+    let system = || TRUSTED.iter().map(Path::new).find(|path| path.exists()).unwrap_or(Path::new(TRUSTED[0]));
+    let path = given.unwrap_or_else(|| system().to_path_buf());
+    let pem = fs::read(&path).map_err(Fault::here(&path))?;
+    let certificates = parse_pem(&pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        Ok(_) | Err(_) => None,
+    });
+    Ok(certificates.collect())
+}
