@@ -90,10 +90,13 @@ pub fn run(args: &Args) -> ExitCode {
         Some(Deed::Drill { to, from }) => {
             let room = to.unwrap_or_else(std::env::temp_dir);
             let folder = room.join(format!("hotline-drill-{}", std::process::id()));
+            // What this drill removes it has made itself.
+            if let Err(source) = std::fs::create_dir(&folder) {
+                return told(&from, Err(ClientError::File { path: folder, source }));
+            }
             let answer = brought(&from, &folder);
-            // Made by this drill, and by no other.
-            if folder.exists() && std::fs::remove_dir_all(&folder).is_err() {
-                eprintln!("{} could not be removed", folder.display());
+            if let Err(error) = std::fs::remove_dir_all(&folder) {
+                eprintln!("{}: {error}", folder.display());
             }
             told(&from, answer)
         }

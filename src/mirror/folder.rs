@@ -107,6 +107,10 @@ impl Target for FolderTarget {
     fn put(&mut self, key: &str, source: &mut Source<'_>, _keep_until: Option<Date>) -> Result<(), Fault> {
         self.check()?;
         let path = self.path(key);
+        // Nobody else writes here: this thread alone has the disk's mark.
+        if path.symlink_metadata().is_ok() {
+            return Err(Fault::Taken(key.to_owned()));
+        }
         let parent = path.parent().unwrap_or(&self.root);
         let made = DirBuilder::new().recursive(true).mode(0o750).create(parent);
         made.map_err(|error| self.away(&error))?;
@@ -115,10 +119,6 @@ impl Target for FolderTarget {
             // On a full disk its room is needed; a half that stays is written anew.
             let _ = fs::remove_file(&half);
             return Err(fault);
-        }
-        // Nobody else writes here: this thread alone has the disk's mark.
-        if path.symlink_metadata().is_ok() {
-            return Err(Fault::Taken(key.to_owned()));
         }
         fs::rename(&half, &path).map_err(|error| self.away(&error))?;
         File::open(parent).and_then(|folder| folder.sync_all()).map_err(|error| self.away(&error))

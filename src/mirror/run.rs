@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::backlog::{Backlog, page};
+use super::backlog::{Backlog, Behind, page};
 use super::ledger::{self, Ledger};
 use super::set::Sets;
 use super::status::{Shared, Status};
@@ -135,6 +135,7 @@ impl Mirror {
         let (mut target, mut pause) = (None, FIRST_PAUSE);
         while !self.pace.is_ending() {
             self.backlog.look(&self.ledger);
+            self.count();
             let worked = self.work(&mut target);
             self.tell(worked.as_ref().err());
             let rest = match worked {
@@ -263,16 +264,21 @@ impl Mirror {
         }
     }
 
+    fn count(&self) {
+        let Behind { recordings, bytes, oldest } = self.backlog.behind();
+        self.status.change(|status| {
+            (status.waiting, status.waiting_bytes, status.waiting_since) = (recordings, bytes, oldest);
+        });
+    }
+
     /// Brings status and alarm up to date.
     fn tell(&self, fault: Option<&Fault>) {
         if matches!(fault, Some(Fault::Ending)) {
             return;
         }
-        let behind = self.backlog.behind();
+        self.count();
         let refused = self.refused.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}")).collect();
         self.status.change(|status| {
-            (status.waiting, status.waiting_bytes, status.waiting_since) =
-                (behind.recordings, behind.bytes, behind.oldest);
             status.failing = fault.map(ToString::to_string);
             status.refused = refused;
         });

@@ -12,7 +12,8 @@ use std::pin::Pin;
 use futures_core::Stream;
 use jiff::ToSpan;
 use jiff::civil::Date;
-use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum, S3ConditionalPut};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsAuthorizer, AwsCredential, Checksum, S3ConditionalPut};
+use object_store::client::{HttpRequest, HttpRequestBody, HttpService};
 use object_store::path::Path as Key;
 use object_store::{
     Attribute, Attributes, ClientOptions, Error, GetOptions, HeaderMap, HeaderValue, ObjectStore, ObjectStoreExt,
@@ -22,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Fault, Found, Source, Target, hex};
 use crate::config::mirror::{LockMode, S3Settings};
-use transport::{Connector, Transport};
+use transport::{Connector, LockedUntil, Transport};
 
 /// Larger files go in parts of this size; S3 takes none below 5 MiB.
 const PART: usize = 8 << 20;
@@ -76,6 +77,7 @@ impl S3Target {
     /// Asks nobody yet.
     pub fn open(settings: &S3Settings) -> Result<Self, Fault> {
         let refused = |why: String| Fault::Refused { place: place(settings), why };
+        Key::parse(&settings.prefix).map_err(|error| refused(format!("prefix: {error}")))?;
         let credentials = Credentials::find(settings.credentials_file.as_deref()).map_err(refused)?;
         let transport = Transport::new(settings.endpoint.starts_with("https://"), settings.ca_file.as_deref())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -85,11 +87,10 @@ impl S3Target {
     }
 
     fn key(&self, key: &str) -> Key {
-        if self.settings.prefix.is_empty() {
-            Key::from(key)
-        } else {
-            Key::from(format!("{}/{key}", self.settings.prefix))
-        }
+        let prefix = &self.settings.prefix;
+        let whole = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}/{key}") };
+        // What is no plain path is escaped.
+        Key::parse(&whole).unwrap_or_else(|_| Key::from(whole))
     }
 
     fn fault(&self, error: &Error) -> Fault {
@@ -167,6 +168,54 @@ impl S3Target {
     }
 }
 
+impl S3Target {
+    /// A store that takes the wish and forgets it is asked once more in the other way there is.
+    fn see_locked(&self, key: &str, mode: LockMode, day: Date) -> Result<(), Fault> {
+        if self.is_locked(key)? {
+            return Ok(());
+        }
+        self.retain(key, mode, day)?;
+        let why = format!("it took {key} and does not lock it: has the bucket Object Lock?");
+        if self.is_locked(key)? { Ok(()) } else { Err(Fault::Refused { place: self.place(), why }) }
+    }
+
+    fn is_locked(&self, key: &str) -> Result<bool, Fault> {
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        let found = self.wait(self.store.get_opts(&self.key(key), options))?;
+        Ok(found.extensions.get::<LockedUntil>().is_some_and(|LockedUntil(until)| !until.is_empty()))
+    }
+
+    /// S3 PutObjectRetention.
+    fn retain(&self, key: &str, mode: LockMode, day: Date) -> Result<(), Fault> {
+        let away = |why: String| Fault::Away { place: self.place(), why: format!("{key}: {why}") };
+        let until = until(day).map_err(away)?;
+        let body = format!(
+            "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{}</Mode>\
+             <RetainUntilDate>{until}</RetainUntilDate></Retention>",
+            mode.as_str()
+        );
+        let sum = Sha256::digest(body.as_bytes());
+        let path = escaped(self.key(key).as_ref());
+        let mut request = HttpRequest::new(HttpRequestBody::from(body));
+        *request.method_mut() = ureq::http::Method::PUT;
+        let url = format!("{}/{path}?retention=", base(&self.settings));
+        *request.uri_mut() = url.parse().map_err(|error| away(format!("{error}")))?;
+        let checksum = HeaderValue::try_from(base64(&sum)).map_err(|error| away(error.to_string()))?;
+        request.headers_mut().insert("x-amz-checksum-sha256", checksum);
+        let credential = AwsCredential {
+            key_id: self.credentials.access_key_id.clone(),
+            secret_key: self.credentials.secret_access_key.clone(),
+            token: self.credentials.session_token.clone(),
+        };
+        let signed =
+            AwsAuthorizer::new(&credential, "s3", &self.settings.region).try_authorize(&mut request, Some(&sum));
+        signed.map_err(|error| away(told(&error)))?;
+        let answer = self.runtime.block_on(self.transport.call(request)).map_err(|error| away(error.to_string()))?;
+        let status = answer.status();
+        if status.is_success() { Ok(()) } else { Err(away(format!("no retention: {status}"))) }
+    }
+}
+
 impl Target for S3Target {
     fn place(&self) -> String {
         place(&self.settings)
@@ -187,9 +236,13 @@ impl Target for S3Target {
     fn put(&mut self, key: &str, source: &mut Source<'_>, keep_until: Option<Date>) -> Result<(), Fault> {
         let store = self.locking(keep_until)?;
         if source.bytes <= PART as u64 {
-            self.put_whole(&store, key, source)
+            self.put_whole(&store, key, source)?;
         } else {
-            self.put_parts(&store, key, source)
+            self.put_parts(&store, key, source)?;
+        }
+        match self.settings.object_lock.zip(keep_until) {
+            Some((mode, day)) => self.see_locked(key, mode, day),
+            None => Ok(()),
         }
     }
 
@@ -278,11 +331,8 @@ fn client(
     transport: &Transport,
     headers: HeaderMap,
 ) -> object_store::Result<AmazonS3> {
-    // In that style the crate wants the bucket in the endpoint's name.
-    let endpoint = match settings.endpoint.split_once("://") {
-        Some((scheme, host)) if !settings.path_style => format!("{scheme}://{}.{host}", settings.bucket),
-        Some(_) | None => settings.endpoint.clone(),
-    };
+    // In the style of hosts the crate wants the bucket in the endpoint's name.
+    let endpoint = if settings.path_style { settings.endpoint.clone() } else { base(settings) };
     let builder = AmazonS3Builder::new()
         .with_client_options(ClientOptions::new().with_default_headers(headers))
         .with_allow_http(settings.allow_http)
@@ -304,10 +354,42 @@ fn client(
     }
 }
 
+/// What stands before every key.
+fn base(settings: &S3Settings) -> String {
+    match settings.endpoint.split_once("://") {
+        Some((scheme, host)) if !settings.path_style => format!("{scheme}://{}.{host}", settings.bucket),
+        Some(_) | None => format!("{}/{}", settings.endpoint, settings.bucket),
+    }
+}
+
+/// The path of a URL: whatever is not plain is escaped. (RFC 3986 §2.3)
+fn escaped(path: &str) -> String {
+    path.split('/').map(crate::commands::client::segment).collect::<Vec<_>>().join("/")
+}
+
+/// RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = three.iter().chain([&0, &0]).take(3).fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+        for at in 0..4 {
+            let letter = LETTERS.get(bits >> (18 - 6 * at) & 63).copied().filter(|_| at <= three.len());
+            text.push(letter.map_or('=', char::from));
+        }
+    }
+    text
+}
+
+/// When that day begins in China, as S3 writes it.
+fn until(day: Date) -> Result<String, String> {
+    let utc = day.at(0, 0, 0, 0).checked_sub(8.hours()).map_err(|error| error.to_string())?;
+    Ok(format!("{utc}Z"))
+}
+
 /// Headers of S3 PutObject: kept until that day begins in China.
 fn lock(mode: LockMode, day: Date) -> Result<HeaderMap, String> {
-    let utc = day.at(0, 0, 0, 0).checked_sub(8.hours()).map_err(|error| error.to_string())?;
-    let until = HeaderValue::try_from(format!("{utc}Z")).map_err(|error| error.to_string())?;
+    let until = HeaderValue::try_from(until(day)?).map_err(|error| error.to_string())?;
     let mut headers = HeaderMap::new();
     headers.insert("x-amz-object-lock-mode", HeaderValue::from_static(mode.as_str()));
     headers.insert("x-amz-object-lock-retain-until-date", until);

@@ -177,8 +177,10 @@ fn listed(of: &Hotline) -> Vec<(String, PathBuf)> {
         );
     }
     if of.secrets {
-        let secrets = of.data.join("secrets.toml");
-        all.extend(secrets.exists().then(|| ("data/secrets.toml".to_owned(), secrets)));
+        for name in ["secrets.toml", "accounts.toml"] {
+            let path = of.data.join(name);
+            all.extend(path.exists().then(|| (format!("data/{name}"), path)));
+        }
     }
     for folder in ["sip-configs", "dialplan"] {
         let Some(config) = &of.config else { continue };

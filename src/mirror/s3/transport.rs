@@ -26,6 +26,12 @@ const LARGEST_ANSWER: u64 = 64 << 20;
 const TRUSTED: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
+const LOCKED_UNTIL: &str = "x-amz-object-lock-retain-until-date";
+
+/// What the store says of an object, which the crate passes on and does not know.
+#[derive(Clone, Debug)]
+pub(super) struct LockedUntil(pub String);
+
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'a>>;
 
 /// It blocks: each place has a thread and a runtime of its own.
@@ -66,7 +72,12 @@ impl Transport {
         };
         let (head, mut body) = answer?.into_parts();
         let bytes = body.with_config().limit(LARGEST_ANSWER).read_to_vec()?;
-        Ok(HttpResponse::from_parts(head, HttpResponseBody::from(bytes)))
+        let locked = head.headers.get(LOCKED_UNTIL).and_then(|until| until.to_str().ok()).map(str::to_owned);
+        let mut answer = HttpResponse::from_parts(head, HttpResponseBody::from(bytes));
+        if let Some(until) = locked {
+            answer.extensions_mut().insert(LockedUntil(until));
+        }
+        Ok(answer)
     }
 }
 
