@@ -24,6 +24,11 @@ pub(super) const FORMAT: u32 = 1;
 /// Beside what the copy itself takes, so much must stay free for recordings, bytes.
 const ROOM: u64 = 1 << 30;
 
+/// Files of the data folder that a set has.
+const PLAIN: [&str; 2] = ["merged-numbers.toml", "archive-head"];
+/// Those that it has where the owner wants them there. Keys never are: whoever has the copy could forge it.
+const SECRET: [&str; 2] = ["secrets.toml", "accounts.toml"];
+
 /// `sets/<time>.json`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Set {
@@ -176,11 +181,10 @@ fn listed(of: &Hotline) -> Vec<(String, PathBuf)> {
             below(&of.data.join(folder)).into_iter().map(|(name, path)| (format!("data/{folder}/{name}"), path)),
         );
     }
-    if of.secrets {
-        for name in ["secrets.toml", "accounts.toml"] {
-            let path = of.data.join(name);
-            all.extend(path.exists().then(|| (format!("data/{name}"), path)));
-        }
+    let secrets: &[&str] = if of.secrets { &SECRET } else { &[] };
+    for name in PLAIN.iter().chain(secrets) {
+        let path = of.data.join(name);
+        all.extend(path.exists().then(|| (format!("data/{name}"), path)));
     }
     for folder in ["sip-configs", "dialplan"] {
         let Some(config) = &of.config else { continue };
