@@ -37,7 +37,7 @@ use crate::call::{Role, Switchboard};
 use crate::config::{Config, Fault, RecordingFormat};
 use crate::exchange::{Exchange, Input, Output};
 use crate::media::{self, prompt::PromptShelf};
-use crate::mirror::{self, Hotline, Mirrors};
+use crate::mirror::{self, Mirrors};
 use crate::net::clock::Clock;
 use crate::net::driver::{Carry, Driver, Event, INBOX, Sockets};
 use crate::net::resolve;
@@ -311,7 +311,7 @@ impl Server {
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
         recovery::close_left_behind(&recovered.open, &told, &journal, &inbox, &figures).await;
         let shelf = Arc::new(Shelf::new(recordings.clone()));
-        let (mirrors, shown) = start_mirrors(&config, &options, &recordings, &alarms, clock)?;
+        let (mirrors, shown) = mirror::start(&config, &options, &recordings, &alarms, clock)?;
         recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
         let office = Office {
@@ -451,24 +451,6 @@ fn open_audit(data: &Path, clock: Clock, alarms: &Alarms) -> Result<Audit, Audit
     let damaged = Some("its last line is not as it was written: hotline audit verify".to_owned());
     alarms.now("audit_damaged", "", opened.damaged, damaged);
     Ok(audit)
-}
-
-fn start_mirrors(
-    config: &Config,
-    options: &Options,
-    recordings: &Path,
-    alarms: &Arc<Alarms>,
-    clock: Clock,
-) -> io::Result<(Mirrors, Vec<mirror::Shared>)> {
-    let hotline = Hotline {
-        name: config.server.name.clone(),
-        data: options.data.clone(),
-        recordings: recordings.to_path_buf(),
-        config: options.config.clone(),
-        secrets: false,
-        not_copied: Vec::new(),
-    };
-    mirror::start(&config.mirrors, &hotline, alarms, clock)
 }
 
 /// What becomes of the recorder's news: a journal entry, figures, and an alarm of the call.

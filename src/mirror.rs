@@ -24,7 +24,7 @@ mod status;
 
 pub use folder::FolderTarget;
 pub use pace::Pace;
-pub use run::{Hotline, Mirrors, start};
+pub use run::{Mirrors, start};
 pub use s3::{Credentials, S3Target};
 pub use status::{Shared, Status};
 

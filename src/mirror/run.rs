@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -16,7 +16,9 @@ use super::ledger::{self, Ledger};
 use super::set::Sets;
 use super::status::{Shared, Status};
 use super::{Fault, Pace, Target, open, recording};
+use crate::app::Options;
 use crate::app::alarms::Alarms;
+use crate::config::Config;
 use crate::config::mirror::{MirrorSettings, Place};
 use crate::net::clock::Clock;
 use crate::rules::retention;
@@ -39,15 +41,15 @@ const NAMED: usize = 100;
 
 /// What of the running server is copied.
 #[derive(Clone, Debug)]
-pub struct Hotline {
+pub(super) struct Hotline {
     pub name: String,
     pub data: PathBuf,
     pub recordings: PathBuf,
     /// None: the embedded examples, which every program has.
     pub config: Option<PathBuf>,
     pub secrets: bool,
-    /// Within the configuration, and not for others' eyes.
-    pub not_copied: Vec<PathBuf>,
+    /// May lie within the configuration, and is not for others' eyes.
+    pub not_copied: Option<PathBuf>,
 }
 
 /// All mirrors.
@@ -69,33 +71,36 @@ impl Mirrors {
     }
 }
 
-/// Starts a thread for each. `hotline` as of all; `secrets` and `not_copied` are each mirror's own.
+/// Starts a thread for each `[[mirror]]`.
 pub fn start(
-    settings: &[MirrorSettings],
-    hotline: &Hotline,
+    config: &Config,
+    options: &Options,
+    recordings: &Path,
     alarms: &Arc<Alarms>,
     clock: Clock,
 ) -> io::Result<(Mirrors, Vec<Shared>)> {
     let ending = Arc::new(AtomicBool::new(false));
     let (alive, ended) = channel();
     let mut shown = Vec::new();
-    for settings in settings {
-        let place = match &settings.place {
-            Place::Folder(path) => path.display().to_string(),
-            Place::S3(s3) => format!("{}/{}", s3.endpoint, s3.bucket),
-        };
-        let credentials = match &settings.place {
-            Place::Folder(_) => None,
-            Place::S3(s3) => s3.credentials_file.clone(),
+    for settings in &config.mirrors {
+        let (place, credentials) = match &settings.place {
+            Place::Folder(path) => (path.display().to_string(), None),
+            Place::S3(s3) => (format!("{}/{}", s3.endpoint, s3.bucket), s3.credentials_file.clone()),
         };
         let status = Status { name: settings.name.clone(), place, started: clock.wall(), ..Status::default() };
         let status = Shared::new(status);
         shown.push(status.clone());
-        let folder = ledger::folder(&hotline.data, &settings.name);
-        let not_copied = credentials.into_iter().collect();
+        let folder = ledger::folder(&options.data, &settings.name);
         let mirror = Mirror {
-            hotline: Hotline { secrets: settings.secrets, not_copied, ..hotline.clone() },
-            backlog: Backlog::new(hotline.recordings.clone()),
+            hotline: Hotline {
+                name: config.server.name.clone(),
+                data: options.data.clone(),
+                recordings: recordings.to_path_buf(),
+                config: options.config.clone(),
+                secrets: settings.secrets,
+                not_copied: credentials,
+            },
+            backlog: Backlog::new(recordings.to_path_buf()),
             sets: Sets::new(folder.join("scratch")),
             ledger: Ledger::new(folder),
             settings: settings.clone(),

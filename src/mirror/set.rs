@@ -188,10 +188,17 @@ fn listed(of: &Hotline) -> Vec<(String, PathBuf)> {
     }
     for folder in ["sip-configs", "dialplan"] {
         let Some(config) = &of.config else { continue };
-        let files = below(&config.join(folder)).into_iter().filter(|(_, path)| !of.not_copied.contains(path));
+        let files =
+            below(&config.join(folder)).into_iter().filter(|(_, path)| !is_the_same(path, of.not_copied.as_deref()));
         all.extend(files.map(|(name, path)| (format!("config/{folder}/{name}"), path)));
     }
     all
+}
+
+/// Whatever way each is written.
+fn is_the_same(path: &Path, other: Option<&Path>) -> bool {
+    let other = other.and_then(|other| other.canonicalize().ok());
+    other.is_some() && path.canonicalize().ok() == other
 }
 
 /// The files below a folder, by name.
