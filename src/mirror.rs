@@ -155,7 +155,7 @@ fn compare(target: &mut dyn Target, key: &str, found: &Found, source: &mut Sourc
             None => {
                 let place = target.place();
                 let mut there = target.read(key)?;
-                let read = sum(&mut *there, source.pace).map_err(|error| match error {
+                let read = sum(&mut *there, &mut source.pace.unbridled()).map_err(|error| match error {
                     Broken::Ending => Fault::Ending,
                     Broken::Io(error) => Fault::Away { place, why: format!("{key}: {error}") },
                 })?;

@@ -137,6 +137,7 @@ struct Mirror {
 impl Mirror {
     fn run(mut self) {
         crate::media::lowest_priority_of_this_thread();
+        let _guard = Guard { alarms: Arc::clone(&self.alarms), name: self.settings.name.clone() };
         let (mut target, mut pause) = (None, FIRST_PAUSE);
         while !self.pace.is_ending() {
             self.backlog.look(&self.ledger);
@@ -290,6 +291,20 @@ impl Mirror {
         let now = self.clock.wall();
         let text = alarm(&self.status.get(), &self.settings, now, matches!(fault, Some(Fault::Refused { .. })));
         self.alarms.now(ALARM, &self.settings.name, text.is_some(), text);
+    }
+}
+
+/// A hotline goes on without its mirror, but not in silence.
+struct Guard {
+    alarms: Arc<Alarms>,
+    name: String,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.alarms.now(ALARM, &self.name, true, Some("its thread has ended; restart the server".to_owned()));
+        }
     }
 }
 

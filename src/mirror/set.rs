@@ -10,7 +10,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection};
@@ -24,6 +24,10 @@ pub(super) const FORMAT: u32 = 1;
 /// Beside what the copy itself takes, so much must stay free for recordings, bytes.
 const ROOM: u64 = 1 << 30;
 
+/// A database that takes longer to copy is not in every set anew, but after so many times as long: the sets
+/// between name the last copy, and the journal tells what came since.
+const LONG: Duration = Duration::from_secs(10);
+const REST: u32 = 10;
 /// Files of the data folder that a set has.
 const PLAIN: [&str; 2] = ["merged-numbers.toml", "archive-head"];
 /// Those that it has where the owner wants them there. Keys never are: whoever has the copy could forge it.
@@ -61,11 +65,22 @@ pub(super) struct Sets {
     hashed: BTreeMap<PathBuf, (u64, SystemTime, String)>,
     /// What is known to lie there.
     there: BTreeSet<String>,
+    /// The last copy of the database that took long.
+    database: Option<Copied>,
+}
+
+/// A copy of the database that later sets have too, with the journal that goes on from it.
+struct Copied {
+    line: Line,
+    made: Instant,
+    took: Duration,
+    /// The oldest segment of the journal then: while it is there, so is all that followed.
+    oldest: Option<String>,
 }
 
 impl Sets {
     pub fn new(scratch: PathBuf) -> Self {
-        Self { scratch, hashed: BTreeMap::new(), there: BTreeSet::new() }
+        Self { scratch, hashed: BTreeMap::new(), there: BTreeSet::new(), database: None }
     }
 
     /// Copies all that belongs to a set, and its list last: where that is, the set is whole.
@@ -92,6 +107,13 @@ impl Sets {
     }
 
     fn database(&mut self, target: &mut dyn Target, of: &Hotline, pace: &mut Pace) -> Result<Line, Fault> {
+        let began = Instant::now();
+        let oldest = below(&of.data.join("journal")).into_iter().map(|(name, _)| name).next();
+        let still =
+            |copied: &&Copied| copied.oldest == oldest && copied.made.elapsed() < copied.took.saturating_mul(REST);
+        if let Some(copied) = self.database.as_ref().filter(still) {
+            return Ok(copied.line.clone());
+        }
         let copy = self.scratch.join("hotline.sqlite");
         let database = of.data.join("hotline.sqlite");
         let needed = fs::metadata(&database).map_err(Fault::here(&database))?.len().saturating_add(ROOM);
@@ -99,7 +121,10 @@ impl Sets {
             return Err(Fault::Database(format!("{} MiB must be free in {}", needed >> 20, self.scratch.display())));
         }
         vacuum(&database, &copy)?;
-        self.send(target, "data/hotline.sqlite".to_owned(), &copy, pace)
+        let line = self.send(target, "data/hotline.sqlite".to_owned(), &copy, pace)?;
+        let took = began.elapsed();
+        self.database = (took > LONG).then(|| Copied { line: line.clone(), made: Instant::now(), took, oldest });
+        Ok(line)
     }
 
     /// A file of the running server: as far as it goes now.
@@ -122,7 +147,7 @@ impl Sets {
     }
 
     fn send(&mut self, target: &mut dyn Target, name: String, copy: &Path, pace: &mut Pace) -> Result<Line, Fault> {
-        let (bytes, sha256) = sum_of(copy, pace)?;
+        let (bytes, sha256) = sum_of(copy, &mut pace.unbridled())?;
         let mut source = Source { path: copy, bytes, sha256: &sha256, pace };
         ensure(target, &object(&sha256), &mut source, None)?;
         self.there.insert(sha256.clone());
@@ -149,6 +174,7 @@ impl Sets {
             target.remove(key)?;
         }
         self.there.clear();
+        self.database = None;
         Ok(())
     }
 }
