@@ -12,11 +12,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection};
-
 use super::run::Hotline;
 use super::{Fault, Pace, Source, Target, ensure, sum_of};
+use crate::store::sqlite;
 use crate::time::Wall;
 
 /// The version of the format that this program writes, and the only one that it reads.
@@ -120,7 +118,7 @@ impl Sets {
         if crate::app::watch::free_bytes(&self.scratch).is_some_and(|free| free < needed) {
             return Err(Fault::Database(format!("{} MiB must be free in {}", needed >> 20, self.scratch.display())));
         }
-        vacuum(&database, &copy)?;
+        back_up(&database, &copy)?;
         let line = self.send(target, "data/hotline.sqlite".to_owned(), &copy, pace)?;
         let took = began.elapsed();
         self.database = (took > LONG).then(|| Copied { line: line.clone(), made: Instant::now(), took, oldest });
@@ -248,19 +246,10 @@ fn below(root: &Path) -> Vec<(String, PathBuf)> {
 }
 
 /// A copy as of one moment, while the server writes on.
-fn vacuum(database: &Path, copy: &Path) -> Result<(), Fault> {
-    let fault = |error: &dyn std::fmt::Display| Fault::Database(error.to_string());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| fault(&e))?;
-    let text = copy.to_str().ok_or_else(|| fault(&"its path is no text"))?.replace('\'', "''");
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(database).create_if_missing(false);
-        let mut connection = SqliteConnection::connect_with(&options).await.map_err(|error| fault(&error))?;
-        let vacuum = sqlx::raw_sql(AssertSqlSafe(format!("VACUUM INTO '{text}'")));
-        let done = vacuum.execute(&mut connection).await.map(drop).map_err(|error| fault(&error));
-        // All that was to be read is read.
-        let _ = connection.close().await;
-        done
-    })
+fn back_up(database: &Path, copy: &Path) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Fault::Database(error.to_string()))?;
+    runtime.block_on(sqlite::back_up(database, copy)).map_err(|error| Fault::Database(error.to_string()))
 }
 
 /// A folder of its own with nothing in it.

@@ -223,6 +223,17 @@ impl Store for Sqlite {
     }
 }
 
+/// A new database at `copy` with what this one held at one moment, while it is written to.
+pub async fn back_up(database: &Path, copy: &Path) -> Result<(), StoreError> {
+    let options = SqliteConnectOptions::new().filename(database).create_if_missing(false);
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(gone("open"))?;
+    let into = sqlx::query("VACUUM INTO ?").bind(copy.to_string_lossy());
+    let done = into.execute(&mut connection).await.map(drop).map_err(gone("copy"));
+    // All that was to be read is read.
+    let _ = connection.close().await;
+    done
+}
+
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(1))
 }

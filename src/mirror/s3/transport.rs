@@ -1,13 +1,13 @@
 //! Carries the store's requests over ureq, on the thread that asks.
 
 use std::fs;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use http_body::Body;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
@@ -88,10 +88,12 @@ impl HttpService for Transport {
         Self: 'asked,
     {
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let whole = to_bytes(Body::new(body), usize::MAX).await;
-            let bytes = whole.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
-            let request = ureq::http::Request::from_parts(parts, bytes.as_ref());
+            let (parts, mut body) = request.into_parts();
+            let mut bytes = Vec::with_capacity(body.content_length());
+            while let Some(frame) = poll_fn(|task| Pin::new(&mut body).poll_frame(task)).await {
+                bytes.extend(frame?.into_data().unwrap_or_default());
+            }
+            let request = ureq::http::Request::from_parts(parts, bytes.as_slice());
             self.carry(request).map_err(|error| HttpError::new(kind(&error), error))
         })
     }
