@@ -38,6 +38,7 @@ use crate::call::{Role, Switchboard};
 use crate::config::{Config, Fault, RecordingFormat};
 use crate::exchange::{Exchange, Input, Output};
 use crate::media::{self, prompt::PromptShelf};
+use crate::mirror::{self, Mirrors};
 use crate::net::clock::Clock;
 use crate::net::driver::{Carry, Driver, Event, INBOX, Sockets};
 use crate::net::resolve;
@@ -98,6 +99,8 @@ pub struct Office {
     pub progress: Progress,
     pub rate: Arc<Rate>,
     pub shelf: Arc<Shelf>,
+    /// The second copies.
+    pub mirrors: Arc<[mirror::Shared]>,
     /// Bytes of recordings that are compared with their seals in a second; 0: none.
     pub verify_rate: Arc<AtomicU64>,
     pub alarms: Arc<Alarms>,
@@ -203,6 +206,7 @@ pub struct Server {
     media: media::Handle,
     applier: Applier,
     driver: JoinHandle<()>,
+    mirrors: Mirrors,
     web: Web,
     ending: Arc<AtomicBool>,
     /// Held until everything that writes there has ended.
@@ -308,6 +312,7 @@ impl Server {
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
         recovery::close_left_behind(&recovered.open, &told, &journal, &inbox, &figures).await;
         let shelf = Arc::new(Shelf::new(recordings.clone()));
+        let (mirrors, shown) = mirror::start(&config, &options, &recordings, &alarms, clock)?;
         recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
         let office = Office {
@@ -318,6 +323,7 @@ impl Server {
             store,
             progress: applier.progress(),
             shelf,
+            mirrors: shown.into(),
             verify_rate: Arc::new(AtomicU64::new(config.server.verify_kib_per_s << 10)),
             alarms: Arc::clone(&alarms),
             heads: manifest::Outside::new(config.server.head_webhook.clone(), options.data.join("archive-head")),
@@ -367,7 +373,19 @@ impl Server {
         start_manifests(&office, &config, Arc::clone(&ending));
         tokio::spawn(finding::write(Arc::clone(&office.store), Arc::clone(&ending)));
         let web = web::serve(office.clone(), listener);
-        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, ending, _locks: locks })
+        Ok(Self {
+            office,
+            fresh: secrets.fresh,
+            config,
+            archive,
+            media,
+            applier,
+            driver,
+            mirrors,
+            web,
+            ending,
+            _locks: locks,
+        })
     }
 
     /// Live calls.
@@ -379,6 +397,8 @@ impl Server {
     /// the journal for the next start.
     pub async fn stop(self) {
         self.ending.store(true, Ordering::Relaxed);
+        let mirrors = self.mirrors;
+        let mirrors = tokio::task::spawn_blocking(move || mirrors.stop());
         self.office.tell(Input::EndAll).await;
         // BYEs go out, and media hands over its last packets, before the loop ends.
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -391,6 +411,7 @@ impl Server {
             archive.stop();
         });
         let _ = joined.await;
+        let _ = mirrors.await;
         self.web.stop().await;
         let (journal, audit) = (self.office.journal.clone(), self.office.audit.clone());
         let _ = tokio::task::spawn_blocking(move || (journal.close(), audit.close())).await;

@@ -23,7 +23,7 @@ mod seal;
 pub mod shelf;
 pub mod sidecar;
 pub mod sums;
-mod sweep;
+pub(crate) mod sweep;
 mod tape;
 mod voices;
 mod writer;

@@ -13,6 +13,7 @@ pub mod find;
 pub mod healthcheck;
 pub mod init;
 pub mod login;
+pub mod mirror;
 pub mod page;
 pub mod recordings;
 pub mod reload;

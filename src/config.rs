@@ -6,6 +6,7 @@
 pub mod cross;
 pub mod directory;
 pub mod files;
+pub mod mirror;
 pub mod numbers;
 pub mod ports;
 pub mod queues;
@@ -25,6 +26,7 @@ use crate::rules::numbers::{Merged, NumberPlan};
 
 pub use directory::DeviceContact;
 pub use files::Texts;
+pub use mirror::MirrorSettings;
 pub use ports::PortRange;
 pub use queues::{Night, QueueSettings};
 pub use seats::{SeatKind, SeatSettings};
@@ -40,6 +42,8 @@ pub struct Config {
     pub centres: Vec<CentreSettings>,
     /// In the order of the file: `ListenerId(n)` is the n-th.
     pub listens: Vec<Listen>,
+    /// Where the second copies go.
+    pub mirrors: Vec<MirrorSettings>,
     pub trunks: Vec<Trunk>,
     pub seats: Vec<SeatSettings>,
     pub queues: Vec<QueueSettings>,
@@ -72,6 +76,9 @@ impl Config {
         let mut faults = Vec::new();
         if self.listens != next.listens {
             faults.push(fault(&files::SERVER, "[[listen]] and rtp_ports change only at a restart".into()));
+        }
+        if self.mirrors != next.mirrors {
+            faults.push(fault(&files::SERVER, "[[mirror]] changes only at a restart".into()));
         }
         if self.server.http != next.server.http {
             faults.push(fault(&files::SERVER, "http changes only at a restart".into()));

@@ -53,6 +53,9 @@ pub mod accounts;
 pub mod audit;
 
 #[cfg(feature = "server")]
+pub mod mirror;
+
+#[cfg(feature = "server")]
 pub mod web;
 
 #[cfg(feature = "server")]

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, recordings, reload, route, seats,
-    serve, sessions, tickets, trace, users,
+    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, mirror, recordings, reload, route,
+    seats, serve, sessions, tickets, trace, users,
 };
 
 /// The server behind a city's hotline 12345.
@@ -31,6 +31,7 @@ enum Command {
     Recordings(Box<recordings::Args>),
     Archive(archive::Args),
     Trace(trace::Args),
+    Mirror(mirror::Args),
     Alarms(alarms::Args),
     Healthcheck(healthcheck::Args),
     Reload(reload::Args),
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Recordings(args) => recordings::run(&args),
         Command::Archive(args) => archive::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Mirror(args) => mirror::run(&args),
         Command::Alarms(args) => alarms::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Reload(args) => reload::run(&args),

@@ -120,6 +120,11 @@ pub fn lower_priority_of_this_thread() {
     poll::nice_this_thread(10);
 }
 
+/// Below everybody (nice +19, and so last at the disk): for what can wait for hours.
+pub fn lowest_priority_of_this_thread() {
+    poll::nice_this_thread(19);
+}
+
 /// Commands that may wait for a thread; it takes them all each time it wakes.
 const COMMANDS: usize = 4096;
 

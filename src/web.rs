@@ -19,6 +19,7 @@ mod error;
 mod health;
 mod login;
 pub mod metrics;
+mod mirrors;
 mod missed;
 mod places;
 pub mod range;

@@ -54,7 +54,7 @@ pub(super) fn run(root: &Path, live: &Live, figures: &Figures, tell: &Tell, seal
 }
 
 /// The folders `year/month/day`, newest first.
-pub(super) fn days(root: &Path) -> Vec<PathBuf> {
+pub(crate) fn days(root: &Path) -> Vec<PathBuf> {
     let years = newest_first(root);
     years.iter().flat_map(|year| newest_first(year)).flat_map(|month| newest_first(&month)).collect()
 }

@@ -70,6 +70,7 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
         server: server.server.value,
         centres: values(server.centres),
         listens: values(server.listens),
+        mirrors: server.mirrors,
         trunks: values(trunks),
         seats: values(seats),
         queues: values(queues.groups),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::files::Text;
+use super::mirror::{self, MirrorSettings};
 use super::ports::PortRange;
 use super::rows::{Reader, Row};
 use super::{Fault, values};
@@ -181,6 +182,7 @@ pub struct ServerFile {
     pub server: Row<ServerSettings>,
     pub centres: Vec<Row<CentreSettings>>,
     pub listens: Vec<Row<Listen>>,
+    pub mirrors: Vec<MirrorSettings>,
 }
 
 impl ServerFile {
@@ -195,6 +197,7 @@ pub fn read(text: &Text) -> (Option<ServerFile>, Vec<Fault>) {
     let server: Option<Row<ServerSettings>> = reader.table("server");
     let mut centres: Vec<Row<CentreSettings>> = reader.tables("centre");
     let rows: Vec<Row<ListenRow>> = reader.tables("listen");
+    let mirrors = mirror::read(&mut reader);
     let Some(server) = server else {
         if !reader.is_broken() {
             reader.fault(None, "[server] is missing");
@@ -223,7 +226,7 @@ pub fn read(text: &Text) -> (Option<ServerFile>, Vec<Fault>) {
     }
     let listens = rows.into_iter().filter_map(|row| listen(row, &server.value, &mut reader)).collect::<Vec<_>>();
     bindings(&listens, &mut reader);
-    (Some(ServerFile { server, centres, listens }), reader.finish())
+    (Some(ServerFile { server, centres, listens, mirrors }), reader.finish())
 }
 
 fn listen(row: Row<ListenRow>, server: &ServerSettings, reader: &mut Reader<'_>) -> Option<Row<Listen>> {

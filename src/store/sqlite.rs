@@ -47,6 +47,15 @@ pub struct Sqlite {
     readers: RwLock<SqlitePool>,
 }
 
+/// How much there is of what belongs together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// Answered ones.
+    pub calls: u64,
+    pub tickets: u64,
+    pub recordings: u64,
+}
+
 struct Writer {
     connection: SqliteConnection,
     /// Device and inode of the file that is open: it may be deleted or replaced under us.
@@ -104,6 +113,17 @@ impl Sqlite {
             }
         };
         Ok(&mut slot.insert(writer).connection)
+    }
+
+    /// Rows of calls, tickets and recordings, as a restore compares them.
+    pub async fn totals(&self) -> Result<Totals, StoreError> {
+        let ask = "SELECT (SELECT count(*) FROM call), (SELECT count(*) FROM ticket), (SELECT count(*) FROM recording)";
+        let row = sqlx::query(ask).fetch_one(&self.readers()).await.map_err(gone("read"))?;
+        let count = |at: usize| row.try_get::<i64, _>(at).ok().and_then(|count| u64::try_from(count).ok());
+        match (count(0), count(1), count(2)) {
+            (Some(calls), Some(tickets), Some(recordings)) => Ok(Totals { calls, tickets, recordings }),
+            _ => Err(StoreError::Unreadable { table: "call" }),
+        }
     }
 
     fn readers(&self) -> SqlitePool {
@@ -220,6 +240,17 @@ impl Store for Sqlite {
     async fn set_aside(&self) -> Result<Vec<SetAside>, StoreError> {
         ask::set_aside(&self.readers()).await
     }
+}
+
+/// A new database at `copy` with what this one held at one moment, while it is written to.
+pub async fn back_up(database: &Path, copy: &Path) -> Result<(), StoreError> {
+    let options = SqliteConnectOptions::new().filename(database).create_if_missing(false);
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(gone("open"))?;
+    let into = sqlx::query("VACUUM INTO ?").bind(copy.to_string_lossy());
+    let done = into.execute(&mut connection).await.map(drop).map_err(gone("copy"));
+    // All that was to be read is read.
+    let _ = connection.close().await;
+    done
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -42,11 +42,31 @@ pub async fn figures(office: &Office) -> String {
     let waiting = office.inbox.max_capacity().saturating_sub(office.inbox.capacity());
     text.gauge("hotline_signalling_waiting", "Messages that wait for the signalling loop.", &[], waiting);
     text.counter("hotline_trace_lost_total", "Records that the trace could not keep.", &[], office.trace.lost());
+    mirrors(&mut text, office);
     for alarm in office.alarms.standing() {
         let labels = [("name", alarm.name), ("subject", &alarm.subject), ("severity", alarm.severity)];
         text.gauge("hotline_alarm", "Alarms that stand.", &labels, 1);
     }
     text.finish()
+}
+
+/// Of each second copy (R71).
+fn mirrors(text: &mut Text, office: &Office) {
+    let now = office.clock.wall();
+    for mirror in office.mirrors.iter().map(crate::mirror::Shared::get) {
+        let labels = [("mirror", mirror.name.as_str())];
+        let lag = mirror.lag(now).as_secs();
+        text.gauge("hotline_mirror_lag_seconds", "How long the oldest recording waits for its copy.", &labels, lag);
+        let help = "Bytes of sealed recordings without a second copy.";
+        text.gauge("hotline_mirror_lag_bytes", help, &labels, mirror.waiting_bytes);
+        let help = "Sealed recordings without a second copy.";
+        text.gauge("hotline_mirror_waiting", help, &labels, mirror.waiting);
+        let age = mirror.set_age(now).as_secs();
+        text.gauge("hotline_mirror_set_age_seconds", "Age of the newest copy of the database.", &labels, age);
+        text.counter("hotline_mirror_copied_bytes_total", "Bytes copied by this run.", &labels, mirror.copied_bytes);
+        let refused = mirror.refused.len();
+        text.gauge("hotline_mirror_refused", "Recordings that cannot be copied as they are.", &labels, refused);
+    }
 }
 
 async fn calls(text: &mut Text, office: &Office) {

@@ -6,8 +6,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
-    accounts, alarms, archive, audio, audit, calls, directory, emergency, error, login, missed, recordings, reload,
-    seats, sessions, tickets,
+    accounts, alarms, archive, audio, audit, calls, directory, emergency, error, login, mirrors, missed, recordings,
+    reload, seats, sessions, tickets,
 };
 use crate::app::Office;
 use crate::rules::access::Right;
@@ -62,6 +62,7 @@ pub fn routes() -> Vec<Route> {
         route("GET", "/recordings/{call}/accesses", right(ReadAudit), recordings::accesses),
         route("GET", "/recordings/{call}/audio", right(HearRecordings), audio::download),
         route("GET", "/recordings/{call}/export", right(HearRecordings), audio::export),
+        route("GET", "/mirrors", right(ReadAlarms), mirrors::list),
         route("GET", "/alarms", right(ReadAlarms), alarms::list),
         route("POST", "/reload", right(Operate), reload::reload),
         route("GET", "/accounts", right(ManageAccounts), accounts::list),

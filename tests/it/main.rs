@@ -52,6 +52,7 @@ mod live;
 mod manifest;
 mod media;
 mod merged;
+mod mirror;
 mod net;
 mod numbers;
 mod packaging;

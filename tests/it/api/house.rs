@@ -88,13 +88,35 @@ impl House {
 
     /// With a second of both voices that was sealed earlier.
     pub async fn with_recording(name: &str, call: CallId) -> Self {
-        let files = Self::prepare(name);
+        Self::run_with_recording(Self::prepare(name), call).await
+    }
+
+    /// The same on these files.
+    pub async fn run_with_recording(files: Files, call: CallId) -> Self {
         let folder = files.0.join("data/recordings");
         let sealed = record(folder.clone(), call);
         let file = fs::read(folder.join(&sealed.path)).unwrap();
         let house = Self::run(files, Some(file)).await;
         house.record(Entry::Sealed(Box::new(sealed))).await;
         house
+    }
+
+    /// With one recording as it was sealed, and another to which something is done in its folder.
+    pub async fn run_spoilt(files: Files, call: CallId, other: CallId, spoil: impl FnOnce(&std::path::Path)) -> Self {
+        let folder = files.0.join("data/recordings");
+        let sealed = record(folder.clone(), other);
+        spoil(folder.join(&sealed.path).parent().unwrap());
+        Self::run_with_recording(files, call).await
+    }
+
+    /// A server on files that are somebody else's.
+    pub fn of(server: Server) -> Self {
+        Self { server, recording: None, files: Files(Folder::new("api-none")) }
+    }
+
+    pub async fn stop_and_give_files(self) -> Files {
+        self.server.stop().await;
+        self.files
     }
 
     pub async fn run(files: Files, recording: Option<Vec<u8>>) -> Self {

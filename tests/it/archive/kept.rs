@@ -46,13 +46,24 @@ const KNOWN: [(&str, &str, &str); 20] = [
     ("commands/recordings.rs", "fs::remove_file(out)", "a copy that could not be written to its end"),
 ];
 
-/// Files of the accounts, of the audit log, of the journal, of the API's address and of an export that is being rendered.
-const ELSEWHERE: [(&str, &str, &str); 11] = [
+/// Files of the accounts, of the audit log, of the journal, of second copies, of the API's address and of an export that is being rendered.
+const ELSEWHERE: [(&str, &str, &str); 22] = [
     ("accounts.rs", "truncate(true)", "the new accounts, beside the old ones"),
     ("accounts.rs", "fs::rename(&aside, path)", "the accounts"),
     ("audit/log.rs", "options.read(true).write(true)", "the audit log's month, written to at its end only"),
     ("audit/log.rs", "OpenOptions::new().write(true).open(path)", "the torn or refused end of the audit log"),
     ("audit/log.rs", "file.set_len(length)", "the torn or refused end of the audit log"),
+    ("mirror/folder.rs", "fs::remove_file(half)", "the half copy of an earlier try, at the other place"),
+    ("mirror/folder.rs", "fs::remove_file(&half)", "a half copy, at the other place"),
+    ("mirror/folder.rs", "fs::rename(&half, &path)", "a whole copy gets its name, which nothing has"),
+    ("mirror/folder.rs", "fs::remove_file(&object)", "an old set, or what it alone was made of, at the other place"),
+    ("mirror/restore.rs", "fs::rename(&from, to.join(part))", "a set that was brought whole, in a folder made for it"),
+    ("mirror/restore.rs", "fs::remove_dir_all(&aside).map", "the empty folder that a set was brought to"),
+    ("mirror/restore.rs", "fs::remove_dir_all(&aside).or_else", "a set that was not whole, in a folder made for it"),
+    ("mirror/set.rs", "fs::write(&path, text)", "the list of a set, in the scratch folder"),
+    ("mirror/set.rs", "File::create(&copy)", "a copy of a growing file, in the scratch folder"),
+    ("mirror/set.rs", "fs::remove_dir_all(scratch)", "the scratch folder"),
+    ("commands/mirror.rs", "remove_dir_all(&folder)", "what a drill has brought, in a folder made for it"),
     ("store/journal/segments.rs", "fs::remove_file(&path)", "a segment of the journal that the database has followed"),
     ("store/journal/writer.rs", "segment.file.set_len(segment.length)", "the torn end of the journal's segment"),
     ("store/journal/writer.rs", "fs::remove_file(&path)", "a segment of the journal that could not be begun"),
