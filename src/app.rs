@@ -6,6 +6,7 @@ pub mod desk;
 pub mod figures;
 pub mod manifest;
 mod merged;
+mod phones;
 pub mod rate;
 mod recovery;
 pub mod secrets;
@@ -55,6 +56,7 @@ use crate::web::strangers::Strangers;
 use alarms::Alarms;
 use desk::Desk;
 use figures::Figures;
+use phones::Phones;
 use rate::Rate;
 use secrets::Secrets;
 use trace::TraceBook;
@@ -203,6 +205,7 @@ pub struct Server {
     applier: Applier,
     driver: JoinHandle<()>,
     web: Web,
+    phones: phones::Keeper,
     ending: Arc<AtomicBool>,
     /// Held until everything that writes there has ended.
     _locks: Vec<FolderLock>,
@@ -278,10 +281,13 @@ impl Server {
         let settings = setup::exchange_settings(&config, &secrets);
         let now = clock.now();
         let mut board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), recovered.last_call);
-        for change in board.resume(now, recovered.seats) {
+        let phones = Phones::of(&options.data, &config);
+        let left = phones.left(now);
+        for change in board.resume(now, recovered.seats, left.up) {
             desk.carry(now, Output::Call(change));
         }
-        let exchange = Exchange::new(now, settings, board, random()?);
+        let mut exchange = Exchange::new(now, settings, board, random()?);
+        exchange.restore_phones(now, left.phones);
         let listens = setup::listens(&config);
         let (opened, is_open) = std::sync::mpsc::channel();
         let (inbox_of_driver, trace_of_driver) = (inbox.clone(), trace.clone());
@@ -365,7 +371,9 @@ impl Server {
         tokio::spawn(verifier.run());
         start_manifests(&office, &config, Arc::clone(&ending));
         let web = web::serve(office.clone(), listener);
-        Ok(Self { office, fresh: secrets.fresh, config, archive, media, applier, driver, web, ending, _locks: locks })
+        let phones = phones.keep(office.clone());
+        let fresh = secrets.fresh;
+        Ok(Self { office, fresh, config, archive, media, applier, driver, web, phones, ending, _locks: locks })
     }
 
     /// Live calls.
@@ -380,6 +388,7 @@ impl Server {
         self.office.tell(Input::EndAll).await;
         // BYEs go out, and media hands over its last packets, before the loop ends.
         tokio::time::sleep(Duration::from_millis(300)).await;
+        self.phones.stop().await;
         let _ = self.office.inbox.send(Event::Stop).await;
         let (driver, media, archive, trace) = (self.driver, self.media, self.archive, self.office.trace.clone());
         let joined = tokio::task::spawn_blocking(move || {

@@ -54,6 +54,8 @@ pub enum AskRefused {
     UnknownSeat,
     #[error("the seat is not signed in")]
     SignedOut,
+    #[error("no phone of the seat is registered, so that it could not be rung")]
+    NoPhone,
     #[error("the seat is in a call")]
     InCall,
     #[error("the seat has had no call")]
@@ -308,6 +310,7 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
     use SeatState::{Break, Busy, Consulting, Held, Idle, Reserved, Ringing, SignedOut, Talking, ThreeWay, WrapUp};
     let in_call = |wish| Ok(Deed::AfterCall(wish));
     match (seat.state, ask) {
+        (SignedOut, SeatAsk::SignIn) if !seat.reachable => Err(AskRefused::NoPhone),
         (SignedOut, SeatAsk::SignIn) => Ok(Deed::Turn(Idle, None)),
         (SignedOut, SeatAsk::SignOut) => Ok(Deed::Nothing),
         (SignedOut, SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::Free) => Err(AskRefused::SignedOut),

@@ -59,7 +59,8 @@ impl Default for RegistrarLimits {
     fn default() -> Self {
         Self {
             min_expires: 60,
-            max_expires: 3600,
+            // A phone of which we have lost sight is back within ten minutes.
+            max_expires: 600,
             contacts: 10,
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             nonce_life: Duration::from_secs(300),
@@ -182,6 +183,21 @@ impl Registrar {
     pub fn set_terms(&mut self, realm: String, algorithms: Vec<Algorithm>) {
         self.realm = realm;
         self.limits.algorithms = algorithms;
+    }
+
+    /// Takes over bindings of an earlier run, of users that still have an account. No call goes there
+    /// until a keep-alive has been answered: nobody knows what has become of the phones meanwhile.
+    pub fn restore(&mut self, now: Mono, kept: Vec<(String, Binding)>) {
+        let latest = now + Duration::from_secs(self.limits.max_expires.into());
+        for (user, binding) in kept.into_iter().filter(|(user, _)| self.accounts.contains_key(user)) {
+            let binding = Binding { lost: true, expires_at: binding.expires_at.min(latest), ..binding };
+            self.bindings.restore(&user, binding, self.limits.contacts);
+        }
+    }
+
+    /// Another one after each change of a binding.
+    pub const fn revision(&self) -> u64 {
+        self.bindings.revision()
     }
 
     /// A keep-alive had no answer, or the connection is closed. The binding stays until it

@@ -163,6 +163,7 @@ fn bad_call(reason: Option<&str>) -> Result<BadCall, ApiError> {
 pub fn refused(why: AskRefused) -> ApiError {
     match why {
         AskRefused::UnknownSeat => ApiError::new(StatusCode::NOT_FOUND, "unknown_seat", why.to_string()),
+        AskRefused::NoPhone => ApiError::conflict("no_phone", why.to_string()),
         AskRefused::SignedOut
         | AskRefused::InCall
         | AskRefused::NoCall

@@ -69,7 +69,7 @@ async fn only_the_token_opens_the_api() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seat_changes_its_state_or_is_told_why_not() {
-    let house = House::start("seats").await;
+    let house = House::with_phone("seats", "1001").await;
     let ask = |seat: &str, wish| house.post(&format!("/api/seats/{seat}/ask"), wish);
     let refused = ask("1001", json!({ "ask": "busy" }));
     assert_eq!((refused.status, refused.code()), (409, "seat"));
@@ -86,6 +86,8 @@ async fn a_seat_changes_its_state_or_is_told_why_not() {
     assert!(unknown.text.contains("short, silent, wrong_number, harassing"), "{}", unknown.text);
     assert_eq!(ask("1001", json!({ "ask": "dance" })).status, 422);
     assert_eq!((ask("9999", json!({ "ask": "busy" })).status), 404);
+    let without = ask("1002", json!({ "ask": "sign_in" }));
+    assert_eq!((without.status, without.code()), (409, "no_phone"));
     let seats = house.get("/api/seats").json();
     assert_eq!((&seats["rows"][0]["seat"], &seats["rows"][0]["state"]), (&json!("1001"), &json!("break")));
     assert!(house.get("/metrics").text.contains("hotline_seats{state=\"break\"} 1\n"));

@@ -110,6 +110,7 @@ fn a_source_that_tries_many_users_is_barred_unless_seats_are_registered_there() 
     assert_eq!(right(&mut registrar, 909, "1001", "198.51.100.7:6000"), 403);
     assert_eq!(right(&mut registrar, 910, "1001", "198.51.100.7:6000"), 200, "for a time");
 
+    assert_eq!(right(&mut registrar, 912, "1001", "198.51.100.8:6000"), 200);
     // 198.51.100.8 has a seat now, behind the same NAT as the one who guesses.
     assert_eq!(many(&mut registrar, 920, "198.51.100.8:7000"), 200);
     assert_eq!(right(&mut registrar, 920, "1002", "198.51.100.8:7001"), 200, "colleagues register");

@@ -1,7 +1,9 @@
 //! The program itself, as an operator runs it: what it prints, which files it leaves, how its
 //! threads rank, what a signal does to it.
 
+mod handset;
 pub mod program;
+mod restart;
 
 use std::collections::BTreeSet;
 use std::fs;

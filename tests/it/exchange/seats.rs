@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotline::call::mix_plan::{Command, Report};
-use hotline::call::{LegId, Output as Wish, SeatState};
+use hotline::call::{LegId, Output as Wish, SeatNo, SeatState};
 use hotline::exchange::Input;
 use hotline::sip::flow::Transport;
 use hotline::sip::message::{Method, NameAddr};
@@ -483,4 +483,29 @@ fn a_phone_that_never_says_a_word_holds_the_others_of_its_seat_back_no_longer() 
         city.pass(SECOND);
         rung.bye(&mut city);
     }
+}
+
+#[test]
+fn phones_of_an_earlier_run_are_asked_at_once_and_rung_as_soon_as_they_answer() {
+    let mut before = City::open();
+    let mut phone = Phone::registered(&mut before, "1001");
+    Phone::registered(&mut before, "1002");
+    let (revision, kept) = before.exchange.registered_phones(before.now);
+    let kept: Vec<_> = kept.map(|(seat, binding)| (SeatNo(seat.to_owned()), binding.clone())).collect();
+    assert_eq!((kept.len(), before.exchange.registered_phones(before.now).0), (2, revision));
+
+    let mut city = City::open();
+    city.exchange.restore_phones(city.now, kept);
+    city.pass(SECOND);
+    assert_eq!(city.state("1001"), SeatState::SignedOut);
+    assert!(phone.pong(&mut city), "it is asked at once");
+    assert_eq!((city.state("1001"), city.state("1002")), (SeatState::Idle, SeatState::SignedOut));
+    Caller::new(&mut city, "12345").invite(&mut city);
+    phone.rung(&mut city).answer(&mut city);
+    assert_eq!(city.state("1001"), SeatState::Talking);
+    // Seat 1002's phone is gone, and counts as a stranger's once its time is over.
+    city.pass(seconds(700));
+    assert!(!city.exchange.knows(Phone::new("1002").flow));
+    phone.register(&mut city);
+    assert!(city.exchange.knows(phone.flow));
 }
