@@ -175,6 +175,7 @@ impl Office {
         let before = merged::open(data)?;
         let config = running.reload(self.options.config.as_deref(), &before, today).map_err(StartError::Config)?;
         let secrets = Secrets::open(data, &config)?;
+        secrets.keep()?;
         merged::follow(data, &before, &config.numbers, today)?;
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
         self.names.send_replace(setup::names_to_resolve(&config));
@@ -308,6 +309,7 @@ impl Server {
             });
         })?;
         is_open.recv().map_err(io::Error::other)??;
+        secrets.keep()?;
         let (names, lists) = tokio::sync::watch::channel(setup::names_to_resolve(&config));
         let lots = u64::from_le_bytes(random()?);
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
