@@ -177,6 +177,7 @@ impl Office {
         let secrets = Secrets::open(data, &config)?;
         secrets.keep()?;
         merged::follow(data, &before, &config.numbers, today)?;
+        tell_warnings(&config);
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
         self.names.send_replace(setup::names_to_resolve(&config));
         self.alarms.webhook.set(config.server.alarm_webhook.clone());
@@ -221,6 +222,7 @@ impl Server {
         media::lower_priority_of_this_thread();
         let clock = Clock::start();
         let config = Config::load(options.config.as_deref()).map_err(StartError::Config)?;
+        tell_warnings(&config);
         let recordings = options.recordings.clone().unwrap_or_else(|| options.data.join("recordings"));
         DirBuilder::new()
             .recursive(true)
@@ -414,6 +416,10 @@ fn lock(data: &Path, recordings: &Path) -> Result<Vec<FolderLock>, StartError> {
     let mut folders = vec![data.canonicalize()?, recordings.canonicalize()?];
     folders.dedup();
     Ok(folders.iter().map(|folder| FolderLock::take(folder)).collect::<Result<_, _>>()?)
+}
+
+fn tell_warnings(config: &Config) {
+    config.warnings().into_iter().for_each(|warning| tracing::warn!("{warning}"));
 }
 
 fn start_archive(
