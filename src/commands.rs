@@ -12,6 +12,7 @@ pub mod directory;
 pub mod healthcheck;
 pub mod init;
 pub mod login;
+pub mod missed;
 pub mod page;
 pub mod recordings;
 pub mod reload;

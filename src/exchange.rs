@@ -84,6 +84,8 @@ pub enum Input {
     },
     /// Missed callers, one of whom is to be called back by this seat.
     CallBack(Vec<call::CallBack>),
+    /// None waits for this seat to call it back.
+    NobodyDue(SeatNo),
     /// A seat is to call a duty phone.
     Duty(call::DutyWish),
     /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference; or those of a device,
@@ -285,6 +287,7 @@ impl Exchange {
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
             Input::Supervise { call, by, how } => self.tell(now, call::Input::Supervise { call, by, how }),
             Input::CallBack(due) => self.tell(now, call::Input::CallBack(due)),
+            Input::NobodyDue(seat) => self.tell(now, call::Input::NobodyDue { seat }),
             Input::Duty(wish) => self.tell(now, call::Input::Duty(wish)),
             Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, recordings, reload, route, seats,
+    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, missed, recordings, reload, route, seats,
     serve, sessions, tickets, trace, users,
 };
 
@@ -30,6 +30,7 @@ enum Command {
     Tickets(tickets::Args),
     Recordings(recordings::Args),
     Archive(archive::Args),
+    Missed(missed::Args),
     Trace(trace::Args),
     Alarms(alarms::Args),
     Healthcheck(healthcheck::Args),
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Tickets(args) => tickets::run(&args),
         Command::Recordings(args) => recordings::run(&args),
         Command::Archive(args) => archive::run(&args),
+        Command::Missed(args) => missed::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Alarms(args) => alarms::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),

@@ -45,6 +45,8 @@ pub(super) struct FeatureLeg {
     seat: SeatNo,
     token: u64,
     hung_up: bool,
+    /// For the word on whether somebody is to be called back.
+    waits: bool,
 }
 
 /// Why a seat cannot have what it asks for.
@@ -161,16 +163,32 @@ impl Switchboard {
             return;
         }
         self.desk.update(&no, |seat| seat.feature_legs = seat.feature_legs.saturating_add(1));
-        let prompt = match self.ask(now, &no, ask) {
-            Ok(()) => Prompt::Done,
-            Err(_) => Prompt::Refused,
-        };
+        let done = self.ask(now, &no, ask).is_ok();
+        let waits = done && *ask == SeatAsk::CallBack;
         let token = self.new_token();
         self.legs.insert(leg, Role::Feature);
-        self.features.insert(leg, FeatureLeg { seat: no, token, hung_up: false });
+        self.features.insert(leg, FeatureLeg { seat: no, token, hung_up: false, waits });
         self.timers.set(Timer::Feature(leg), now.mono + TELLING);
         self.out.push(Output::Answer { leg });
+        if !waits {
+            self.tell_outcome(leg, token, done);
+        }
+    }
+
+    fn tell_outcome(&mut self, leg: LegId, token: u64, done: bool) {
+        let prompt = if done { Prompt::Done } else { Prompt::Refused };
         self.out.push(Output::Play { leg, prompts: vec![prompt], repeat: false, token });
+    }
+
+    /// Whether somebody was found whom the seat calls back: what its phone waits to be told.
+    pub(super) fn callback_told(&mut self, no: &SeatNo, found: bool) {
+        let waiting = self.features.iter_mut().filter(|(_, feature)| feature.seat == *no && !feature.hung_up);
+        let told: Vec<(LegId, u64)> = waiting
+            .filter_map(|(leg, feature)| std::mem::take(&mut feature.waits).then_some((*leg, feature.token)))
+            .collect();
+        for (leg, token) in told {
+            self.tell_outcome(leg, token, found);
+        }
     }
 
     pub(super) fn feature_told(&mut self, now: Now, leg: LegId, token: u64) {

@@ -112,6 +112,7 @@ impl Switchboard {
             }
             Input::Supervise { call, by, how } => self.supervise(now, call, &by, how),
             Input::CallBack(due) => self.call_back(now, due),
+            Input::NobodyDue { seat } => self.callback_told(&seat, false),
             Input::Duty(wish) => self.call_duty(now, wish),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
             Input::EarlyMedia { leg } => self.early_media(now, leg),

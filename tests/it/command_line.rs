@@ -43,7 +43,7 @@ fn words(command: &str) -> Option<(Vec<&'static str>, bool)> {
         "check" => (vec![], false),
         "init" => (vec!["DIR"], false),
         "route" => (vec!["12331"], false),
-        "users" | "audit" | "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "alarms"
+        "users" | "audit" | "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "missed" | "alarms"
         | "healthcheck" | "reload" => (vec![], true),
         "archive" => (vec!["key"], true),
         "trace" => (vec!["nobody"], true),

@@ -364,7 +364,7 @@ fn an_emergency_without_a_way_out_is_an_alarm_until_one_finds_one() {
     let hosts: Vec<_> = settings.trunks.iter_mut().map(|trunk| std::mem::take(&mut trunk.addresses)).collect();
     let mut city = City::new(settings);
     talking(&mut city);
-    let mut brings = |city: &mut City, whom: &str| {
+    let brings = |city: &mut City, whom: &str| {
         bring_in(city, whom);
         city.story().into_iter().filter(|line| line.starts_with("Alarm")).collect::<Vec<_>>()
     };
