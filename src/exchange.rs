@@ -13,7 +13,7 @@ use crate::call::mix_plan as media;
 use crate::call::{self, CallId, LegId, SeatAsk, SeatNo, Supervision, Switchboard};
 use crate::sip::flow::Flow;
 use crate::sip::message::Message;
-use crate::sip::registrar::Registrar;
+use crate::sip::registrar::{Registrar, WrongPassword};
 use crate::sip::sources::{Rate, SourceLimits, UnknownSources};
 use crate::sip::transactions::{self, ClientTx, ServerTx, Timers, Transactions};
 use crate::time::{Mono, Now};
@@ -135,6 +135,8 @@ pub enum Output {
         call: CallId,
         leg: LegId,
     },
+    /// For the log.
+    WrongPassword(WrongPassword),
     /// What a leg's media has counted so far, or in all once it has ended.
     Figures {
         leg: LegId,
@@ -158,6 +160,7 @@ pub struct Counters {
     pub unknown_dropped: u64,
     pub unreadable: u64,
     pub no_port: u64,
+    pub wrong_passwords: u64,
 }
 
 /// How much an exchange remembers, by kind.
@@ -317,6 +320,7 @@ impl Exchange {
             self.alarms.first().map(|(at, _)| *at),
             self.board.next_timeout(),
             self.registrar.next_timeout(),
+            self.registrar.next_unlock(),
             self.lines.next_timeout(),
             self.overloads.values().min().copied(),
         ]
@@ -331,7 +335,7 @@ impl Exchange {
     }
 
     pub const fn counters(&self) -> Counters {
-        self.counters
+        Counters { wrong_passwords: self.registrar.wrong_passwords(), ..self.counters }
     }
 
     /// What the transaction layer dropped or refused since the start.
@@ -453,6 +457,9 @@ impl Exchange {
             let changes = self.registrar.handle_timeout(now.mono);
             self.watch_all_phones(now);
             self.on_registrations(now, changes);
+        }
+        if self.registrar.next_unlock().is_some_and(|at| at <= now.mono) {
+            self.tell_wrong_passwords(now);
         }
         self.on_line_time(now);
         while let Some(trunk) =

@@ -18,6 +18,7 @@ use crate::media;
 use crate::net::driver::{Carry, Event};
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
+use crate::sip::registrar::WrongPassword;
 use crate::store::Store;
 use crate::store::entry::{Access, CalledBack, Entry, Leg, LegGone, MarkedInvalid, MarkedResult, SeatChange};
 use crate::store::journal::Journal;
@@ -84,6 +85,10 @@ impl Carry for Desk {
                 }
             }
             Output::LegGone { call, leg } => self.write(Entry::LegGone(LegGone { call, leg })),
+            Output::WrongPassword(WrongPassword { source, user, locks }) => {
+                let seat = user.as_deref().unwrap_or("unknown");
+                tracing::warn!(%source, seat, locked_out = locks, "wrong SIP password");
+            }
             Output::Figures { leg, figures, ended } => self.figures.leg(leg, *figures, ended),
         }
     }

@@ -10,10 +10,10 @@ use crate::sip::ping::{Health, Ping, PingSettings};
 use crate::sip::registrar::{Binding, Change};
 use crate::time::{Mono, Now};
 
-use super::Exchange;
 use super::lines::{Line, MISSES};
 use super::origin::canonical;
 use super::settings::FixedPhone;
+use super::{Exchange, Output};
 
 /// Within two of them a phone is known to be gone.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -66,6 +66,14 @@ impl Exchange {
         for change in changes {
             let (Change::Reachable { user } | Change::Unreachable { user }) = change;
             self.tell_reachable(now, SeatNo(user));
+        }
+    }
+
+    /// Wrong passwords are told, and an alarm stands as long as somebody is locked out for them.
+    pub(super) fn tell_wrong_passwords(&mut self, now: Now) {
+        self.outputs.extend(self.registrar.take_news().into_iter().map(Output::WrongPassword));
+        for (user, is_locked) in self.registrar.take_locks(now.mono) {
+            self.alarm("password_locked", user, is_locked);
         }
     }
 

@@ -146,6 +146,8 @@ fn standing(text: &mut Text, now: Standing) {
     let help = "Messages of sources that are neither trunk nor seat.";
     text.counter("hotline_unknown_source_total", help, &[("fate", "answered")], counters.unknown_answered);
     text.counter("hotline_unknown_source_total", help, &[("fate", "dropped")], counters.unknown_dropped);
+    let help = "Wrong SIP passwords of seats; further tries of one that is locked out are not counted.";
+    text.counter("hotline_wrong_passwords_total", help, &[], counters.wrong_passwords);
     text.counter("hotline_no_port_total", "Legs refused because no RTP port was left.", &[], counters.no_port);
 }
 

@@ -509,3 +509,30 @@ fn phones_of_an_earlier_run_are_asked_at_once_and_rung_as_soon_as_they_answer() 
     phone.register(&mut city);
     assert!(city.exchange.knows(phone.flow));
 }
+
+#[test]
+fn a_wrong_password_is_told_and_a_seat_that_is_locked_out_is_an_alarm() {
+    let mut city = City::open();
+    let mut phone = Phone::new("1001");
+    phone.password = "wrong".into();
+    let mut statuses = Vec::new();
+    for pause in [0, 1, 2, 4, 8, 1] {
+        city.pass(seconds(pause));
+        statuses.push(phone.prove(&mut city, "REGISTER", "sip:10.0.0.1:5060", "").status);
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 403]);
+    let of = |city: &mut City| {
+        let story = city.story().into_iter();
+        story.filter(|line| line.starts_with("Wrong") || line.starts_with("Alarm")).collect::<Vec<_>>()
+    };
+    let source = phone.flow.remote.ip();
+    assert_eq!(
+        of(&mut city),
+        [format!("Wrong {source} 1001"), format!("Wrong {source} 1001 locked"), "Alarm password_locked 1001 on".into()]
+    );
+    assert_eq!(city.exchange.counters().wrong_passwords, 5);
+    city.pass(seconds(900));
+    assert_eq!(of(&mut city), ["Alarm password_locked 1001 off"]);
+    phone.password = "secret-1001".into();
+    phone.register(&mut city);
+}
