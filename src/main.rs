@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, missed, recordings, reload, route, seats,
-    serve, sessions, tickets, trace, users,
+    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, missed, recordings, reload, route,
+    seats, serve, sessions, tickets, trace, users,
 };
 
 /// The server behind a city's hotline 12345.

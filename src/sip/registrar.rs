@@ -301,7 +301,7 @@ impl Registrar {
         if !is_for(&credentials.uri, &request.uri) {
             return Verdict::Bad(self.answer(request, request.respond_because(400, "Digest URI Mismatch")));
         }
-        if barred == Some(Barred::Paused) {
+        if barred.is_some() {
             return Verdict::Challenge(self.challenge(now, flow, request, false));
         }
         match self.proved(&credentials, &request.method) {

@@ -43,8 +43,8 @@ fn words(command: &str) -> Option<(Vec<&'static str>, bool)> {
         "check" => (vec![], false),
         "init" => (vec!["DIR"], false),
         "route" => (vec!["12331"], false),
-        "users" | "audit" | "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "missed" | "alarms"
-        | "healthcheck" | "reload" => (vec![], true),
+        "users" | "audit" | "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "missed"
+        | "alarms" | "healthcheck" | "reload" => (vec![], true),
         "archive" => (vec!["key"], true),
         "trace" => (vec!["nobody"], true),
         // They answer only when they end; `it::demo` and `it::serve` read what they say.

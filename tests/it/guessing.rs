@@ -95,7 +95,7 @@ fn wrong_passwords_are_told_once_a_while_and_locks_as_long_as_they_hold() {
     let mut registrar = registrar();
     let source = std::net::IpAddr::from([198, 51, 100, 7]);
     let news = |user: Option<&str>, locks| WrongPassword { source, user: user.map(str::to_owned), locks };
-    let mut told = |registrar: &mut Registrar, second: u64, user: &str| {
+    let told = |registrar: &mut Registrar, second: u64, user: &str| {
         guess(registrar, at(second), user, "198.51.100.7:5060", "wrong");
         registrar.take_news()
     };

@@ -51,18 +51,25 @@ struct Tally {
     locked: bool,
 }
 
-/// What becomes of another try.
+/// What becomes of another try, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Barred {
+pub enum Barred {
     /// Its password is not looked at, and it is not told so: a phone that tries again at once is no guesser.
-    Paused,
-    /// Until then.
+    Paused(Mono),
     Locked(Mono),
+}
+
+impl Barred {
+    pub const fn until(self) -> Mono {
+        match self {
+            Self::Paused(until) | Self::Locked(until) => until,
+        }
+    }
 }
 
 /// What a wrong password has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Noted {
+pub struct Noted {
     /// The first one of this source for this user within the window, or one that locks. Not of a source that
     /// has tried too many users already.
     pub is_news: bool,
@@ -78,14 +85,14 @@ impl Guessing {
     /// a seat is registered from the source; it is asked only where it matters.
     pub fn barred(&self, now: Mono, source: IpAddr, user: &[u8], seats_there: impl Fn() -> bool) -> Option<Barred> {
         let barred = |tally: &Tally| {
-            let bar = if tally.locked { Barred::Locked(tally.barred_until) } else { Barred::Paused };
-            (tally.barred_until > now).then_some(bar)
+            let bar = if tally.locked { Barred::Locked } else { Barred::Paused };
+            (tally.barred_until > now).then_some(bar(tally.barred_until))
         };
         let pair = self.pairs.get(now, &(source, user.to_vec())).and_then(barred);
         let of_source = || self.sources.get(now, &source).and_then(barred).filter(|_| !seats_there());
         match pair {
             Some(Barred::Locked(until)) => Some(Barred::Locked(until)),
-            Some(Barred::Paused) | None => of_source().or(pair),
+            Some(Barred::Paused(_)) | None => of_source().or(pair),
         }
     }
 
