@@ -7,6 +7,7 @@ pub mod figures;
 mod finding;
 pub mod manifest;
 mod merged;
+mod phones;
 pub mod rate;
 mod recovery;
 pub mod secrets;
@@ -57,6 +58,7 @@ use crate::web::strangers::Strangers;
 use alarms::Alarms;
 use desk::Desk;
 use figures::Figures;
+use phones::Phones;
 use rate::Rate;
 use secrets::Secrets;
 use trace::TraceBook;
@@ -177,7 +179,9 @@ impl Office {
         let before = merged::open(data)?;
         let config = running.reload(self.options.config.as_deref(), &before, today).map_err(StartError::Config)?;
         let secrets = Secrets::open(data, &config)?;
+        secrets.keep()?;
         merged::follow(data, &before, &config.numbers, today)?;
+        tell_warnings(&config);
         self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
         self.names.send_replace(setup::names_to_resolve(&config));
         self.alarms.webhook.set(config.server.alarm_webhook.clone());
@@ -208,6 +212,7 @@ pub struct Server {
     driver: JoinHandle<()>,
     mirrors: Mirrors,
     web: Web,
+    phones: phones::Keeper,
     ending: Arc<AtomicBool>,
     /// Held until everything that writes there has ended.
     _locks: Vec<FolderLock>,
@@ -222,6 +227,7 @@ impl Server {
         media::lower_priority_of_this_thread();
         let clock = Clock::start();
         let config = Config::load(options.config.as_deref()).map_err(StartError::Config)?;
+        tell_warnings(&config);
         let recordings = options.recordings.clone().unwrap_or_else(|| options.data.join("recordings"));
         DirBuilder::new()
             .recursive(true)
@@ -283,10 +289,13 @@ impl Server {
         let settings = setup::exchange_settings(&config, &secrets);
         let now = clock.now();
         let mut board = Switchboard::new(now, settings.board.clone(), settings.plan.clone(), recovered.last_call);
-        for change in board.resume(now, recovered.seats) {
+        let phones = Phones::of(&options.data, &config);
+        let left = phones.left(now);
+        for change in board.resume(now, recovered.seats, left.up) {
             desk.carry(now, Output::Call(change));
         }
-        let exchange = Exchange::new(now, settings, board, random()?);
+        let mut exchange = Exchange::new(now, settings, board, random()?);
+        exchange.restore_phones(now, left.phones);
         let listens = setup::listens(&config);
         let (opened, is_open) = std::sync::mpsc::channel();
         let (inbox_of_driver, trace_of_driver) = (inbox.clone(), trace.clone());
@@ -307,6 +316,7 @@ impl Server {
             });
         })?;
         is_open.recv().map_err(io::Error::other)??;
+        secrets.keep()?;
         let (names, lists) = tokio::sync::watch::channel(setup::names_to_resolve(&config));
         let lots = u64::from_le_bytes(random()?);
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
@@ -373,19 +383,9 @@ impl Server {
         start_manifests(&office, &config, Arc::clone(&ending));
         tokio::spawn(finding::write(Arc::clone(&office.store), Arc::clone(&ending)));
         let web = web::serve(office.clone(), listener);
-        Ok(Self {
-            office,
-            fresh: secrets.fresh,
-            config,
-            archive,
-            media,
-            applier,
-            driver,
-            mirrors,
-            web,
-            ending,
-            _locks: locks,
-        })
+        let phones = phones.keep(office.clone());
+        let fresh = secrets.fresh;
+        Ok(Self { office, fresh, config, archive, media, applier, driver, mirrors, web, phones, ending, _locks: locks })
     }
 
     /// Live calls.
@@ -402,6 +402,7 @@ impl Server {
         self.office.tell(Input::EndAll).await;
         // BYEs go out, and media hands over its last packets, before the loop ends.
         tokio::time::sleep(Duration::from_millis(300)).await;
+        self.phones.stop().await;
         let _ = self.office.inbox.send(Event::Stop).await;
         let (driver, media, archive, trace) = (self.driver, self.media, self.archive, self.office.trace.clone());
         let joined = tokio::task::spawn_blocking(move || {
@@ -426,6 +427,10 @@ fn lock(data: &Path, recordings: &Path) -> Result<Vec<FolderLock>, StartError> {
     let mut folders = vec![data.canonicalize()?, recordings.canonicalize()?];
     folders.dedup();
     Ok(folders.iter().map(|folder| FolderLock::take(folder)).collect::<Result<_, _>>()?)
+}
+
+fn tell_warnings(config: &Config) {
+    config.warnings().into_iter().for_each(|warning| tracing::warn!("{warning}"));
 }
 
 fn start_archive(

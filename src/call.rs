@@ -269,6 +269,10 @@ pub enum Input {
     /// Callback tasks for one seat, in the order of their turn: the answer to `WantCallback`. The seat
     /// gets the first one whose citizen nobody else is calling or talking to.
     CallBack(Vec<CallBack>),
+    /// The other answer to it: nobody waits to be called back, or nobody knows.
+    NobodyDue {
+        seat: SeatNo,
+    },
     /// A seat calls a duty phone on behalf of an emergency ticket (R28).
     Duty(DutyWish),
     /// A dialled leg rings.

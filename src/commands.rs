@@ -14,6 +14,7 @@ pub mod healthcheck;
 pub mod init;
 pub mod login;
 pub mod mirror;
+pub mod missed;
 pub mod page;
 pub mod recordings;
 pub mod reload;

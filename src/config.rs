@@ -105,6 +105,13 @@ impl Config {
         cross::read(texts)
     }
 
+    /// What is no fault, and yet seldom meant.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let calls_out = self.trunks.iter().any(|trunk| !trunk.hosts.is_empty());
+        let nobody = (!calls_out).then_some("no trunk has `hosts`: nobody outside can be called, 110 included");
+        nobody.into_iter().collect()
+    }
+
     pub fn listen(&self, name: &str) -> Option<&Listen> {
         self.listens.iter().find(|listen| listen.name == name)
     }

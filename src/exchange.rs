@@ -13,7 +13,7 @@ use crate::call::mix_plan as media;
 use crate::call::{self, CallId, LegId, SeatAsk, SeatNo, Supervision, Switchboard};
 use crate::sip::flow::Flow;
 use crate::sip::message::Message;
-use crate::sip::registrar::Registrar;
+use crate::sip::registrar::{Registrar, WrongPassword};
 use crate::sip::sources::{Rate, SourceLimits, UnknownSources};
 use crate::sip::transactions::{self, ClientTx, ServerTx, Timers, Transactions};
 use crate::time::{Mono, Now};
@@ -84,6 +84,8 @@ pub enum Input {
     },
     /// Missed callers, one of whom is to be called back by this seat.
     CallBack(Vec<call::CallBack>),
+    /// None waits for this seat to call it back.
+    NobodyDue(SeatNo),
     /// A seat is to call a duty phone.
     Duty(call::DutyWish),
     /// The addresses that a trunk's hosts stand for (RFC 3263), in order of preference; or those of a device,
@@ -133,6 +135,8 @@ pub enum Output {
         call: CallId,
         leg: LegId,
     },
+    /// For the log.
+    WrongPassword(WrongPassword),
     /// What a leg's media has counted so far, or in all once it has ended.
     Figures {
         leg: LegId,
@@ -156,6 +160,7 @@ pub struct Counters {
     pub unknown_dropped: u64,
     pub unreadable: u64,
     pub no_port: u64,
+    pub wrong_passwords: u64,
 }
 
 /// How much an exchange remembers, by kind.
@@ -285,6 +290,7 @@ impl Exchange {
             Input::Ask { seat, ask } => self.tell(now, call::Input::Ask { seat, ask }),
             Input::Supervise { call, by, how } => self.tell(now, call::Input::Supervise { call, by, how }),
             Input::CallBack(due) => self.tell(now, call::Input::CallBack(due)),
+            Input::NobodyDue(seat) => self.tell(now, call::Input::NobodyDue { seat }),
             Input::Duty(wish) => self.tell(now, call::Input::Duty(wish)),
             Input::Resolved { trunk, addresses } => self.on_resolved(now, &trunk, addresses),
             Input::Orphan { flow, bye } => self.release_orphan(now, flow, &bye),
@@ -314,6 +320,7 @@ impl Exchange {
             self.alarms.first().map(|(at, _)| *at),
             self.board.next_timeout(),
             self.registrar.next_timeout(),
+            self.registrar.next_unlock(),
             self.lines.next_timeout(),
             self.overloads.values().min().copied(),
         ]
@@ -328,7 +335,7 @@ impl Exchange {
     }
 
     pub const fn counters(&self) -> Counters {
-        self.counters
+        Counters { wrong_passwords: self.registrar.wrong_passwords(), ..self.counters }
     }
 
     /// What the transaction layer dropped or refused since the start.
@@ -450,6 +457,9 @@ impl Exchange {
             let changes = self.registrar.handle_timeout(now.mono);
             self.watch_all_phones(now);
             self.on_registrations(now, changes);
+        }
+        if self.registrar.next_unlock().is_some_and(|at| at <= now.mono) {
+            self.tell_wrong_passwords(now);
         }
         self.on_line_time(now);
         while let Some(trunk) =

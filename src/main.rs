@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hotline::commands::{
-    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, mirror, recordings, reload, route,
-    seats, serve, sessions, tickets, trace, users,
+    alarms, archive, audit, calls, check, demo, directory, healthcheck, init, login, mirror, missed, recordings,
+    reload, route, seats, serve, sessions, tickets, trace, users,
 };
 
 /// The server behind a city's hotline 12345.
@@ -30,6 +30,7 @@ enum Command {
     Tickets(tickets::Args),
     Recordings(Box<recordings::Args>),
     Archive(archive::Args),
+    Missed(missed::Args),
     Trace(trace::Args),
     Mirror(mirror::Args),
     Alarms(alarms::Args),
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Tickets(args) => tickets::run(&args),
         Command::Recordings(args) => recordings::run(&args),
         Command::Archive(args) => archive::run(&args),
+        Command::Missed(args) => missed::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Mirror(args) => mirror::run(&args),
         Command::Alarms(args) => alarms::run(&args),

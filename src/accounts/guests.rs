@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::sip::registrar::GuessLimits;
-use crate::sip::registrar::guessing::Guessing;
+use crate::sip::registrar::guessing::{Barred, Guessing};
 use crate::time::Mono;
 
 /// Wrong passwords of one account from wherever within ten minutes.
@@ -36,10 +36,11 @@ impl Guests {
     /// Until when a password of this address for this account is not looked at.
     pub fn barred(&self, now: Mono, from: IpAddr, account: &str, is_known_there: bool) -> Option<Mono> {
         let source = self.sources.barred(now, from, account.as_bytes(), || false);
-        source.or_else(|| {
+        let barred = source.or_else(|| {
             let account = self.accounts.barred(now, WHEREVER, account.as_bytes(), || true);
             account.filter(|_| !is_known_there)
-        })
+        });
+        barred.map(Barred::until)
     }
 
     pub fn wrong(&mut self, now: Mono, from: IpAddr, account: &str) {

@@ -105,7 +105,7 @@ impl Alarms {
 fn severity(name: &str) -> &'static str {
     match name {
         "audit" | "audit_damaged" | "journal" | "journal_damaged" | "manifest" | "recording" | "recording_changed"
-        | "reconciliation" | "disk_full" | "no_seat" => "critical",
+        | "reconciliation" | "disk_full" | "no_seat" | "no_way_out" => "critical",
         "database" | "mirror" | "no_media" | "trunk_down" | "trunk_unregistered" | "overload" | "disk_low" => "major",
         _ => "warning",
     }

@@ -18,10 +18,10 @@ use crate::media;
 use crate::net::driver::{Carry, Event};
 use crate::privacy::Private;
 use crate::sip::flow::Flow;
+use crate::sip::registrar::WrongPassword;
 use crate::store::Store;
 use crate::store::entry::{Access, CalledBack, Entry, Leg, LegGone, MarkedInvalid, MarkedResult, SeatChange};
 use crate::store::journal::Journal;
-use crate::store::query::CallbackTask;
 use crate::store::sqlite::Sqlite;
 use crate::time::Now;
 
@@ -85,6 +85,10 @@ impl Carry for Desk {
                 }
             }
             Output::LegGone { call, leg } => self.write(Entry::LegGone(LegGone { call, leg })),
+            Output::WrongPassword(WrongPassword { source, user, locks }) => {
+                let seat = user.as_deref().unwrap_or("unknown");
+                tracing::warn!(%source, seat, locked_out = locks, "wrong SIP password");
+            }
             Output::Figures { leg, figures, ended } => self.figures.leg(leg, *figures, ended),
         }
     }
@@ -172,24 +176,19 @@ impl Desk {
         });
     }
 
-    /// The task that waits longest, of those that no other seat is at, goes to this seat; where there is
-    /// none, nothing happens.
+    /// The task that waits longest, of those that no other seat is at, goes to this seat; it is told where
+    /// there is none.
     fn find_callback(&self, now: Now, seat: SeatNo) {
         let (store, inbox) = (Arc::clone(&self.store), self.inbox.clone());
         self.runtime.spawn(async move {
-            let due = match store.callbacks(now.wall).await {
-                Ok(due) => due,
-                Err(error) => return tracing::warn!(%error, "callbacks"),
-            };
-            let wish = |task: CallbackTask| CallBack {
-                seat: seat.clone(),
-                task: task.task,
-                number: task.caller,
-                code: task.code,
-            };
-            let due = due.into_iter().map(wish).collect();
+            let due = store.callbacks(now.wall).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "callbacks");
+                Vec::new()
+            });
+            let due: Vec<CallBack> = due.into_iter().map(|task| task.by(&seat)).collect();
+            let found = if due.is_empty() { Input::NobodyDue(seat) } else { Input::CallBack(due) };
             // Fails only once the loop has ended.
-            let _ = inbox.send(Event::Input(Input::CallBack(due))).await;
+            let _ = inbox.send(Event::Input(found)).await;
         });
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{failed, whole};
 use crate::config::{Config, SeatSettings};
@@ -19,17 +19,17 @@ struct File {
     seats: BTreeMap<String, String>,
 }
 
-/// What `<data>/secrets.toml` holds.
+/// What `<data>/secrets.toml` holds, or is to hold.
 #[derive(Debug)]
 pub struct Secrets {
+    path: PathBuf,
     file: File,
     /// What this start has made: to be shown once.
     pub fresh: Vec<(String, String)>,
 }
 
 impl Secrets {
-    /// Reads the file, and adds what the configuration's seats lack. The file is readable by its
-    /// owner only (0600). Err names the file.
+    /// Reads the file, and makes what the configuration's seats lack. Err names the file.
     pub fn open(data: &Path, config: &Config) -> io::Result<Self> {
         let path = data.join("secrets.toml");
         let mut file = match fs::read_to_string(&path) {
@@ -49,13 +49,17 @@ impl Secrets {
                 file.seats.insert(seat.no.0.clone(), password);
             }
         }
-        if !fresh.is_empty() {
-            toml::to_string(&file)
-                .map_err(io::Error::other)
-                .and_then(|text| whole::write(&path, &text))
-                .map_err(failed(path.display()))?;
+        Ok(Self { path, file, fresh })
+    }
+
+    /// Writes down what was made, for its owner only (0600). Not before a start has succeeded: one that fails
+    /// shows nothing, and the next makes others. Err names the file.
+    pub fn keep(&self) -> io::Result<()> {
+        if self.fresh.is_empty() {
+            return Ok(());
         }
-        Ok(Self { file, fresh })
+        let text = toml::to_string(&self.file).map_err(io::Error::other)?;
+        whole::write(&self.path, &text).map_err(failed(self.path.display()))
     }
 
     /// A seat's own password where the configuration gives one, else the one that was made.

@@ -45,6 +45,8 @@ pub(super) struct FeatureLeg {
     seat: SeatNo,
     token: u64,
     hung_up: bool,
+    /// For the word on whether somebody is to be called back.
+    waits: bool,
 }
 
 /// Why a seat cannot have what it asks for.
@@ -54,6 +56,8 @@ pub enum AskRefused {
     UnknownSeat,
     #[error("the seat is not signed in")]
     SignedOut,
+    #[error("no phone of the seat is registered, so that it could not be rung")]
+    NoPhone,
     #[error("the seat is in a call")]
     InCall,
     #[error("the seat has had no call")]
@@ -159,16 +163,32 @@ impl Switchboard {
             return;
         }
         self.desk.update(&no, |seat| seat.feature_legs = seat.feature_legs.saturating_add(1));
-        let prompt = match self.ask(now, &no, ask) {
-            Ok(()) => Prompt::Done,
-            Err(_) => Prompt::Refused,
-        };
+        let done = self.ask(now, &no, ask).is_ok();
+        let waits = done && *ask == SeatAsk::CallBack;
         let token = self.new_token();
         self.legs.insert(leg, Role::Feature);
-        self.features.insert(leg, FeatureLeg { seat: no, token, hung_up: false });
+        self.features.insert(leg, FeatureLeg { seat: no, token, hung_up: false, waits });
         self.timers.set(Timer::Feature(leg), now.mono + TELLING);
         self.out.push(Output::Answer { leg });
+        if !waits {
+            self.tell_outcome(leg, token, done);
+        }
+    }
+
+    fn tell_outcome(&mut self, leg: LegId, token: u64, done: bool) {
+        let prompt = if done { Prompt::Done } else { Prompt::Refused };
         self.out.push(Output::Play { leg, prompts: vec![prompt], repeat: false, token });
+    }
+
+    /// Whether somebody was found whom the seat calls back: what its phone waits to be told.
+    pub(super) fn callback_told(&mut self, no: &SeatNo, found: bool) {
+        let waiting = self.features.iter_mut().filter(|(_, feature)| feature.seat == *no && !feature.hung_up);
+        let told: Vec<(LegId, u64)> = waiting
+            .filter_map(|(leg, feature)| std::mem::take(&mut feature.waits).then_some((*leg, feature.token)))
+            .collect();
+        for (leg, token) in told {
+            self.tell_outcome(leg, token, found);
+        }
     }
 
     pub(super) fn feature_told(&mut self, now: Now, leg: LegId, token: u64) {
@@ -308,6 +328,7 @@ fn judge(seat: &Seat, ask: &SeatAsk) -> Result<Deed, AskRefused> {
     use SeatState::{Break, Busy, Consulting, Held, Idle, Reserved, Ringing, SignedOut, Talking, ThreeWay, WrapUp};
     let in_call = |wish| Ok(Deed::AfterCall(wish));
     match (seat.state, ask) {
+        (SignedOut, SeatAsk::SignIn) if !seat.reachable => Err(AskRefused::NoPhone),
         (SignedOut, SeatAsk::SignIn) => Ok(Deed::Turn(Idle, None)),
         (SignedOut, SeatAsk::SignOut) => Ok(Deed::Nothing),
         (SignedOut, SeatAsk::Busy | SeatAsk::Break(_) | SeatAsk::Free) => Err(AskRefused::SignedOut),

@@ -53,11 +53,15 @@ impl Switchboard {
             let number = Private::new(e164(wish.number.reveal(), area));
             CallBack { number, ..wish }
         };
-        if let Some(wish) =
-            due.into_iter().map(one_writing).find(|wish| self.may_be_called(now, wish) && !self.is_taken(wish))
-        {
-            self.take_callback(now, wish);
-        }
+        let Some(seat) = due.first().map(|wish| wish.seat.clone()) else { return };
+        let wish = due.into_iter().map(one_writing).find(|wish| self.is_to_be_called(now, wish));
+        let found = wish.is_some_and(|wish| self.take_callback(now, wish));
+        self.callback_told(&seat, found);
+    }
+
+    /// Whether a seat that asks for a callback now would get this one.
+    pub fn is_to_be_called(&self, now: Now, wish: &CallBack) -> bool {
+        self.may_be_called(now, wish) && !self.is_taken(wish)
     }
 
     /// Tasks of an earlier program may name what is no telephone; and one of our own numbers is nobody to call.
@@ -77,18 +81,20 @@ impl Switchboard {
     }
 
     /// Rings the seat for this callback; at once, or when its phone has hung up from the feature code.
-    /// A seat that is in a call, or not signed in, is left alone.
-    fn take_callback(&mut self, now: Now, wish: CallBack) {
-        let Some(seat) = self.desk.get(&wish.seat) else { return };
+    /// A seat that is in a call, or not signed in, is left alone: false.
+    fn take_callback(&mut self, now: Now, wish: CallBack) -> bool {
+        let Some(seat) = self.desk.get(&wish.seat) else { return false };
         if !seat.at_rest() || self.draining {
-            return;
+            return false;
         }
         if seat.feature_legs > 0 {
             self.callbacks_held.insert(wish.seat.clone(), wish);
-            return;
+            return true;
         }
         let dialled = Dialled { request_uri: format!("sip:{}@hotline", wish.code), ..Dialled::default() };
-        let Ok(route) = self.plan.route(&dialled, &TrunkNumbers::default(), local(now.wall).date()) else { return };
+        let Ok(route) = self.plan.route(&dialled, &TrunkNumbers::default(), local(now.wall).date()) else {
+            return false;
+        };
         let id = self.new_call_id(now);
         self.note(id, format!("seat {} calls a missed caller back", wish.seat.0));
         let (caller, label) = (self.citizen(&wish), format!("回拨 {}", route.label));
@@ -107,6 +113,7 @@ impl Switchboard {
                 citizen_dialog: None,
             },
         );
+        true
     }
 
     /// As a seat's phone would have shown the citizen's call.

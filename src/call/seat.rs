@@ -170,32 +170,29 @@ impl Desk {
         });
     }
 
-    /// A seat is again what a person had made of it before a restart. Of the rest nobody knows what has
-    /// become of them: they are signed out until their phones come back.
-    pub fn resume(&mut self, now: Now, was: SeatChange, out: &mut Vec<Output>) {
+    /// A seat is again what a person had made of it before a restart. The rest are signed in as before
+    /// where that was `brief`; else nobody knows what has become of them, and they are signed out until their
+    /// phones come back.
+    pub fn resume(&mut self, now: Now, was: SeatChange, brief: bool, out: &mut Vec<Output>) {
         let SeatChange { seat: no, state, reason, at } = was;
         let passes = |fault: SeatFault| fault.passes_with_the_phone() || fault.passes_with_time();
-        let stays = match state {
-            SeatState::SignedOut => true,
-            SeatState::Busy => !reason.as_ref().and_then(SeatReason::fault).is_some_and(passes),
-            SeatState::Break => true,
-            SeatState::Idle
-            | SeatState::Reserved
-            | SeatState::Ringing
-            | SeatState::Talking
-            | SeatState::Held
-            | SeatState::Consulting
-            | SeatState::ThreeWay
-            | SeatState::WrapUp => false,
+        let becomes = match state {
+            SeatState::SignedOut | SeatState::Break => None,
+            SeatState::Busy if !reason.as_ref().and_then(SeatReason::fault).is_some_and(passes) => None,
+            SeatState::Busy | SeatState::Idle | SeatState::Reserved | SeatState::Ringing => Some(SeatState::Idle),
+            SeatState::Talking | SeatState::Held | SeatState::Consulting | SeatState::ThreeWay | SeatState::WrapUp => {
+                Some(SeatState::WrapUp)
+            }
         };
         let known = self.seats.contains_key(&no);
-        if known && stays {
+        if known && let Some(becomes) = becomes {
+            let state = if brief { becomes } else { SeatState::SignedOut };
+            self.turn(now, &no, state, Some(SeatFault::Restart.into()), out);
+        } else if known {
             self.update(&no, |seat| {
                 seat.signed_out_by_hand = state == SeatState::SignedOut && reason.is_none();
                 (seat.state, seat.reason, seat.since) = (state, reason, at);
             });
-        } else if known {
-            self.turn(now, &no, SeatState::SignedOut, Some(SeatFault::Restart.into()), out);
         } else if state != SeatState::SignedOut {
             let (state, reason) = (SeatState::SignedOut, Some(SeatFault::Removed.into()));
             out.push(Output::SeatChanged { seat: no, state, reason, at: now.wall });

@@ -2,6 +2,7 @@
 //! that knows about it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::alarms::Alarms;
 use super::ask::FeatureLeg;
@@ -13,9 +14,12 @@ use super::queue::Queue;
 use super::seat::Desk;
 use super::settings::Settings;
 use super::timers::{Timer, Timers};
-use super::{CallBack, CallId, Input, Invited, LegId, Output, SeatChange, SeatNo};
+use super::{CallBack, CallId, Input, Invited, LegId, Output, SeatChange, SeatNo, SeatState};
 use crate::rules::numbers::NumberPlan;
-use crate::time::{Mono, Now};
+use crate::time::{Mono, Now, Wall};
+
+/// Whoever sat at a phone before a restart is taken to sit there still where it took no longer.
+const BRIEF: Duration = Duration::from_secs(300);
 
 /// Every live call, every seat and the queue between them. No clock, no IO: `handle` an input, carry
 /// out the outputs in their order, and come back with `Input::Tick` at `next_timeout`.
@@ -75,11 +79,17 @@ impl Switchboard {
         }
     }
 
-    /// What the seats were before a restart, as it was told last. To be told before any input; the outputs
-    /// say what they are now, where that is something else.
-    pub fn resume(&mut self, now: Now, seats: Vec<SeatChange>) -> Vec<Output> {
+    /// What the seats were before a restart, as it was told last, and when the server was up last. To be
+    /// told before any input; the outputs say what they are now, where that is something else.
+    pub fn resume(&mut self, now: Now, seats: Vec<SeatChange>, up: Option<Wall>) -> Vec<Output> {
+        let brief = up.is_some_and(|up| now.wall <= up + BRIEF);
         for was in seats {
-            self.desk.resume(now, was, &mut self.out);
+            let no = was.seat.clone();
+            self.desk.resume(now, was, brief, &mut self.out);
+            if self.desk.get(&no).is_some_and(|seat| seat.state == SeatState::WrapUp) {
+                let wrap_up = self.wrap_up_of(&no);
+                self.timers.set(Timer::WrapUp(no), now.mono + wrap_up);
+            }
         }
         std::mem::take(&mut self.out)
     }
@@ -102,6 +112,7 @@ impl Switchboard {
             }
             Input::Supervise { call, by, how } => self.supervise(now, call, &by, how),
             Input::CallBack(due) => self.call_back(now, due),
+            Input::NobodyDue { seat } => self.callback_told(&seat, false),
             Input::Duty(wish) => self.call_duty(now, wish),
             Input::Ringing { leg } => self.leg_event(now, leg, LegEvent::Ringing),
             Input::EarlyMedia { leg } => self.early_media(now, leg),

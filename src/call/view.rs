@@ -51,6 +51,8 @@ pub struct SeatView {
     pub reason: Option<SeatReason>,
     pub since: Wall,
     pub reachable: bool,
+    /// A call can be offered to it now.
+    pub free: bool,
     /// Its phone is being told the outcome of so many feature codes, and is not rung meanwhile.
     pub feature_legs: u32,
     #[serde(skip)]
@@ -113,6 +115,7 @@ impl Switchboard {
             reason: seat.reason.clone(),
             since: seat.since,
             reachable: seat.reachable,
+            free: seat.ready(),
             feature_legs: seat.feature_legs,
             call: seat.call,
         };

@@ -38,7 +38,8 @@ pub fn as_text(found: &Result<Config, Vec<Fault>>) -> String {
     match found {
         Ok(config) => {
             let counts = counts(config).map(|(what, count)| format!("{count} {what}")).join(", ");
-            format!("ok: {counts}")
+            let warnings = config.warnings().into_iter().map(|warning| format!("\nwarning: {warning}"));
+            format!("ok: {counts}{}", warnings.collect::<String>())
         }
         Err(faults) => faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n"),
     }
@@ -49,7 +50,7 @@ pub fn as_json(found: &Result<Config, Vec<Fault>>) -> Value {
         Ok(config) => {
             let counts: serde_json::Map<String, Value> =
                 counts(config).into_iter().map(|(what, count)| (what.to_owned(), count.into())).collect();
-            json!({ "ok": true, "faults": [], "counts": counts })
+            json!({ "ok": true, "faults": [], "warnings": config.warnings(), "counts": counts })
         }
         Err(faults) => json!({ "ok": false, "faults": faults }),
     }

@@ -125,12 +125,14 @@ pub fn as_text(seats: &Value, now: Wall) -> String {
     let seats = if seats.get("rows").is_some() { seats } else { &one };
     let head = ["SEAT", "NAME", "KIND", "STATE", "FOR", "REASON", "PHONE", "CENTRE", "SKILLS"];
     list(seats, "no seats", &head, |seat| {
+        let idle = seat.pointer("/state").and_then(Value::as_str) == Some("idle");
         let reachable = seat.pointer("/reachable").and_then(Value::as_bool) == Some(true);
         vec![
             cell(seat, "/seat"),
             cell(seat, "/name"),
             cell(seat, "/kind"),
-            cell(seat, "/state"),
+            // Without a phone it is not as free as its state says.
+            if idle && !reachable { "no phone".to_owned() } else { cell(seat, "/state") },
             since(seat, "/since", now),
             cell(seat, "/reason"),
             if reachable { "there" } else { "gone" }.to_owned(),

@@ -68,7 +68,9 @@ impl Exchange {
         let seat = if fixed {
             seat
         } else {
-            match self.registrar.authenticate(now.mono, flow, &invite) {
+            let verdict = self.registrar.authenticate(now.mono, flow, &invite);
+            self.tell_wrong_passwords(now);
+            match verdict {
                 // A phone may have several accounts on one port, and say in From which it likes.
                 Verdict::Ok(user)
                     if from.as_ref() == Some(&user)

@@ -10,10 +10,10 @@ use crate::sip::ping::{Health, Ping, PingSettings};
 use crate::sip::registrar::{Binding, Change};
 use crate::time::{Mono, Now};
 
-use super::Exchange;
 use super::lines::{Line, MISSES};
 use super::origin::canonical;
 use super::settings::FixedPhone;
+use super::{Exchange, Output};
 
 /// Within two of them a phone is known to be gone.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -69,6 +69,14 @@ impl Exchange {
         }
     }
 
+    /// Wrong passwords are told, and an alarm stands as long as somebody is locked out for them.
+    pub(super) fn tell_wrong_passwords(&mut self, now: Now) {
+        self.outputs.extend(self.registrar.take_news().into_iter().map(Output::WrongPassword));
+        for (user, is_locked) in self.registrar.take_locks(now.mono) {
+            self.alarm("password_locked", user, is_locked);
+        }
+    }
+
     /// A phone has answered its OPTIONS again, or no longer does.
     pub(super) fn on_phone(&mut self, now: Now, flow: Flow, there: bool) {
         let changes = if there { self.registrar.reachable(flow) } else { self.registrar.unreachable(flow) };
@@ -101,6 +109,18 @@ impl Exchange {
         self.watch_all_phones(now);
     }
 
+    /// Where phones had registered in an earlier run. Each is asked at once, and rung once it has answered.
+    pub fn restore_phones(&mut self, now: Now, kept: Vec<(SeatNo, Binding)>) {
+        let kept = kept.into_iter().map(|(seat, binding)| (seat.0, binding)).collect();
+        self.registrar.restore(now.mono, kept);
+        self.watch_all_phones(now);
+    }
+
+    /// Where phones are registered; the number changes whenever any of it does.
+    pub fn registered_phones(&self, now: Now) -> (u64, impl Iterator<Item = (&str, &Binding)>) {
+        (self.registrar.revision(), self.registrar.all_bindings(now.mono))
+    }
+
     /// After bindings have run out: nobody says whose.
     pub(super) fn watch_all_phones(&mut self, now: Now) {
         let bound = self.registrar.all_bindings(now.mono).map(|(user, _)| user.to_owned());
@@ -112,8 +132,8 @@ impl Exchange {
 
     /// Pings exactly the contacts that this user has now.
     pub(super) fn watch_phones_of(&mut self, now: Now, user: &str) {
-        let bound = |binding: &Binding| (binding.flow, binding.request_uri().raw);
-        let wanted: BTreeMap<Flow, String> = self.registrar.bindings_of(now.mono, user).map(bound).collect();
+        let bound = |binding: &Binding| (binding.flow, (binding.request_uri().raw, binding.lost));
+        let wanted: BTreeMap<Flow, (String, bool)> = self.registrar.bindings_of(now.mono, user).map(bound).collect();
         let flows = wanted.keys().copied().collect();
         let old = self.lines.phones.of.insert(user.to_owned(), flows).unwrap_or_default();
         if wanted.is_empty() {
@@ -122,9 +142,10 @@ impl Exchange {
         for gone in old.iter().filter(|flow| !wanted.contains_key(flow)) {
             self.unwatch(*gone);
         }
-        for (flow, target) in wanted {
-            // A phone that has just registered is there.
-            let first = now.mono + INTERVAL;
+        for (flow, (target, lost)) in wanted {
+            let watched = u32::try_from(self.lines.phones.at.len()).unwrap_or(u32::MAX);
+            // A phone that has just registered is there; one of an earlier run must first be found.
+            let first = now.mono + if lost { APART.saturating_mul(watched) } else { INTERVAL };
             let line = Line::Phone(flow);
             if !old.contains(&flow) {
                 self.watch(flow, target, first);

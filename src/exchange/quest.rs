@@ -71,9 +71,14 @@ impl Exchange {
     }
 
     pub(super) fn set_out(&mut self, now: Now, call: CallId, leg: LegId, whom: Whom, untried: VecDeque<Hop>) {
+        let is_emergency = matches!(&whom, Whom::Number(errand) if errand.is_emergency);
         let quest = Quest { whom, untried, until: None, credentials: Answerer::default() };
         self.legs.insert(leg, Leg::calling_out(call, quest));
-        if !self.try_next_host(now, leg) {
+        let goes_out = self.try_next_host(now, leg);
+        if is_emergency {
+            self.alarm("no_way_out", "emergency".to_owned(), !goes_out);
+        }
+        if !goes_out {
             self.end_leg(now, leg);
             self.tell(now, call::Input::Failed { leg, why: Failure::NoWay });
         }

@@ -62,6 +62,7 @@ impl Exchange {
         }
         let expires = self.registrar.next_timeout().is_some_and(|at| at <= now.mono);
         let (response, changes) = self.registrar.register(now.mono, flow, request);
+        self.tell_wrong_passwords(now);
         let changed = response.is_success();
         self.transactions.respond(now.mono, tx, response);
         if expires {

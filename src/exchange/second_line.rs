@@ -87,6 +87,7 @@ const fn status_of(why: AskRefused) -> u16 {
     match why {
         AskRefused::UnknownSeat
         | AskRefused::SignedOut
+        | AskRefused::NoPhone
         | AskRefused::NoCall
         | AskRefused::NotTalking
         | AskRefused::NoThird

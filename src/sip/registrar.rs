@@ -23,7 +23,7 @@ pub use bindings::Binding;
 pub use guessing::GuessLimits;
 
 use bindings::{Bindings, Refusal};
-use guessing::Guessing;
+use guessing::{Barred, Guessing};
 use reading::{Asked, Unregistrable};
 
 /// A seat's user name and password.
@@ -59,7 +59,8 @@ impl Default for RegistrarLimits {
     fn default() -> Self {
         Self {
             min_expires: 60,
-            max_expires: 3600,
+            // A phone of which we have lost sight is back within ten minutes.
+            max_expires: 600,
             contacts: 10,
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             nonce_life: Duration::from_secs(300),
@@ -89,6 +90,18 @@ pub enum Verdict {
     Bad(Response),
 }
 
+/// A wrong password that is worth a word: the first for a user within a while, and one that locks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongPassword {
+    pub source: IpAddr,
+    /// None: nobody has an account of that name.
+    pub user: Option<String>,
+    pub locks: bool,
+}
+
+/// In the place of a user's name, of those who are none.
+const NOBODY: &str = "unknown";
+
 pub struct Registrar {
     realm: String,
     key: [u8; 32],
@@ -96,6 +109,10 @@ pub struct Registrar {
     accounts: BTreeMap<String, String>,
     nonces: Nonces,
     guessing: Guessing,
+    wrong_passwords: u64,
+    news: Vec<WrongPassword>,
+    /// The users for whom some source is locked, and until when.
+    locks: BTreeMap<String, Mono>,
     bindings: Bindings,
     /// The users last told to be reachable.
     told: BTreeSet<String>,
@@ -110,6 +127,9 @@ impl Registrar {
             accounts: accounts.into_iter().map(|account| (account.user, account.password)).collect(),
             nonces: Nonces::new(key, limits.nonce_life, limits.nonces),
             guessing: Guessing::new(limits.guessing),
+            wrong_passwords: 0,
+            news: Vec::new(),
+            locks: BTreeMap::new(),
             bindings: Bindings::default(),
             told: BTreeSet::new(),
             limits,
@@ -184,6 +204,21 @@ impl Registrar {
         self.limits.algorithms = algorithms;
     }
 
+    /// Takes over bindings of an earlier run, of users that still have an account. No call goes there
+    /// until a keep-alive has been answered: nobody knows what has become of the phones meanwhile.
+    pub fn restore(&mut self, now: Mono, kept: Vec<(String, Binding)>) {
+        let latest = now + Duration::from_secs(self.limits.max_expires.into());
+        for (user, binding) in kept.into_iter().filter(|(user, _)| self.accounts.contains_key(user)) {
+            let binding = Binding { lost: true, expires_at: binding.expires_at.min(latest), ..binding };
+            self.bindings.restore(&user, binding, self.limits.contacts);
+        }
+    }
+
+    /// Another one after each change of a binding.
+    pub const fn revision(&self) -> u64 {
+        self.bindings.revision()
+    }
+
     /// A keep-alive had no answer, or the connection is closed. The binding stays until it
     /// expires, because the phone believes in it: `reachable` or its next REGISTER revives it.
     pub fn unreachable(&mut self, flow: Flow) -> Vec<Change> {
@@ -210,6 +245,28 @@ impl Registrar {
         self.bindings.next_expiry()
     }
 
+    /// Wrong passwords that were looked at since the start.
+    pub const fn wrong_passwords(&self) -> u64 {
+        self.wrong_passwords
+    }
+
+    /// Those worth a word since this was asked last.
+    pub fn take_news(&mut self) -> Vec<WrongPassword> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// For which users some source is locked; false for those of whom none is any more, which comes once.
+    pub fn take_locks(&mut self, now: Mono) -> Vec<(String, bool)> {
+        let all = self.locks.iter().map(|(user, until)| (user.clone(), *until > now)).collect();
+        self.locks.retain(|_, until| *until > now);
+        all
+    }
+
+    /// When the first lock ends.
+    pub fn next_unlock(&self) -> Option<Mono> {
+        self.locks.values().min().copied()
+    }
+
     /// How many wrong guesses and proved nonces are remembered.
     pub fn remembered(&self) -> usize {
         self.guessing.remembered() + self.nonces.remembered()
@@ -226,7 +283,8 @@ impl Registrar {
         let seats_there = || self.bindings.any_from(now, source);
         // A registered phone is not barred for what others guess from behind the same NAT.
         let is_its_phone = self.users_at(now, flow).any(|there| there.as_bytes() == user);
-        if !is_its_phone && let Some(until) = self.guessing.barred(now, source, &user, seats_there) {
+        let barred = if is_its_phone { None } else { self.guessing.barred(now, source, &user, seats_there) };
+        if let Some(Barred::Locked(until)) = barred {
             return Verdict::Locked(self.locked(now, request, until));
         }
         let Some(credentials) = credentials else {
@@ -243,6 +301,9 @@ impl Registrar {
         if !is_for(&credentials.uri, &request.uri) {
             return Verdict::Bad(self.answer(request, request.respond_because(400, "Digest URI Mismatch")));
         }
+        if barred.is_some() {
+            return Verdict::Challenge(self.challenge(now, flow, request, false));
+        }
         match self.proved(&credentials, &request.method) {
             Some(user) => {
                 self.nonces.spend(now, &credentials.nonce, credentials.count());
@@ -250,9 +311,23 @@ impl Registrar {
                 Verdict::Ok(user)
             }
             None => {
-                self.guessing.wrong(now, source, &credentials.username);
+                self.note_wrong(now, source, &credentials);
                 Verdict::Challenge(self.challenge(now, flow, request, false))
             }
+        }
+    }
+
+    fn note_wrong(&mut self, now: Mono, source: IpAddr, credentials: &Credentials) {
+        self.wrong_passwords += 1;
+        let noted = self.guessing.wrong(now, source, &credentials.username);
+        let user = credentials.user().filter(|user| self.accounts.contains_key(*user)).map(str::to_owned);
+        if let Some(until) = noted.locked_until {
+            let subject = user.clone().unwrap_or_else(|| NOBODY.to_owned());
+            let known = self.locks.entry(subject).or_insert(until);
+            *known = until.max(*known);
+        }
+        if noted.is_news {
+            self.news.push(WrongPassword { source, user, locks: noted.locked_until.is_some() });
         }
     }
 

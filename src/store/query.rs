@@ -6,7 +6,7 @@ use super::entry::Handover;
 use super::numbering::day_start;
 use crate::archive::shelf::Condition;
 use crate::archive::{Sealed, Verdict};
-use crate::call::{CallId, DutyCall, Ended, OpenTicket, SeatNo, ThreewayResult};
+use crate::call::{CallBack, CallId, DutyCall, Ended, OpenTicket, SeatNo, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::callback::Task;
 use crate::rules::emergency::{self, Category};
@@ -319,6 +319,13 @@ pub struct CallbackTask {
     /// The hotline number that the caller had dialled.
     pub code: String,
     pub state: Task,
+}
+
+impl CallbackTask {
+    /// The same as this seat's to do.
+    pub fn by(self, seat: &SeatNo) -> CallBack {
+        CallBack { seat: seat.clone(), task: self.task, number: self.caller, code: self.code }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

@@ -100,6 +100,7 @@ struct Standing {
     queued: usize,
     seats: BTreeMap<SeatState, u64>,
     reachable: usize,
+    free: usize,
     trunks: Vec<(String, bool)>,
     unknown_numbers: Vec<(String, u64)>,
     legs: usize,
@@ -121,6 +122,7 @@ impl Standing {
             queued: board.queued(),
             seats,
             reachable: views.iter().filter(|view| view.reachable).count(),
+            free: views.iter().filter(|view| view.free).count(),
             trunks: exchange.trunk_states(),
             unknown_numbers: board.unknown_numbers().map(|(trunk, count)| (trunk.to_owned(), count)).collect(),
             legs,
@@ -141,6 +143,7 @@ fn standing(text: &mut Text, now: Standing) {
         text.gauge("hotline_seats", "Seats by state.", &[("state", state.as_str())], count);
     }
     text.gauge("hotline_seats_reachable", "Seats whose phone can be rung.", &[], now.reachable);
+    text.gauge("hotline_seats_free", "Seats that a call can be offered to.", &[], now.free);
     for (trunk, up) in &now.trunks {
         text.gauge("hotline_trunk_up", "1 while the trunk can be used.", &[("trunk", trunk)], u8::from(*up));
     }
@@ -163,6 +166,8 @@ fn standing(text: &mut Text, now: Standing) {
     let help = "Messages of sources that are neither trunk nor seat.";
     text.counter("hotline_unknown_source_total", help, &[("fate", "answered")], counters.unknown_answered);
     text.counter("hotline_unknown_source_total", help, &[("fate", "dropped")], counters.unknown_dropped);
+    let help = "Wrong SIP passwords of seats; further tries of one that is locked out are not counted.";
+    text.counter("hotline_wrong_passwords_total", help, &[], counters.wrong_passwords);
     text.counter("hotline_no_port_total", "Legs refused because no RTP port was left.", &[], counters.no_port);
 }
 

@@ -52,6 +52,8 @@ pub struct Owed {
     code: String,
     first_missed: Wall,
     last_missed: Wall,
+    /// From when on it is to be called back.
+    due: Wall,
     misses: u32,
     /// Calls back made in vain.
     attempts: u32,
@@ -66,6 +68,7 @@ impl From<CallbackTask> for Owed {
             code: task.code,
             first_missed: task.state.first_missed,
             last_missed: task.state.last_missed,
+            due: task.state.due_from(),
             misses: task.state.misses,
             attempts: task.state.attempts,
             last_attempt: task.state.last_attempt,
@@ -73,8 +76,17 @@ impl From<CallbackTask> for Owed {
     }
 }
 
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// Also those that are not due yet.
+    #[serde(default)]
+    open: bool,
+}
+
 /// Longest waiting first.
-pub async fn callbacks(State(office): State<Office>) -> Result<Json<List<Owed>>, ApiError> {
-    let due = office.store.callbacks(office.clock.wall()).await?;
+pub async fn callbacks(State(office): State<Office>, Asked(ask): Asked<Which>) -> Result<Json<List<Owed>>, ApiError> {
+    let at = if ask.open { Wall(i64::MAX) } else { office.clock.wall() };
+    let due = office.store.callbacks(at).await?;
     Ok(List::whole(due.into_iter().map(Owed::from).collect()))
 }

@@ -13,9 +13,11 @@ use crate::audit::{Deed, Outcome};
 use crate::call::{AskRefused, BadCall, SeatAsk, SeatChange, SeatNo, SeatView, ThreewayResult, Verb};
 use crate::exchange::Input;
 use crate::rules::access::Scope;
+use crate::rules::retention::local_text;
 use crate::store::Store;
 use crate::store::numbering::local_day;
 use crate::store::query::Span;
+use crate::time::Wall;
 
 /// Longest reason, characters.
 const REASON: usize = 100;
@@ -110,9 +112,27 @@ pub async fn ask(
     }
     let (asks, of) = (ask.clone(), seat.clone());
     look(&office, move |now, exchange| exchange.board().may(now, &of, &asks)).await?.map_err(refused)?;
+    if ask == SeatAsk::CallBack {
+        somebody_due(&office, &seat).await?;
+    }
     office.tell(Input::Ask { seat: seat.clone(), ask }).await;
     let after = look(&office, |_, exchange| exchange.board().seats()).await?;
     after.into_iter().find(|view| view.seat == seat).map(Json).ok_or_else(|| refused(AskRefused::UnknownSeat))
+}
+
+/// Err says when the next one is due (R18).
+async fn somebody_due(office: &Office, seat: &SeatNo) -> Result<(), ApiError> {
+    let open = office.store.callbacks(Wall(i64::MAX)).await?;
+    let now = office.clock.wall();
+    let next = open.iter().map(|task| task.state.due_from()).filter(|due| *due > now).min();
+    let due = open.into_iter().filter(|task| task.state.is_due(now)).map(|task| task.by(seat)).collect::<Vec<_>>();
+    let to_call =
+        look(office, move |now, exchange| due.iter().any(|wish| exchange.board().is_to_be_called(now, wish))).await?;
+    if to_call {
+        return Ok(());
+    }
+    let next = next.map(|at| format!("; the next one is due at {}", local_text(at))).unwrap_or_default();
+    Err(ApiError::conflict("nobody_due", format!("nobody is to be called back now{next}")))
 }
 
 impl Wish {
@@ -163,6 +183,7 @@ fn bad_call(reason: Option<&str>) -> Result<BadCall, ApiError> {
 pub fn refused(why: AskRefused) -> ApiError {
     match why {
         AskRefused::UnknownSeat => ApiError::new(StatusCode::NOT_FOUND, "unknown_seat", why.to_string()),
+        AskRefused::NoPhone => ApiError::conflict("no_phone", why.to_string()),
         AskRefused::SignedOut
         | AskRefused::InCall
         | AskRefused::NoCall

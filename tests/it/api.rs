@@ -21,6 +21,7 @@ use std::time::Duration;
 use hotline::app::{Server, StartError};
 use hotline::audio::ear;
 use hotline::call::{CallId, CallKind, LegId, OpenTicket};
+use hotline::commands::missed;
 use hotline::exchange::Input;
 use hotline::media::LegFigures;
 use hotline::sip::flow::{Flow, ListenerId, Transport};
@@ -70,7 +71,7 @@ async fn only_the_token_opens_the_api() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seat_changes_its_state_or_is_told_why_not() {
-    let house = House::start("seats").await;
+    let house = House::with_phone("seats", "1001").await;
     let ask = |seat: &str, wish| house.post(&format!("/api/seats/{seat}/ask"), wish);
     let refused = ask("1001", json!({ "ask": "busy" }));
     assert_eq!((refused.status, refused.code()), (409, "seat"));
@@ -87,6 +88,8 @@ async fn a_seat_changes_its_state_or_is_told_why_not() {
     assert!(unknown.text.contains("short, silent, wrong_number, harassing"), "{}", unknown.text);
     assert_eq!(ask("1001", json!({ "ask": "dance" })).status, 422);
     assert_eq!((ask("9999", json!({ "ask": "busy" })).status), 404);
+    let without = ask("1002", json!({ "ask": "sign_in" }));
+    assert_eq!((without.status, without.code()), (409, "no_phone"));
     let seats = house.get("/api/seats").json();
     assert_eq!((&seats["rows"][0]["seat"], &seats["rows"][0]["state"]), (&json!("1001"), &json!("break")));
     assert!(house.get("/metrics").text.contains("hotline_seats{state=\"break\"} 1\n"));
@@ -446,6 +449,39 @@ async fn whom_to_call_back_is_told_without_the_number() {
     house.record(Entry::Missed(Box::new(missed))).await;
     let due = house.get("/api/callbacks").json();
     assert_eq!((&due["rows"][0]["caller"], &due["rows"][0]["code"]), (&json!("138****0042"), &json!("12331")));
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seat_is_told_by_whom_and_when_that_nobody_is_to_be_called_back() {
+    let house = House::with_phone("nobody-due", "1001").await;
+    let ask = |wish: &str| house.post("/api/seats/1001/ask", json!({ "ask": wish }));
+    let text = || missed::as_text(&missed::answer(&commands::typed(&house, &[])).unwrap());
+    assert_eq!(ask("call_back").code(), "seat", "it is signed out");
+    ask("sign_in");
+    let refused = ask("call_back");
+    assert_eq!((refused.status, refused.code()), (409, "nobody_due"));
+    assert_eq!(refused.json()["error"], "nobody is to be called back now");
+    assert_eq!(text(), "no missed calls\n\nnobody is to be called back");
+
+    let now = house.server.office.clock.wall();
+    house.record(Entry::Missed(Box::new(facts::missed_call(5, 42, now)))).await;
+    let refused = ask("call_back");
+    assert_eq!((refused.status, refused.code()), (409, "nobody_due"));
+    let due = hotline::rules::retention::local_text(now + hotline::rules::callback::GRACE);
+    assert!(
+        refused.json()["error"].as_str().unwrap().ends_with(&format!("the next one is due at {due}")),
+        "{}",
+        refused.text
+    );
+    assert_eq!(house.get("/api/callbacks").json()["rows"], json!([]));
+    assert_eq!(house.get("/api/callbacks?open=true").json()["rows"][0]["attempts"], 0);
+    let lists = text();
+    assert!(lists.lines().count() == 5 && lists.matches("138****0042").count() == 2, "{lists}");
+
+    let long_ago = hotline::time::Wall(now.0 - 3_600_000);
+    house.record(Entry::Missed(Box::new(facts::missed_call(6, 43, long_ago)))).await;
+    assert_eq!(ask("call_back").status, 200);
     house.stop().await;
 }
 

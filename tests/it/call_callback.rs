@@ -117,8 +117,8 @@ fn a_seat_that_calls_back_is_offered_no_other_call() {
 fn a_feature_code_asks_for_the_task_and_the_phone_is_rung_after_it_hung_up() {
     let mut hall = Hall::open();
     let out = hall.send(Input::FeatureCode { leg: LegId(5), seat: no("1001"), ask: SeatAsk::CallBack });
-    assert!(brief(&out).contains(&"WantCallback 1001".to_owned()));
-    assert_eq!(hall.tell(wish("1001")), [""; 0], "its phone is still in use");
+    assert_eq!(brief(&out), ["WantCallback 1001", "Answer 5"], "nobody knows yet whether one is due");
+    assert_eq!(hall.tell(wish("1001")), ["Play 5 Done"], "its phone is still in use");
     let out = hall.send(Input::HungUp { leg: LegId(5) });
     assert_eq!(brief(&out), ["Dial d1 1001", "1001 Reserved"]);
 }
@@ -159,7 +159,7 @@ fn no_two_seats_call_the_same_citizen_back() {
     let mut hall = Hall::open();
     for (leg, seat) in [(5, "1001"), (6, "1002")] {
         hall.send(Input::FeatureCode { leg: LegId(leg), seat: no(seat), ask: SeatAsk::CallBack });
-        assert_eq!(hall.tell(due(seat)), [""; 0]);
+        assert_eq!(hall.tell(due(seat)), [format!("Play {leg} Done")]);
     }
     for (leg, number) in [(5, "13800000077"), (6, "13800000078")] {
         let seat = dialled(&hall.send(Input::HungUp { leg: LegId(leg) }));
@@ -242,4 +242,25 @@ fn only_what_can_be_a_citizens_telephone_is_called_back() {
     }
     let due = ["110", "13800000077"].map(|number| task("1001", TASK, number)).to_vec();
     assert_eq!(hall.tell(Input::CallBack(due)), ["Dial d1 1001", "1001 Reserved"], "the next one");
+}
+
+#[test]
+fn a_phone_is_told_no_where_nobody_is_due_or_all_are_taken() {
+    let mut hall = Hall::open();
+    let dial = |hall: &mut Hall, leg: u64, seat: &str| {
+        hall.send(Input::FeatureCode { leg: LegId(leg), seat: no(seat), ask: SeatAsk::CallBack });
+    };
+    dial(&mut hall, 5, "1001");
+    assert_eq!(hall.tell(Input::NobodyDue { seat: no("1002") }), [""; 0], "another seat's word");
+    assert_eq!(hall.tell(Input::NobodyDue { seat: no("1001") }), ["Play 5 Refused"]);
+    hall.send(Input::HungUp { leg: LegId(5) });
+    ringing_the_citizen(&mut hall);
+    assert!(!hall.board.is_to_be_called(hall.now, &task("1002", TASK, "13800000077")));
+    dial(&mut hall, 6, "1002");
+    assert_eq!(hall.tell(wish("1002")), ["Play 6 Refused"], "another seat is on it");
+    // A look-up that never ends leaves no leg behind.
+    hall.send(Input::HungUp { leg: LegId(6) });
+    dial(&mut hall, 7, "1003");
+    assert_eq!(hall.wait(seconds(10)), ["HangUp 7"]);
+    assert_eq!(hall.tell(Input::NobodyDue { seat: no("1003") }), [""; 0]);
 }

@@ -392,15 +392,80 @@ fn a_seat_stays_what_a_person_made_of_it_over_a_restart() {
             at: hotline::time::Wall(MORNING.0 - 60_000),
         };
         let mut hall = Hall::new(settings());
-        let out = brief(&hall.board.resume(hall.now, vec![was("1001")]));
+        let out = brief(&hall.board.resume(hall.now, vec![was("1001")], None));
         assert_eq!(out, ["1001 SignedOut (restart)"].map(str::to_owned)[..usize::from(told)], "{case}");
         assert_eq!(hall.state("1001"), starts, "{case}");
         let since = if told { MORNING } else { was("1001").at };
         assert_eq!(hall.seat("1001").since, since, "{case}");
         hall.send(Input::Reachable { seat: no("1001"), reachable: true });
         assert_eq!(hall.state("1001"), back, "{case}");
-        let gone = hall.board.resume(hall.now, vec![was("1999")]);
+        let gone = hall.board.resume(hall.now, vec![was("1999")], None);
         let expected = if state == SignedOut { vec![] } else { vec!["1999 SignedOut (removed)"] };
         assert_eq!(brief(&gone), expected, "{case}, of a seat that is no longer configured");
     }
+}
+
+/// What a seat was when the server went down, what it is after a start soon afterwards, and what in the end.
+#[test]
+fn a_seat_that_was_signed_in_is_so_again_after_a_short_restart() {
+    use SeatState::{Break, Busy, Consulting, Held, Idle, Reserved, Ringing, SignedOut, Talking, ThreeWay, WrapUp};
+    let table = [
+        (SignedOut, None, "", SignedOut),
+        (SignedOut, Some("restart"), "", Idle),
+        (Break, Some("lunch"), "", Break),
+        (Busy, None, "", Busy),
+        (Busy, Some("no_answer"), "", Busy),
+        (Busy, Some("unreachable"), "1001 Idle (restart)", Idle),
+        (Idle, None, "1001 Idle (restart)", Idle),
+        (Idle, Some("restart"), "1001 Idle (restart)", Idle),
+        (Reserved, None, "1001 Idle (restart)", Idle),
+        (Ringing, None, "1001 Idle (restart)", Idle),
+        (Talking, None, "1001 WrapUp (restart)", Idle),
+        (Held, None, "1001 WrapUp (restart)", Idle),
+        (Consulting, None, "1001 WrapUp (restart)", Idle),
+        (ThreeWay, None, "1001 WrapUp (restart)", Idle),
+        (WrapUp, None, "1001 WrapUp (restart)", Idle),
+    ];
+    let ago = |seconds: i64| hotline::time::Wall(MORNING.0 - seconds * 1000);
+    let was = |state, reason: Option<&str>| {
+        let reason = reason.map(|reason| reason.to_owned().into());
+        vec![SeatChange { seat: no("1001"), state, reason, at: ago(7_000) }]
+    };
+    for (state, reason, told, end) in table {
+        let case = format!("{state:?} {reason:?}");
+        let mut hall = Hall::new(one_seat());
+        let out = brief(&hall.board.resume(hall.now, was(state, reason), Some(ago(300))));
+        assert_eq!(out.join(" "), told, "{case}");
+        assert!(!hall.seat("1001").free, "{case}: nobody has found its phone yet");
+        hall.send(Input::Reachable { seat: no("1001"), reachable: true });
+        hall.pass(seconds(60));
+        assert_eq!(hall.state("1001"), end, "{case}");
+        hall.invite(1, "12345");
+        assert_eq!(hall.call().seat.is_some(), end == Idle, "{case}");
+    }
+    for (up, starts) in [(Some(ago(301)), SignedOut), (None, SignedOut), (Some(ago(-3_600)), Idle)] {
+        let mut hall = Hall::new(one_seat());
+        hall.board.resume(hall.now, was(Idle, None), up);
+        assert_eq!(hall.state("1001"), starts, "{up:?}");
+    }
+}
+
+#[test]
+fn a_seat_without_a_phone_is_not_signed_in_and_never_looks_free() {
+    let mut hall = Hall::new(one_seat());
+    assert_eq!(hall.board.may(hall.now, &no("1001"), &SeatAsk::SignIn), Err(AskRefused::NoPhone));
+    let told = hall.tell(Input::FeatureCode { leg: LegId(9), seat: no("1001"), ask: SeatAsk::SignIn });
+    assert_eq!(told, ["Answer 9", "Play 9 Refused"]);
+    assert_eq!(hall.state("1001"), SeatState::SignedOut);
+    hall.send(Input::HungUp { leg: LegId(9) });
+    hall.send(Input::Reachable { seat: no("1001"), reachable: true });
+    assert!(hall.seat("1001").free);
+
+    hall.send(Input::Reachable { seat: no("1001"), reachable: false });
+    assert_eq!((hall.state("1001"), hall.seat("1001").free), (SeatState::Idle, false));
+    let row = hotline::commands::seats::as_text(&serde_json::to_value(hall.seat("1001")).unwrap(), hall.now.wall);
+    assert!(row.contains(" no phone ") && !row.contains(" idle "), "{row}");
+    assert_eq!(hall.tell(Input::Invited(Box::new(invited(1, "12345")))).last().unwrap(), "Alarm no_seat general on");
+    let back = hall.tell(Input::Reachable { seat: no("1001"), reachable: true });
+    assert!(back.contains(&"Alarm no_seat general off".to_owned()), "{back:?}");
 }

@@ -44,7 +44,7 @@ fn words(command: &str) -> Option<(Vec<&'static str>, bool)> {
         "init" => (vec!["DIR"], false),
         "route" => (vec!["12331"], false),
         "users" | "audit" | "calls" | "seats" | "directory" | "sessions" | "tickets" | "recordings" | "mirror"
-        | "alarms" | "healthcheck" | "reload" => (vec![], true),
+        | "missed" | "alarms" | "healthcheck" | "reload" => (vec![], true),
         "archive" => (vec!["key"], true),
         "trace" => (vec!["nobody"], true),
         // They answer only when they end; `it::demo` and `it::serve` read what they say.

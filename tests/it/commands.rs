@@ -73,8 +73,13 @@ fn check_tells_text_and_json() {
     let found = check::check(&args, u64::MAX);
     assert_eq!(
         check::as_text(&found),
-        "ok: 2 listeners, 2 trunks, 3 seats, 12 groups, 28 codes, 14 targets, 1 devices"
+        "ok: 2 listeners, 2 trunks, 3 seats, 12 groups, 28 codes, 14 targets, 1 devices\n\
+         warning: no trunk has `hosts`: nobody outside can be called, 110 included"
     );
+    assert_eq!(check::as_json(&found)["warnings"].as_array().map(Vec::len), Some(1));
+    let hosts = "default_code = \"12345\"\nhosts = [\"198.51.100.9\"]";
+    let (texts, _) = edited(File::Trunks, "default_code = \"12345\"", hosts);
+    assert!(Config::read(&texts).expect("config").warnings().is_empty());
     assert_eq!(check::as_json(&found)["counts"]["codes"], 28);
     let found = check::check(&args, 1024);
     assert!(check::as_text(&found).contains("LimitNOFILE"));

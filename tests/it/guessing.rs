@@ -2,7 +2,7 @@
 
 use hotline::sip::digest::Answerer;
 use hotline::sip::message::{Method, Name};
-use hotline::sip::registrar::{Account, GuessLimits, Registrar, RegistrarLimits, Verdict};
+use hotline::sip::registrar::{Account, GuessLimits, Registrar, RegistrarLimits, Verdict, WrongPassword};
 use hotline::time::Mono;
 
 use crate::registrar::{Phone, at, challenges, is_stale, registrar, udp, with_limits};
@@ -34,7 +34,7 @@ fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
     assert_eq!(answers("1001").last().unwrap().0, 403, "and are locked alike");
 }
 
-/// One wrong guess; true where it was looked at (401), false where it was barred (403).
+/// One guess; 401 where it is wrong, or comes too soon to be looked at, 403 where it is locked out.
 fn guess(registrar: &mut Registrar, now: Mono, user: &str, remote: &str, password: &str) -> u16 {
     let mut phone = Phone::new(user, remote);
     phone.password = password.into();
@@ -55,7 +55,10 @@ fn guesses_are_slowed_and_then_locked() {
     let mut registrar = registrar();
     let mut looked_at = Vec::new();
     for second in 0..=960 {
-        if guess(&mut registrar, at(second), "1001", "198.51.100.7:5060", "wrong") == 401 {
+        let before = registrar.wrong_passwords();
+        let status = guess(&mut registrar, at(second), "1001", "198.51.100.7:5060", "wrong");
+        assert_eq!(status, if (16..15 + 900).contains(&second) || second > 930 { 403 } else { 401 }, "{second}");
+        if registrar.wrong_passwords() > before {
             looked_at.push(second);
         }
     }
@@ -67,14 +70,51 @@ fn guesses_are_slowed_and_then_locked() {
 }
 
 #[test]
-fn a_barred_sender_is_told_how_long() {
+fn a_phone_that_tries_again_at_once_is_challenged_and_one_that_is_locked_out_told_how_long() {
     let mut registrar = registrar();
     guess(&mut registrar, at(0), "1001", "198.51.100.7:5060", "wrong");
     let mut phone = Phone::new("1001", "198.51.100.7:5060");
-    let bare = phone.request(Method::Register, &[]);
-    let (response, _) = registrar.register(at(0), phone.flow, &bare);
-    assert_eq!((response.status, response.headers.text(&Name::RetryAfter).as_deref()), (403, Some("1")));
-    assert!(challenges(&response).is_empty());
+    let mut again = |registrar: &mut Registrar, second: u64| {
+        let bare = phone.request(Method::Register, &[]);
+        let (response, _) = registrar.register(at(second), phone.flow, &bare);
+        let after = response.headers.text(&Name::RetryAfter).map(|text| text.into_owned());
+        (response.status, after, challenges(&response).len())
+    };
+    assert_eq!(again(&mut registrar, 0), (401, None, 2));
+    let right = guess(&mut registrar, at(0), "1001", "198.51.100.7:5060", "secret-1001");
+    assert_eq!(right, 401, "within the pause nobody learns whether it was right");
+    assert_eq!(registrar.wrong_passwords(), 1);
+    for second in [1, 3, 7, 15] {
+        guess(&mut registrar, at(second), "1001", "198.51.100.7:5060", "wrong");
+    }
+    assert_eq!(again(&mut registrar, 15), (403, Some("900".into()), 0));
+}
+
+#[test]
+fn wrong_passwords_are_told_once_a_while_and_locks_as_long_as_they_hold() {
+    let mut registrar = registrar();
+    let source = std::net::IpAddr::from([198, 51, 100, 7]);
+    let news = |user: Option<&str>, locks| WrongPassword { source, user: user.map(str::to_owned), locks };
+    let told = |registrar: &mut Registrar, second: u64, user: &str| {
+        guess(registrar, at(second), user, "198.51.100.7:5060", "wrong");
+        registrar.take_news()
+    };
+    assert_eq!(told(&mut registrar, 0, "1001"), [news(Some("1001"), false)]);
+    for second in [1, 3, 7] {
+        assert_eq!(told(&mut registrar, second, "1001"), []);
+    }
+    assert_eq!(registrar.take_locks(at(7)), []);
+    assert_eq!(told(&mut registrar, 15, "1001"), [news(Some("1001"), true)]);
+    assert_eq!(told(&mut registrar, 16, "1001"), [], "it is locked out");
+    assert_eq!(registrar.take_locks(at(16)), [("1001".to_owned(), true)]);
+    // A name that nobody has may be anything.
+    assert_eq!(told(&mut registrar, 20, "13800000001"), [news(None, false)]);
+    let others = (0..100).flat_map(|user| told(&mut registrar, 30, &format!("x{user}")));
+    assert_eq!(others.filter(|news| news.locks).count(), 1, "the source is locked out");
+    assert_eq!(registrar.next_unlock(), Some(at(915)));
+    assert_eq!(registrar.take_locks(at(915)), [("1001".to_owned(), false), ("unknown".to_owned(), true)]);
+    assert_eq!(registrar.take_locks(at(930)), [("unknown".to_owned(), false)]);
+    assert_eq!((registrar.take_locks(at(931)), registrar.next_unlock()), (vec![], None));
 }
 
 #[test]
@@ -110,10 +150,13 @@ fn a_source_that_tries_many_users_is_barred_unless_seats_are_registered_there() 
     assert_eq!(right(&mut registrar, 909, "1001", "198.51.100.7:6000"), 403);
     assert_eq!(right(&mut registrar, 910, "1001", "198.51.100.7:6000"), 200, "for a time");
 
+    assert_eq!(right(&mut registrar, 912, "1001", "198.51.100.8:6000"), 200);
     // 198.51.100.8 has a seat now, behind the same NAT as the one who guesses.
     assert_eq!(many(&mut registrar, 920, "198.51.100.8:7000"), 200);
     assert_eq!(right(&mut registrar, 920, "1002", "198.51.100.8:7001"), 200, "colleagues register");
-    assert_eq!(guess(&mut registrar, at(920), "5000", "198.51.100.8:7001", "wrong"), 403, "the pairs are slowed");
+    let before = registrar.wrong_passwords();
+    assert_eq!(guess(&mut registrar, at(920), "5000", "198.51.100.8:7001", "wrong"), 401);
+    assert_eq!(registrar.wrong_passwords(), before, "the pairs are slowed");
     // When its last seats have gone, the bar holds.
     registrar.set_accounts(vec![Account { user: "1003".into(), password: "secret-1003".into() }]);
     assert_eq!(right(&mut registrar, 921, "1003", "198.51.100.8:7001"), 403);

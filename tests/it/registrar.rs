@@ -3,7 +3,7 @@
 use hotline::sip::digest::{Algorithm, Answerer};
 use hotline::sip::flow::{Flow, ListenerId, Transport};
 use hotline::sip::message::{Message, Method, Name, Request, Response};
-use hotline::sip::registrar::{Account, Change, Registrar, RegistrarLimits, Verdict};
+use hotline::sip::registrar::{Account, Binding, Change, Registrar, RegistrarLimits, Verdict};
 use hotline::time::Mono;
 
 const REALM: &str = "hotline";
@@ -201,7 +201,7 @@ fn every_contact_is_listed_with_what_is_left_of_it() {
         [
             "<sip:1001@192.0.2.5:5060;ob>;q=0.7;expires=90",
             "<sip:1001@192.0.2.5:5070>;q=0.1;x-y;expires=290",
-            "<sip:1001@192.0.2.5:5080>;expires=3600",
+            "<sip:1001@192.0.2.5:5080>;expires=600",
         ]
     );
     assert_eq!(changes, []);
@@ -214,17 +214,18 @@ fn every_contact_is_listed_with_what_is_left_of_it() {
 #[test]
 fn expiry_is_within_the_limits() {
     for (header, param, status, granted) in [
-        (None, None, 200, Some(3600)),
+        (None, None, 200, Some(600)),
         (Some("600"), None, 200, Some(600)),
-        (Some("600"), Some("700"), 200, Some(700)),
+        (Some("500"), Some("550"), 200, Some(550)),
+        (Some("600"), Some("700"), 200, Some(600)),
         (None, Some("60"), 200, Some(60)),
         (None, Some("59"), 423, None),
         (Some("1"), None, 423, None),
-        (Some("1"), Some("3601"), 200, Some(3600)),
-        (None, Some("4294967295"), 200, Some(3600)),
-        (None, Some("99999999999999"), 200, Some(3600)),
-        (None, Some("soon"), 200, Some(3600)),
-        (Some("soon"), None, 200, Some(3600)),
+        (Some("1"), Some("3601"), 200, Some(600)),
+        (None, Some("4294967295"), 200, Some(600)),
+        (None, Some("99999999999999"), 200, Some(600)),
+        (None, Some("soon"), 200, Some(600)),
+        (Some("soon"), None, 200, Some(600)),
         (None, Some("0"), 200, None),
         (Some("0"), None, 200, None),
     ] {
@@ -300,7 +301,7 @@ fn a_phone_behind_a_nat_is_reached_where_it_came_from() {
         let (mut registrar, mut phone) = (registrar(), Phone::new("1001", remote));
         phone.flow.transport = transport;
         let (response, _) = phone.contact(&mut registrar, at(0), contact);
-        assert_eq!(contacts(&response), [format!("{contact};expires=3600")], "the phone finds its own contact");
+        assert_eq!(contacts(&response), [format!("{contact};expires=600")], "the phone finds its own contact");
         let binding = &registrar.bindings(at(0), "1001")[0];
         assert_eq!(binding.request_uri().to_string(), uri);
         assert_eq!(binding.request_uri().socket_addr(), Some(phone.flow.remote));
@@ -530,4 +531,36 @@ fn new_terms_challenge_anew_and_leave_everybody_registered() {
     refresh.headers.set(Name::CSeq, format!("{} REGISTER", phone.cseq));
     phone.prove(&mut refresh, &challenge);
     assert_eq!(registrar.register(at(1), phone.flow, &refresh).0.status, 200);
+}
+
+#[test]
+fn bindings_of_an_earlier_run_are_found_again_before_they_are_used() {
+    let (mut before, mut phone) = (registrar(), Phone::new("1001", "192.0.2.5:5060"));
+    phone.contact(&mut before, at(0), "<sip:1001@192.0.2.5;ob>;q=0.5;expires=500");
+    let kept = before.bindings(at(0), "1001").pop().unwrap();
+    let mut registrar = registrar();
+    let revision = registrar.revision();
+    let far = Binding { expires_at: at(9_000), ..kept.clone() };
+    registrar.restore(
+        at(100),
+        vec![("1001".into(), kept), ("1002".into(), far), ("4711".into(), before.bindings(at(0), "1001").remove(0))],
+    );
+    assert_ne!(registrar.revision(), revision);
+    assert_eq!(registrar.bindings(at(100), "1001"), [], "nobody knows whether it is still there");
+    assert_eq!(registrar.all_bindings(at(100)).count(), 2, "who has no account has no binding");
+    assert_eq!(registrar.reachable(phone.flow), [reachable("1001"), reachable("1002")]);
+    let binding = registrar.bindings(at(100), "1001").pop().unwrap();
+    assert_eq!(
+        (binding.request_uri().to_string().as_str(), binding.expires_at),
+        ("sip:1001@192.0.2.5:5060;ob", at(500))
+    );
+    assert_eq!(registrar.handle_timeout(at(500)), [unreachable("1001")]);
+    assert_eq!(registrar.handle_timeout(at(700)), [unreachable("1002")], "no longer than any binding");
+
+    // The phone goes on as if nothing had happened.
+    phone.contact(&mut before, at(500), "<sip:1001@192.0.2.5;ob>;expires=500");
+    let revision = registrar.revision();
+    let (response, changes) = phone.contact(&mut registrar, at(501), "<sip:1001@192.0.2.5;ob>;expires=500");
+    assert_eq!((response.status, changes), (200, vec![reachable("1001")]));
+    assert_ne!(registrar.revision(), revision);
 }

@@ -1,12 +1,14 @@
 //! The program itself, as an operator runs it: what it prints, which files it leaves, how its
 //! threads rank, what a signal does to it.
 
+mod handset;
 pub mod program;
+mod restart;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -125,6 +127,23 @@ fn passwords_and_token_are_made_and_shown_once() {
     assert!(secrets.iter().all(|secret| kept.contains(secret)), "the others stay");
     let log = program.wait_for("configuration read again");
     assert!(log.contains("seat 1004") && !log.contains(made), "{log}");
+}
+
+#[test]
+fn a_start_that_fails_loses_no_password() {
+    let home = Program::prepare("secrets-late");
+    let (sip, http) = (UdpSocket::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let at = |address: SocketAddr, key: &str| format!("{key} = \"{address}\"");
+    for (key, taken) in [("bind", sip.local_addr().unwrap()), ("http", http.local_addr().unwrap())] {
+        let free = at(([127, 0, 0, 1], 0).into(), key);
+        Program::edit_in(&home, "sip-configs/server.toml", &free, &at(taken, key));
+        assert!(Program::fail(&home).contains("cannot listen on"), "{key}");
+        assert!(!home.join("data/secrets.toml").exists(), "{key}: nobody has seen what would stand there");
+        Program::edit_in(&home, "sip-configs/server.toml", &at(taken, key), &free);
+    }
+    let program = Program::run(home);
+    let kept = fs::read_to_string(program.data().join("secrets.toml")).unwrap();
+    assert!(kept.contains(&program.password("1001")) && kept.contains(&program.password("1003")));
 }
 
 #[test]

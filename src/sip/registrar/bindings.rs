@@ -84,6 +84,7 @@ pub(super) struct Bindings {
     of: BTreeMap<String, Vec<Binding>>,
     /// The earliest expiry: asked for after every event, so kept.
     next: Option<Mono>,
+    revision: u64,
 }
 
 impl Bindings {
@@ -130,6 +131,19 @@ impl Bindings {
         }
         self.drop_user(user);
         Ok(())
+    }
+
+    /// One of an earlier run, unless there are enough.
+    pub fn restore(&mut self, user: &str, binding: Binding, most: usize) {
+        let mut list: Vec<Binding> = self.of(user).cloned().collect();
+        if list.len() < most {
+            list.push(binding);
+            self.put(user, list);
+        }
+    }
+
+    pub const fn revision(&self) -> u64 {
+        self.revision
     }
 
     pub fn of(&self, user: &str) -> impl Iterator<Item = &Binding> {
@@ -185,6 +199,7 @@ impl Bindings {
     }
 
     fn put(&mut self, user: &str, list: Vec<Binding>) {
+        self.revision += 1;
         if list.is_empty() {
             self.of.remove(user);
         } else {

@@ -48,6 +48,32 @@ struct Tally {
     /// Wrong passwords within the window, oldest first.
     wrong: Vec<Mono>,
     barred_until: Mono,
+    locked: bool,
+}
+
+/// What becomes of another try, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Barred {
+    /// Its password is not looked at, and it is not told so: a phone that tries again at once is no guesser.
+    Paused(Mono),
+    Locked(Mono),
+}
+
+impl Barred {
+    pub const fn until(self) -> Mono {
+        match self {
+            Self::Paused(until) | Self::Locked(until) => until,
+        }
+    }
+}
+
+/// What a wrong password has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The first one of this source for this user within the window, or one that locks. Not of a source that
+    /// has tried too many users already.
+    pub is_news: bool,
+    pub locked_until: Option<Mono>,
 }
 
 impl Guessing {
@@ -55,35 +81,47 @@ impl Guessing {
         Self { limits, pairs: Fading::new(limits.capacity), sources: Fading::new(limits.capacity) }
     }
 
-    /// Until when nothing of this source for this user is looked at. `seats_there` tells whether
+    /// Whether nothing of this source for this user is looked at. `seats_there` tells whether
     /// a seat is registered from the source; it is asked only where it matters.
-    pub fn barred(&self, now: Mono, source: IpAddr, user: &[u8], seats_there: impl Fn() -> bool) -> Option<Mono> {
-        let barred = |tally: &Tally| (tally.barred_until > now).then_some(tally.barred_until);
+    pub fn barred(&self, now: Mono, source: IpAddr, user: &[u8], seats_there: impl Fn() -> bool) -> Option<Barred> {
+        let barred = |tally: &Tally| {
+            let bar = if tally.locked { Barred::Locked } else { Barred::Paused };
+            (tally.barred_until > now).then_some(bar(tally.barred_until))
+        };
         let pair = self.pairs.get(now, &(source, user.to_vec())).and_then(barred);
-        pair.or_else(|| self.sources.get(now, &source).and_then(barred).filter(|_| !seats_there()))
+        let of_source = || self.sources.get(now, &source).and_then(barred).filter(|_| !seats_there());
+        match pair {
+            Some(Barred::Locked(until)) => Some(Barred::Locked(until)),
+            Some(Barred::Paused(_)) | None => of_source().or(pair),
+        }
     }
 
-    pub fn wrong(&mut self, now: Mono, source: IpAddr, user: &[u8]) {
+    pub fn wrong(&mut self, now: Mono, source: IpAddr, user: &[u8]) -> Noted {
         let limits = self.limits;
         let pair = (source, user.to_vec());
         let mut tally = self.pairs.get(now, &pair).cloned().unwrap_or_default();
         let count = tally.count(now, limits.window);
-        tally.barred_until = if count >= limits.tries {
+        tally.locked = count >= limits.tries;
+        tally.barred_until = if tally.locked {
             tally.wrong.clear();
             now + limits.lock
         } else {
             now + limits.first_pause.saturating_mul(1_u32.checked_shl(count - 1).unwrap_or(u32::MAX)).min(limits.lock)
         };
         let until = tally.fades_at(now, limits.window);
+        let mut locked_until = tally.locked.then_some(tally.barred_until);
         self.pairs.put(now, pair, tally, until);
 
         let mut tally = self.sources.get(now, &source).cloned().unwrap_or_default();
+        let was_barred = tally.barred_until > now;
         if tally.count(now, limits.window) >= limits.source_tries {
             tally.wrong.clear();
-            tally.barred_until = now + limits.lock;
+            (tally.locked, tally.barred_until) = (true, now + limits.lock);
+            locked_until = Some(tally.barred_until);
         }
         let until = tally.fades_at(now, limits.window);
         self.sources.put(now, source, tally, until);
+        Noted { is_news: !was_barred && (count == 1 || locked_until.is_some()), locked_until }
     }
 
     /// The right password wipes out the wrong ones of the same source for the same user.

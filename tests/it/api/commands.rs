@@ -29,7 +29,7 @@ pub fn typed<A: clap::Args>(house: &House, words: &[&str]) -> A {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seats_are_shown_and_changed() {
-    let house = House::start("cli-seats").await;
+    let house = House::with_phone("cli-seats", "1002").await;
     let ask = |words: &[&str]| seats::answer(&typed(&house, words));
     let text = seats::as_text(&ask(&[]).unwrap(), Wall(0));
     assert_eq!(text.lines().count(), 4, "{text}");

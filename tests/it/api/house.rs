@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -11,13 +12,16 @@ use hotline::archive::{self, Batch, Done, Heard, Order, RecordingMeta, Sealed, V
 use hotline::audio::g711::Law;
 use hotline::call::{CallId, LegId};
 use hotline::commands::init;
+use hotline::sip::message::Message;
 use hotline::store::Store;
 use hotline::store::entry::Entry;
 use hotline::store::query::RecordingQuery;
 use hotline::time::{Mono, Now};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::exchange::peers::reply;
 use crate::facts::{self, Folder};
+use crate::serve::program::free_port;
 
 pub const INVITE: &str = "INVITE sip:12345@127.0.0.1 SIP/2.0
 Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-api-1
@@ -66,6 +70,21 @@ impl Files {
         fs::write(path, text.replace(old, new)).unwrap();
     }
 
+    /// A phone of fixed address for this seat, which answers that it is there.
+    pub fn phone(&self, seat: &str) {
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let contact = format!("no = \"{seat}\"\ncontact = \"sip:{seat}@{}\"", phone.local_addr().unwrap());
+        self.edit("sip-configs/seats.toml", &format!("no = \"{seat}\""), &contact);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok((length, from)) = phone.recv_from(&mut bytes) {
+                if let Ok(Message::Request(request)) = Message::parse(&bytes[..length]) {
+                    let _ = phone.send_to(reply(&request, 200, "phone", &[], "").as_bytes(), from);
+                }
+            }
+        });
+    }
+
     pub fn options(&self) -> Options {
         Options { config: Some(self.0.join("config")), data: self.0.join("data"), recordings: None }
     }
@@ -84,6 +103,20 @@ impl House {
 
     pub async fn start(name: &str) -> Self {
         Self::run(Self::prepare(name), None).await
+    }
+
+    /// With a phone for this seat, which is signed out.
+    pub async fn with_phone(name: &str, seat: &str) -> Self {
+        let files = Self::prepare(name);
+        // What we send names the port, so that it must be known.
+        let sip = free_port([127, 0, 0, 1].into());
+        files.edit("sip-configs/server.toml", "bind = \"127.0.0.1:0\"", &format!("bind = \"{sip}\""));
+        files.phone(seat);
+        let house = Self::run(files, None).await;
+        let path = format!("/api/seats/{seat}/ask");
+        house.settle(|| house.post(&path, json!({ "ask": "sign_in" })).status == 200).await;
+        assert_eq!(house.post(&path, json!({ "ask": "sign_out" })).json()["state"], "signed_out");
+        house
     }
 
     /// With a second of both voices that was sealed earlier.

@@ -21,8 +21,8 @@ const DEEDS: [&str; 10] = [
 /// File, what stands in the line, and to what it is done.
 const KNOWN: [(&str, &str, &str); 20] = [
     ("app/manifest/outside.rs", "fs::write(&taken, sha256)", "which head was taken elsewhere"),
-    ("app/whole.rs", "truncate(true)", "the new secrets or merged numbers, beside the old ones"),
-    ("app/whole.rs", "fs::rename(&aside, path)", "the secrets, the merged numbers"),
+    ("app/whole.rs", "truncate(true)", "the new secrets, merged numbers or phones, beside the old ones"),
+    ("app/whole.rs", "fs::rename(&aside, path)", "the secrets, the merged numbers, the phones"),
     ("app/trace/ring.rs", "open.file.set_len(open.written)", "a segment of the trace"),
     ("app/trace/ring.rs", "fs::remove_file(oldest)", "the oldest segment of the trace"),
     ("app/trace/ring.rs", "fs::remove_file(&path)", "a segment of the trace that could not be begun"),

@@ -223,6 +223,11 @@ impl City {
                 Output::LegGone { call, leg } => {
                     assert!(self.standing.remove(&(call, leg)), "it stood, and is gone once");
                 }
+                Output::WrongPassword(wrong) => {
+                    let user = wrong.user.as_deref().unwrap_or("-");
+                    let locked = if wrong.locks { " locked" } else { "" };
+                    self.story.push(format!("Wrong {} {user}{locked}", wrong.source));
+                }
                 Output::Placed { .. } | Output::Figures { .. } => {}
             }
         }

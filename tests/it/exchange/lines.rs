@@ -355,3 +355,24 @@ fn an_emergency_also_tries_a_trunk_that_is_believed_to_be_down() {
     bring_in(&mut city, "110");
     assert!(invited(&mut city, SECOND).is_some());
 }
+
+#[test]
+fn an_emergency_without_a_way_out_is_an_alarm_until_one_finds_one() {
+    let emergency = entry("110", Kind::Emergency(Service::Police), vec![number("110", &[], None)]);
+    let unit = entry("601", Kind::Unit, vec![number("07980000101", &[], None)]);
+    let mut settings = with(vec![emergency, unit]);
+    let hosts: Vec<_> = settings.trunks.iter_mut().map(|trunk| std::mem::take(&mut trunk.addresses)).collect();
+    let mut city = City::new(settings);
+    talking(&mut city);
+    let brings = |city: &mut City, whom: &str| {
+        bring_in(city, whom);
+        city.story().into_iter().filter(|line| line.starts_with("Alarm")).collect::<Vec<_>>()
+    };
+    assert_eq!(brings(&mut city, "601"), [""; 0]);
+    assert_eq!(brings(&mut city, "110"), ["Alarm no_way_out emergency on"]);
+    assert_eq!(brings(&mut city, "110"), [""; 0], "it stands");
+    for (name, addresses) in ["carrier", "second"].into_iter().zip(hosts) {
+        city.input(Input::Resolved { trunk: name.into(), addresses });
+    }
+    assert_eq!(brings(&mut city, "110"), ["Alarm no_way_out emergency off"]);
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotline::call::mix_plan::{Command, Report};
-use hotline::call::{LegId, Output as Wish, SeatState};
+use hotline::call::{LegId, Output as Wish, SeatNo, SeatState};
 use hotline::exchange::Input;
 use hotline::sip::flow::Transport;
 use hotline::sip::message::{Method, NameAddr};
@@ -483,4 +483,56 @@ fn a_phone_that_never_says_a_word_holds_the_others_of_its_seat_back_no_longer() 
         city.pass(SECOND);
         rung.bye(&mut city);
     }
+}
+
+#[test]
+fn phones_of_an_earlier_run_are_asked_at_once_and_rung_as_soon_as_they_answer() {
+    let mut before = City::open();
+    let mut phone = Phone::registered(&mut before, "1001");
+    Phone::registered(&mut before, "1002");
+    let (revision, kept) = before.exchange.registered_phones(before.now);
+    let kept: Vec<_> = kept.map(|(seat, binding)| (SeatNo(seat.to_owned()), binding.clone())).collect();
+    assert_eq!((kept.len(), before.exchange.registered_phones(before.now).0), (2, revision));
+
+    let mut city = City::open();
+    city.exchange.restore_phones(city.now, kept);
+    city.pass(SECOND);
+    assert_eq!(city.state("1001"), SeatState::SignedOut);
+    assert!(phone.pong(&mut city), "it is asked at once");
+    assert_eq!((city.state("1001"), city.state("1002")), (SeatState::Idle, SeatState::SignedOut));
+    Caller::new(&mut city, "12345").invite(&mut city);
+    phone.rung(&mut city).answer(&mut city);
+    assert_eq!(city.state("1001"), SeatState::Talking);
+    // Seat 1002's phone is gone, and counts as a stranger's once its time is over.
+    city.pass(seconds(700));
+    assert!(!city.exchange.knows(Phone::new("1002").flow));
+    phone.register(&mut city);
+    assert!(city.exchange.knows(phone.flow));
+}
+
+#[test]
+fn a_wrong_password_is_told_and_a_seat_that_is_locked_out_is_an_alarm() {
+    let mut city = City::open();
+    let mut phone = Phone::new("1001");
+    phone.password = "wrong".into();
+    let mut statuses = Vec::new();
+    for pause in [0, 1, 2, 4, 8, 1] {
+        city.pass(seconds(pause));
+        statuses.push(phone.prove(&mut city, "REGISTER", "sip:10.0.0.1:5060", "").status);
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 403]);
+    let of = |city: &mut City| {
+        let story = city.story().into_iter();
+        story.filter(|line| line.starts_with("Wrong") || line.starts_with("Alarm")).collect::<Vec<_>>()
+    };
+    let source = phone.flow.remote.ip();
+    assert_eq!(
+        of(&mut city),
+        [format!("Wrong {source} 1001"), format!("Wrong {source} 1001 locked"), "Alarm password_locked 1001 on".into()]
+    );
+    assert_eq!(city.exchange.counters().wrong_passwords, 5);
+    city.pass(seconds(900));
+    assert_eq!(of(&mut city), ["Alarm password_locked 1001 off"]);
+    phone.password = "secret-1001".into();
+    phone.register(&mut city);
 }

@@ -62,15 +62,18 @@ impl Program {
     /// Starts again on what it has left.
     pub fn restart(mut self) -> Self {
         self.stop();
-        (self.child, self.lines) = launch(&self.home);
-        self.printed = self.wait_for("12345 is ready.");
-        self
+        self.again()
     }
 
     /// `kill -9`, and the next start.
     pub fn crash(mut self) -> Self {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.again()
+    }
+
+    /// The next start of one that has ended.
+    pub fn again(mut self) -> Self {
         (self.child, self.lines) = launch(&self.home);
         self.printed = self.wait_for("12345 is ready.");
         self
@@ -88,6 +91,16 @@ impl Program {
         let output = command(home).output().unwrap();
         assert!(!output.status.success());
         String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    pub fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    /// What the start has printed as the password of this seat.
+    pub fn password(&self, seat: &str) -> String {
+        let line = self.printed.lines().find_map(|line| line.trim().strip_prefix(&format!("seat {seat}: ")));
+        line.expect("a password").to_owned()
     }
 
     pub fn id(&self) -> u32 {
