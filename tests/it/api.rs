@@ -10,6 +10,7 @@ mod leaders;
 mod manifest;
 mod metrics;
 mod parts;
+mod played;
 mod supervise;
 mod verify;
 
