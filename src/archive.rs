@@ -18,6 +18,7 @@ mod hearing;
 pub mod lock;
 pub mod manifest;
 mod names;
+pub mod package;
 pub mod peaks;
 mod recording;
 mod reel;

@@ -22,6 +22,7 @@ mod health;
 mod login;
 pub mod metrics;
 mod missed;
+mod package;
 mod places;
 pub mod range;
 mod recordings;

@@ -32,14 +32,20 @@ pub struct Wish {
     pub private: bool,
 }
 
+/// What somebody says that it is for: in the query, or in a header.
+pub fn purpose(asked: Option<String>, headers: &HeaderMap) -> String {
+    let given = asked.or_else(|| login::text(headers, "x-purpose")).unwrap_or_default();
+    given.trim().to_owned()
+}
+
 /// The recording, for somebody who has told a purpose and has each right that it takes. Whatever comes
 /// of it is written down first: in the audit log, and for a call that was, with the accesses to it.
 pub async fn granted(office: &Office, visitor: &Visitor, headers: &HeaderMap, wish: Wish) -> Result<Sealed, ApiError> {
     let recording = found(office, &visitor.scope, wish.call).await;
     // A request may name any call; only one that was ever up has accesses.
     let exists = recording.is_ok() || !matches!(office.store.ticket_of(wish.call).await, Ok(None));
-    let given = wish.purpose.clone().or_else(|| login::text(headers, "x-purpose")).unwrap_or_default();
-    let purpose = given.trim();
+    let given = purpose(wish.purpose.clone(), headers);
+    let purpose = given.as_str();
     let of_leader = recording.as_ref().is_ok_and(|recording| recording.sealed.leader);
     let leader = if of_leader { " (a leader's call)" } else { "" };
     let told = format!("{purpose}{}{leader}", wish.how);

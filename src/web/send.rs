@@ -71,9 +71,19 @@ pub fn send(
     response.body(body).map_err(|error| ApiError::unavailable("audio", "it cannot be sent").because(error))
 }
 
+/// A zip file whose length nobody knows before it ends.
+pub fn send_zip(name: &str, source: Source) -> Result<Response, ApiError> {
+    let response = Response::builder()
+        .header(header::CONTENT_TYPE, "application/zip")
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
+    let body = Body::from_stream(Chunks::Next(source));
+    response.body(body).map_err(|error| ApiError::unavailable("recordings", "it cannot be sent").because(error))
+}
+
 /// A source as a stream that reads one piece ahead. A thread works only while it reads: a client that
 /// takes nothing holds none.
-pub enum Chunks {
+enum Chunks {
     /// To be read.
     Next(Source),
     Reading(JoinHandle<(Source, io::Result<Bytes>)>),

@@ -1,5 +1,8 @@
 //! A recording that is played where it lies: ranges, tags, and who may hear what.
 
+use clap::Parser;
+use hotline::commands::{archive, recordings};
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,4 +88,40 @@ async fn the_course_and_the_peaks_are_there_for_a_player() {
     let rows = house.server.office.store.accesses(call).await.unwrap();
     assert_eq!(rows[0].purpose, "x (peaks of channels)");
     house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_package_is_fetched_by_command_and_verified_from_the_file_alone() {
+    let call = CallId(0x0193_5d2e_8a00_0006);
+    let house = House::with_recording("package", call).await;
+    let (id, data) = (call.to_string(), house.data().display().to_string());
+    let out = house.data().join("X.zip").display().to_string();
+    let asked = ["hotline", "package", &id, "-o", &out, "--purpose", "信访", "--masters", "--data", &data];
+    let wanted = Recordings::try_parse_from(asked).expect("as the help says").args;
+    let told = recordings::answer(&wanted).unwrap();
+    assert!(recordings::as_text(&told).starts_with("wrote "), "{told}");
+    assert!(recordings::answer(&wanted).is_err(), "nothing is overwritten");
+    let verify = Archive::try_parse_from(["hotline", "verify", &out]).unwrap().args;
+    let report = archive::answer(&verify).unwrap();
+    assert_eq!((&report["faults"], &report["key_given"]), (&json!([]), &json!(false)));
+    assert!(archive::as_text(&report).ends_with("whole"), "{}", archive::as_text(&report));
+    let path = format!("/api/recordings/{call}/package");
+    assert_eq!(house.get(&path).code(), "purpose");
+    assert_eq!(house.get(&format!("{path}?purpose=x")).header("content-type"), "application/zip");
+    house.applied().await;
+    let rows = house.server.office.store.accesses(call).await.unwrap();
+    assert!(rows.iter().any(|row| row.purpose == "信访 (package, with the sealed files)"), "{rows:?}");
+    house.stop().await;
+}
+
+#[derive(clap::Parser)]
+struct Recordings {
+    #[command(flatten)]
+    args: recordings::Args,
+}
+
+#[derive(clap::Parser)]
+struct Archive {
+    #[command(flatten)]
+    args: archive::Args,
 }
