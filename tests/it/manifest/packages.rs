@@ -175,7 +175,7 @@ async fn the_page_and_the_metadata_hold_what_others_wrote_as_text() {
     }
     let line = text("manifests/line.json");
     assert!(text("manifests/2026-11-24.jsonl").contains(&line) && line.contains(&sealed.files[0].sha256));
-    let all = ["index.html", "metadata.xml", "metadata.json", "recording/call.json"].map(|name| text(name)).concat();
+    let all = ["index.html", "metadata.xml", "metadata.json", "recording/call.json"].map(text).concat();
     assert!(!all.contains("13800"), "numbers stay masked");
 }
 
