@@ -10,6 +10,7 @@
 //! once it is sealed; where three people and more were on the line, `p3.wav` and `p3-private.wav`
 //! beside them. Nothing here removes a file.
 
+pub mod chart;
 pub mod disk;
 pub mod export;
 mod files;
@@ -17,6 +18,8 @@ mod hearing;
 pub mod lock;
 pub mod manifest;
 mod names;
+pub mod package;
+pub mod peaks;
 mod recording;
 mod reel;
 mod seal;

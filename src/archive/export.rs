@@ -1,8 +1,11 @@
 //! One playable WAV of a sealed recording, PCM 16 bit at 8 kHz, or at 16 where a voice in it was recorded
 //! so, on the call's clock from its first sample to its last. What the citizen did not hear is left out unless it is asked for.
+//!
+//! It lies nowhere: each piece is rendered from the files when it is read, and is the same wherever a reader
+//! begins and ends (R111).
 
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -17,8 +20,8 @@ use crate::audio::resample::Upsampler;
 use crate::audio::wav::{self, Layout, RATE, WIDE_RATE};
 use crate::call::Role;
 
-/// Frames rendered at a time.
-const BLOCK: usize = 8_000;
+/// Bytes rendered at a time for a reader that takes more.
+const PIECE: usize = 128 << 10;
 
 /// What is wanted of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,55 +44,124 @@ pub enum ExportError {
     TooLong,
     #[error("cannot render the recording: {0}")]
     Io(#[from] io::Error),
-    #[error("cannot write WAV: {0}")]
-    Wav(#[from] hound::Error),
 }
 
-/// Renders the recording into `to`. Takes as long as reading all of it.
-pub fn render(
-    shelf: &Shelf,
-    sealed: &Sealed,
-    form: Form,
-    private: bool,
-    to: impl Write + Seek,
-) -> Result<(), ExportError> {
-    let folder = sealed.path.parent().unwrap_or(Path::new(""));
-    let side_car = shelf.side_car(folder)?;
-    let primary = Sound::open(shelf, sealed.parts.iter().map(AsRef::as_ref), 0)?;
-    let frames = primary.frames();
-    let wanted = channels(shelf, folder, &side_car, form, private, frames)?;
-    let channels = u16::try_from(wanted.len()).map_err(|_| ExportError::TooLong)?;
-    let is_wide = wanted.iter().flat_map(|sources| &sources.tracks).any(|track| track.scale() > 1);
-    let scale = if is_wide { u64::from(WIDE_RATE / RATE) } else { 1 };
-    let bytes = frames.saturating_mul(u64::from(channels)).saturating_mul(2 * scale);
-    if bytes > u64::from(u32::MAX - 44) {
-        return Err(ExportError::TooLong);
+/// A WAV file that is not there.
+pub struct Rendition {
+    primary: Sound,
+    channels: Vec<Sources>,
+    /// Frames of the call, and how many of the rendition go into one.
+    frames: u64,
+    scale: u64,
+    head: Vec<u8>,
+    /// Whose voice each channel is, from 1; None of several together, or of nobody known.
+    pub participants: Vec<Option<usize>>,
+    /// Something was said that the citizen did not hear, and it is not in here.
+    pub leaves_out: bool,
+}
+
+impl Rendition {
+    /// Opens the files; renders nothing yet.
+    pub fn open(shelf: &Shelf, sealed: &Sealed, form: Form, private: bool) -> Result<Self, ExportError> {
+        let folder = sealed.path.parent().unwrap_or(Path::new(""));
+        let side_car = shelf.side_car(folder)?;
+        let primary = Sound::open(shelf, sealed.parts.iter().map(AsRef::as_ref), 0)?;
+        let frames = primary.frames();
+        let channels = channels(shelf, folder, &side_car, form, private, frames)?;
+        let is_wide = channels.iter().flat_map(|sources| &sources.tracks).any(|track| track.scale() > 1);
+        let scale = if is_wide { u64::from(WIDE_RATE / RATE) } else { 1 };
+        let count = u16::try_from(channels.len()).map_err(|_| ExportError::TooLong)?;
+        let head = wav::pcm_header(count, RATE * scale as u32, frames.saturating_mul(scale));
+        let head = head.ok_or(ExportError::TooLong)?;
+        let leaves_out = !private && side_car.tracks.iter().any(|line| line.class == Class::Private);
+        let people = side_car.participants.len();
+        let participants = match form {
+            Form::Channels if people > 0 => (1..=people).map(Some).collect(),
+            Form::Participant(number) => vec![Some(number)],
+            Form::Mix | Form::Channels => vec![None; channels.len()],
+        };
+        Ok(Self { primary, channels, frames, scale, head, participants, leaves_out })
     }
-    let spec = hound::WavSpec {
-        channels,
-        sample_rate: RATE * scale as u32,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::new(to, spec)?;
-    let mut at = 0;
-    while at < frames {
-        let block = at..frames.min(at + BLOCK as u64);
-        let mut sums = Vec::with_capacity(wanted.len());
-        for sources in &wanted {
-            let mut sum = vec![0; ((block.end - block.start) * scale) as usize];
-            sources.add(&primary, &block, &mut sum)?;
-            sums.push(sum);
-        }
-        for frame in 0..((block.end - block.start) * scale) as usize {
-            for sum in &sums {
-                let sample = sum.get(frame).copied().unwrap_or(0);
-                writer.write_sample(sample.clamp(i16::MIN.into(), i16::MAX.into()) as i16)?;
-            }
-        }
-        at = block.end;
+
+    /// Of the whole file, its header included.
+    pub fn bytes(&self) -> u64 {
+        self.head.len() as u64 + self.frames * self.frame_bytes()
     }
-    Ok(writer.finalize()?)
+
+    /// Frames of the call, of which 8000 make a second.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Bytes `at..at + len` of the file, fewer at its end only. Costs what they cost, wherever they lie.
+    pub fn read(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        let end = at.saturating_add(len as u64).min(self.bytes());
+        let head = self.head.len() as u64;
+        let known = at.min(head) as usize..end.min(head).max(at.min(head)) as usize;
+        let mut out = self.head.get(known).unwrap_or_default().to_vec();
+        let (from, to) = (at.max(head) - head, end.saturating_sub(head));
+        if from < to {
+            let frame_bytes = self.frame_bytes();
+            let block = from / frame_bytes..to.div_ceil(frame_bytes);
+            let skipped = (from - block.start * frame_bytes) as usize;
+            let samples = interleaved(&self.sums(&block)?);
+            out.extend(samples.into_iter().skip(skipped).take((to - from) as usize));
+        }
+        Ok(out)
+    }
+
+    /// Bytes `at..at + len` of the file, as they are read.
+    pub fn part(self, at: u64, len: u64) -> Part {
+        let end = at.saturating_add(len).min(self.bytes());
+        Part { rendition: self, at, end }
+    }
+
+    /// What each channel is in so many frames of the call, before it is cut to 16 bits.
+    pub(super) fn sums(&self, block: &Range<u64>) -> io::Result<Vec<Vec<i32>>> {
+        let count = ((block.end - block.start) * self.scale) as usize;
+        let sum = |sources: &Sources| {
+            let mut sum = vec![0; count];
+            sources.add(&self.primary, block, &mut sum).map(|()| sum)
+        };
+        self.channels.iter().map(sum).collect()
+    }
+
+    /// Bytes of what is one frame of the call.
+    fn frame_bytes(&self) -> u64 {
+        2 * self.scale * (self.channels.len() as u64).max(1)
+    }
+}
+
+pub(super) fn clamped(sum: i32) -> i16 {
+    sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+}
+
+/// Channels side by side, little end first.
+fn interleaved(sums: &[Vec<i32>]) -> Vec<u8> {
+    let frames = sums.first().map_or(0, Vec::len);
+    let mut bytes = vec![0; 2 * frames * sums.len()];
+    for (channel, sum) in sums.iter().enumerate() {
+        let places = bytes.as_chunks_mut::<2>().0.iter_mut().skip(channel).step_by(sums.len());
+        places.zip(sum).for_each(|(place, sample)| *place = clamped(*sample).to_le_bytes());
+    }
+    bytes
+}
+
+/// Part of a rendition.
+pub struct Part {
+    rendition: Rendition,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Part {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at.min(self.end)).unwrap_or(usize::MAX);
+        let bytes = self.rendition.read(self.at, into.len().min(left).min(PIECE))?;
+        into.iter_mut().zip(&bytes).for_each(|(place, byte)| *place = *byte);
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
+    }
 }
 
 /// What one channel of the export is the sum of.
@@ -101,7 +173,7 @@ struct Sources {
 }
 
 impl Sources {
-    fn add(&self, primary: &Sound, block: &Range<u64>, sum: &mut [i32]) -> Result<(), ExportError> {
+    fn add(&self, primary: &Sound, block: &Range<u64>, sum: &mut [i32]) -> io::Result<()> {
         for (channel, frames) in &self.primary {
             primary.add(*channel, block, frames, sum)?;
         }

@@ -97,6 +97,12 @@ impl Shelf {
         SideCar::read(&path).map_err(|source| unreadable(path, source))
     }
 
+    /// The same as it lies there.
+    pub fn side_car_bytes(&self, folder: &Path) -> Result<Vec<u8>, ShelfError> {
+        let path = self.inside(folder)?.join(SIDE_CAR);
+        fs::read(&path).map_err(|source| unreadable(path, source))
+    }
+
     /// Hashes the files of a recording anew and compares them with what was sealed (R68). Takes as
     /// long as reading them does.
     pub fn verify(&self, sealed: &Sealed) -> Result<Condition, ShelfError> {

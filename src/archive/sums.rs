@@ -80,6 +80,6 @@ pub(super) fn hash(
     }
 }
 
-fn hex(sum: &[u8]) -> String {
+pub(super) fn hex(sum: &[u8]) -> String {
     sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }

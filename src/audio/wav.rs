@@ -13,6 +13,9 @@ pub const WIDE_RATE: u32 = 16_000;
 const TAG_PCM: u16 = 1;
 const TAG_ALAW: u16 = 6;
 const TAG_MULAW: u16 = 7;
+const TAG_EXTENSIBLE: u16 = 0xfffe;
+/// Bytes before the first sample of a file of three channels and more.
+const EXTENDED_LEN: u64 = 68;
 
 /// How a sample lies in the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -137,6 +140,30 @@ pub fn header(layout: Layout, frames: u64) -> Vec<u8> {
     out.extend_from_slice(b"data");
     out.extend_from_slice(&size(data));
     out
+}
+
+/// The header of a PCM file of any number of channels; None where 32 bits do not hold its size. Three and
+/// more are told as channels that belong to no loudspeaker. (`WAVE_FORMAT_EXTENSIBLE`, Microsoft 2001)
+pub fn pcm_header(channels: u16, rate: u32, frames: u64) -> Option<Vec<u8>> {
+    let layout = Layout { format: Format::Pcm16, channels, rate };
+    let data = frames.checked_mul(layout.frame_bytes() as u64)?;
+    u32::try_from(data.checked_add(EXTENDED_LEN)?).ok()?;
+    let plain = header(layout, frames);
+    if channels <= 2 {
+        return Some(plain);
+    }
+    let mut out = b"RIFF".to_vec();
+    out.extend_from_slice(&size(data + EXTENDED_LEN - 8));
+    out.extend_from_slice(b"WAVEfmt ");
+    out.extend_from_slice(&40u32.to_le_bytes());
+    out.extend_from_slice(&TAG_EXTENSIBLE.to_le_bytes());
+    out.extend_from_slice(plain.get(22..36)?);
+    // 22 bytes more: the valid bits, no loudspeakers, and the GUID of PCM.
+    out.extend_from_slice(&[22, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0x10, 0]);
+    out.extend_from_slice(&[0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71]);
+    out.extend_from_slice(b"data");
+    out.extend_from_slice(&size(data));
+    Some(out)
 }
 
 /// What a file that was cut off needs: the right header, and how long it should be.

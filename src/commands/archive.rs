@@ -12,6 +12,7 @@ use crate::archive::manifest::day_of;
 use crate::archive::manifest::folder::Manifests;
 use crate::archive::manifest::key::PublicKey;
 use crate::archive::manifest::verify::{Kept, Report, Scope, verify};
+use crate::archive::package::verify as package;
 
 /// Proves from files alone that recordings are whole and unchanged.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,10 +43,10 @@ pub enum Deed {
 /// Compares files with the signed manifests: exit code 0 whole, 1 not, 2 nothing to compare with.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Verify {
-    /// A year (2026), a day (2026-11-24) or a recording's file or folder; everything unless given
+    /// A year (2026), a day (2026-11-24), a recording's file or folder, or a package (….zip) that was given out; everything unless given
     #[arg(id = "what", value_name = "PATH|DAY|YEAR")]
     pub what: Option<String>,
-    /// Public key that you have from elsewhere; that beside the manifests unless given
+    /// Public key that you have from elsewhere; that beside the manifests, or in the package, unless given
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Head that was kept elsewhere, as `hotline archive head` printed it
@@ -74,6 +75,13 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
     let folder = args.folder.clone().unwrap_or_else(|| args.data.join("recordings"));
     let manifests = Manifests::new(&folder);
     match &args.deed {
+        Deed::Verify(wanted) if wanted.what.as_deref().is_some_and(is_package) => {
+            let path = Path::new(wanted.what.as_deref().unwrap_or_default());
+            let kept = wanted.head.as_deref().map(kept).transpose()?;
+            let key = wanted.key.as_deref().map(public_key).transpose()?;
+            let report = package::verify(path, key.as_ref(), kept.as_ref()).map_err(|source| file(path, source))?;
+            serde_json::to_value(report).map_err(|error| ClientError::Wrong(error.to_string()))
+        }
         Deed::Verify(wanted) => {
             let scope = scope(&folder, wanted.what.as_deref())?;
             let kept = wanted.head.as_deref().map(kept).transpose()?;
@@ -98,6 +106,10 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
             Ok(json!({ "pem": key.pem().map_err(|source| file(&path, source))?, "id": key.id() }))
         }
     }
+}
+
+fn is_package(what: &str) -> bool {
+    what.to_ascii_lowercase().ends_with(".zip")
 }
 
 fn as_json(report: &Report) -> Result<Value, ClientError> {
@@ -154,15 +166,7 @@ pub fn as_text(answer: &Value) -> String {
         return reconciled(answer, differences);
     }
     let Some(faults) = answer.get("faults").and_then(Value::as_array) else { return cell(answer, "/head") };
-    let mut text = card(&[
-        ("manifests", cell(answer, "/manifests")),
-        ("days", format!("{} to {}", cell(answer, "/first_day"), cell(answer, "/last_day"))),
-        ("head", format!("{}@{}", cell(answer, "/head"), cell(answer, "/last_day"))),
-        ("key", cell(answer, "/key")),
-        ("recordings", cell(answer, "/recordings")),
-        ("files", cell(answer, "/files")),
-        ("bytes", cell(answer, "/bytes")),
-    ]);
+    let mut text = if answer.get("key_given").is_some() { of_package(answer) } else { of_archive(answer) };
     let mut add = |line: String| text.push_str(&format!("\n{line}"));
     for failed in answer.get("failed").and_then(Value::as_array).into_iter().flatten() {
         add(format!("not recorded, or not at once: call {}: {}", cell(failed, "/call"), cell(failed, "/error")));
@@ -175,6 +179,33 @@ pub fn as_text(answer: &Value) -> String {
     }
     add(if faults.is_empty() { "whole".to_owned() } else { format!("NOT WHOLE: {} faults", faults.len()) });
     text
+}
+
+fn of_package(answer: &Value) -> String {
+    let given = answer.get("key_given").and_then(Value::as_bool) == Some(true);
+    let key = if given { "given" } else { "the package's own: compare it with one from elsewhere" };
+    let listed = answer.get("manifest").and_then(Value::as_str).unwrap_or("none yet when it was packed");
+    card(&[
+        ("call", cell(answer, "/call")),
+        ("manifest", listed.to_owned()),
+        ("its SHA-256", cell(answer, "/manifest_sha256")),
+        ("key", format!("{} ({key})", cell(answer, "/key"))),
+        ("files", cell(answer, "/files")),
+        ("bytes", cell(answer, "/bytes")),
+        ("sealed files", format!("{} of {}", cell(answer, "/sealed_files"), cell(answer, "/listed_files"))),
+    ])
+}
+
+fn of_archive(answer: &Value) -> String {
+    card(&[
+        ("manifests", cell(answer, "/manifests")),
+        ("days", format!("{} to {}", cell(answer, "/first_day"), cell(answer, "/last_day"))),
+        ("head", format!("{}@{}", cell(answer, "/head"), cell(answer, "/last_day"))),
+        ("key", cell(answer, "/key")),
+        ("recordings", cell(answer, "/recordings")),
+        ("files", cell(answer, "/files")),
+        ("bytes", cell(answer, "/bytes")),
+    ])
 }
 
 fn reconciled(answer: &Value, differences: &[Value]) -> String {

@@ -53,6 +53,34 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Deed {
     Export(Export),
+    Package(Package),
+}
+
+/// Writes one call into a zip file that proves itself: its sound, what is known of it (DA/T 63-2017), its day's signed manifest, and a page that plays it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Package {
+    /// Id of the call
+    pub call: String,
+    /// Write the package into this new file
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// What the package is for; written down with your name, here and in the package
+    #[arg(long)]
+    pub purpose: String,
+    /// Also the files as they were sealed
+    #[arg(long)]
+    pub masters: bool,
+    /// Also what the citizen did not hear: consultations, whispers, briefings
+    #[arg(long)]
+    pub private: bool,
+    /// Also one that is no longer as it was sealed
+    #[arg(long)]
+    pub quarantined: bool,
+    /// Also one in which a leader is heard; written down with your name
+    #[arg(long)]
+    pub leader: bool,
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// Renders the voices of one call into one WAV that any player opens, on the call's clock.
@@ -90,15 +118,19 @@ pub struct Export {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    if let Some(Deed::Export(wanted)) = &args.deed {
-        return finish(wanted.server.json, export(wanted), as_text);
+    match &args.deed {
+        Some(Deed::Export(wanted)) => return finish(wanted.server.json, export(wanted), as_text),
+        Some(Deed::Package(wanted)) => return finish(wanted.server.json, package(wanted), as_text),
+        None => {}
     }
     finish(args.server.json, answer(args), if args.accesses { accesses_as_text } else { as_text })
 }
 
 pub fn answer(args: &Args) -> Result<Value, ClientError> {
-    if let Some(Deed::Export(wanted)) = &args.deed {
-        return export(wanted);
+    match &args.deed {
+        Some(Deed::Export(wanted)) => return export(wanted),
+        Some(Deed::Package(wanted)) => return package(wanted),
+        None => {}
     }
     let client = Client::open(&args.server)?;
     let Some(call) = &args.call else {
@@ -156,6 +188,23 @@ fn export(wanted: &Export) -> Result<Value, ClientError> {
             ("purpose", Some(&wanted.purpose)),
             ("quarantined", wanted.quarantined.then_some("true")),
             ("leader", wanted.leader.then_some("true")),
+        ],
+    )?;
+    let (bytes, sha256) = store(answer.body_mut().as_reader(), &wanted.out)?;
+    Ok(json!({ "file": wanted.out, "bytes": bytes, "sha256": sha256, "rendered": true }))
+}
+
+fn package(wanted: &Package) -> Result<Value, ClientError> {
+    let client = Client::open(&wanted.server)?;
+    let asked = |flag: bool| flag.then_some("true");
+    let mut answer = client.open_page(
+        &format!("/api/recordings/{}/package", segment(&wanted.call)),
+        &[
+            ("purpose", Some(&wanted.purpose)),
+            ("masters", asked(wanted.masters)),
+            ("private", asked(wanted.private)),
+            ("quarantined", asked(wanted.quarantined)),
+            ("leader", asked(wanted.leader)),
         ],
     )?;
     let (bytes, sha256) = store(answer.body_mut().as_reader(), &wanted.out)?;

@@ -111,9 +111,7 @@ impl From<ExportError> for ApiError {
             ExportError::Shelf(error) => error.into(),
             ExportError::NoParticipant(_) => Self::missing(error.to_string()),
             ExportError::TooLong => Self::conflict("too_long", error.to_string()),
-            ExportError::Io(_) | ExportError::Wav(_) => {
-                Self::unavailable("recordings", "the recording cannot be rendered").because(error)
-            }
+            ExportError::Io(_) => Self::unavailable("recordings", "the recording cannot be rendered").because(error),
         }
     }
 }

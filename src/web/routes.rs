@@ -6,8 +6,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
-    accounts, alarms, archive, audio, audit, calls, directory, emergency, error, login, mirrors, missed, recordings,
-    reload, seats, sessions, tickets,
+    accounts, alarms, archive, audio, audit, calls, course, directory, emergency, error, login, mirrors, missed,
+    package, recordings, reload, seats, sessions, tickets,
 };
 use crate::app::Office;
 use crate::rules::access::Right;
@@ -61,8 +61,12 @@ pub fn routes() -> Vec<Route> {
         route("GET", "/recordings/{call}", right(ReadLists), recordings::one),
         route("GET", "/recordings/{call}/accesses", right(ReadAudit), recordings::accesses),
         route("GET", "/recordings/{call}/audio", right(HearRecordings), audio::download),
+        route("GET", "/recordings/{call}/timeline", right(ReadLists), course::timeline),
+        route("GET", "/recordings/{call}/peaks", right(HearRecordings), course::peaks),
+        route("GET", "/recordings/{call}/play", right(HearRecordings), audio::play),
         route("GET", "/recordings/{call}/export", right(HearRecordings), audio::export),
         route("GET", "/mirrors", right(ReadAlarms), mirrors::list),
+        route("GET", "/recordings/{call}/package", right(HearRecordings), package::package),
         route("GET", "/alarms", right(ReadAlarms), alarms::list),
         route("POST", "/reload", right(Operate), reload::reload),
         route("GET", "/accounts", right(ManageAccounts), accounts::list),

@@ -11,6 +11,7 @@ mod leaders;
 mod manifest;
 mod metrics;
 mod parts;
+mod played;
 mod supervise;
 mod verify;
 

@@ -5,6 +5,7 @@ mod crash;
 mod full_disk;
 mod heard;
 mod kept;
+mod played;
 mod shelf;
 mod slow_disk;
 mod sums;

@@ -4,5 +4,6 @@
 mod clock;
 mod hostile;
 mod making;
+mod packages;
 mod town;
 mod verified;

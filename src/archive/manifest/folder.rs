@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::chain::{Last, Name};
 use super::key::{Key, PublicKey, SIGNATURE, write_new};
-use super::{Head, Link, head_of};
+use super::{Head, Line, Link, head_of};
 use crate::archive::sums;
 
 /// Below the recordings folder.
@@ -114,6 +114,19 @@ impl Manifests {
         head_of(first.trim_end_matches('\n')).map_err(|error| told(&error))
     }
 
+    /// The head lines of the manifests after this one along the chain, in their order, and at the end the
+    /// last one as a link: what `archive head` prints.
+    pub fn heads_after(&self, name: Name) -> io::Result<String> {
+        let own = self.head(name)?.number;
+        let heads: Vec<Head> = self.names()?.0.into_iter().map(|name| self.head(name)).collect::<io::Result<_>>()?;
+        let mut later: Vec<Line> = heads.into_iter().filter(|head| head.number > own).map(Line::Head).collect();
+        later.sort_by_key(|line| if let Line::Head(head) = line { head.number } else { 0 });
+        let last = self.last()?.map(|last| last.link);
+        let lines = later.iter().map(serde_json::to_string).chain(last.iter().map(serde_json::to_string));
+        let text: Vec<String> = lines.collect::<Result<_, _>>()?;
+        Ok(text.join("\n") + "\n")
+    }
+
     /// The name of the next manifest of a day: none that is there is touched.
     pub fn free_name(&self, day: jiff::civil::Date) -> Option<Name> {
         let names = (1..=u32::MAX).map(|part| Name { day, part });
@@ -180,7 +193,7 @@ fn entries(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
 }
 
 /// Opens a regular file for reading: no link is followed, and no pipe waited for.
-pub(super) fn open_plain(path: &Path) -> io::Result<File> {
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
     let file = file.map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => io::Error::new(io::ErrorKind::InvalidInput, "it is a link, which is not followed"),

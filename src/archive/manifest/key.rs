@@ -67,7 +67,11 @@ impl PublicKey {
     pub fn read(path: &Path) -> io::Result<Self> {
         let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let text = read(path).map_err(told)?;
-        VerifyingKey::from_public_key_pem(&text).map(Self).map_err(|_| told(no_key()))
+        Self::of_pem(&text).map_err(told)
+    }
+
+    pub fn of_pem(text: &str) -> io::Result<Self> {
+        VerifyingKey::from_public_key_pem(text).map(Self).map_err(|_| no_key())
     }
 
     pub fn pem(&self) -> io::Result<String> {

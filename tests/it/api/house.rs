@@ -238,8 +238,11 @@ impl House {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_idle_connections(0);
         let agent: ureq::Agent = config.timeout_global(Some(Duration::from_secs(20))).build().into();
-        let answer =
-            if method == "GET" { agent.run(request.body(()).unwrap()) } else { agent.run(request.body(body).unwrap()) };
+        let answer = if matches!(method, "GET" | "HEAD") {
+            agent.run(request.body(()).unwrap())
+        } else {
+            agent.run(request.body(body).unwrap())
+        };
         let mut answer = answer.unwrap();
         let bytes = answer.body_mut().read_to_vec().unwrap();
         let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 use std::io::Cursor;
 
-use hotline::archive::export::{Form, render};
+use hotline::archive::export::{Form, Rendition};
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn loudness(hz: f64, rate: f64, samples: &[i16]) -> f64 {
 
 /// A citizen at 400 Hz in A-law, a seat at 1000 Hz in µ-law, and from 1 s on a third at 16 kHz, who says 1600 Hz,
 /// which every phone hears, and 6000 Hz, which only such a track holds.
-fn talk(running: &Running) {
+pub fn talk(running: &Running) {
     running.open(CALL);
     let mark = |at: u64, mark: Mark| {
         running.order(Order::Mark { call: CALL, at: OPENED + Duration::from_millis(at), mark });
@@ -103,9 +103,8 @@ fn tracks_of_both_rates_become_one_file() {
     running.archive.stop();
     let shelf = Shelf::new(folder.0.clone());
     let export = |form: Form| {
-        let mut bytes = Cursor::new(Vec::new());
-        render(&shelf, &sealed, form, false, &mut bytes).unwrap();
-        let mut reader = hound::WavReader::new(Cursor::new(bytes.into_inner())).unwrap();
+        let bytes = Rendition::open(&shelf, &sealed, form, false).unwrap().read(0, usize::MAX).unwrap();
+        let mut reader = hound::WavReader::new(Cursor::new(bytes)).unwrap();
         let (spec, samples) = (reader.spec(), reader.samples::<i16>().map(Result::unwrap).collect::<Vec<_>>());
         let count = usize::from(spec.channels);
         let channels = (0..count).map(|one| samples.iter().skip(one).step_by(count).copied().collect::<Vec<_>>());

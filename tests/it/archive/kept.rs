@@ -46,8 +46,8 @@ const KNOWN: [(&str, &str, &str); 20] = [
     ("commands/recordings.rs", "fs::remove_file(out)", "a copy that could not be written to its end"),
 ];
 
-/// Files of the accounts, of the audit log, of the journal, of second copies, of the API's address and of an export that is being rendered.
-const ELSEWHERE: [(&str, &str, &str); 22] = [
+/// Files of the accounts, of the audit log, of the journal, of second copies, and of the API's address.
+const ELSEWHERE: [(&str, &str, &str); 21] = [
     ("accounts.rs", "truncate(true)", "the new accounts, beside the old ones"),
     ("accounts.rs", "fs::rename(&aside, path)", "the accounts"),
     ("audit/log.rs", "options.read(true).write(true)", "the audit log's month, written to at its end only"),
@@ -69,7 +69,6 @@ const ELSEWHERE: [(&str, &str, &str); 22] = [
     ("store/journal/writer.rs", "fs::remove_file(&path)", "a segment of the journal that could not be begun"),
     ("web.rs", "fs::write(&path", "http.addr"),
     ("web.rs", "fs::remove_file(self.address_file)", "http.addr"),
-    ("web/audio.rs", "fs::remove_file(path)", "an export, which is nameless from the start"),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::io::Cursor;
 
 use hotline::archive::Class;
-use hotline::archive::export::{ExportError, Form, render};
+use hotline::archive::export::{ExportError, Form, Rendition};
 
 use super::*;
 
@@ -81,7 +81,7 @@ fn channels_of(file: &Path, channels: usize) -> Vec<Vec<i16>> {
 
 /// The citizen and a seat from the start; the seat consults a third from 4 to 6 s, who then joins and
 /// leaves at 10 s. The call ends after 12 s.
-fn three(running: &Running) {
+pub fn three(running: &Running) {
     running.open(CALL);
     mark(running, 0, Mark::Joined(citizen()));
     mark(running, 0, Mark::Joined(seat("1001")));
@@ -167,9 +167,8 @@ fn an_export_is_one_file_on_the_calls_clock() {
     running.archive.stop();
     let shelf = Shelf::new(folder.0.clone());
     let export = |form: Form, private: bool| {
-        let mut bytes = Cursor::new(Vec::new());
-        render(&shelf, &sealed, form, private, &mut bytes).unwrap();
-        let mut reader = hound::WavReader::new(Cursor::new(bytes.into_inner())).unwrap();
+        let bytes = Rendition::open(&shelf, &sealed, form, private).unwrap().read(0, usize::MAX).unwrap();
+        let mut reader = hound::WavReader::new(Cursor::new(bytes)).unwrap();
         let channels = reader.spec().channels as usize;
         let samples: Vec<i16> = reader.samples::<i16>().map(Result::unwrap).collect();
         assert_eq!(samples.len(), 12_020 * 8 * channels);
@@ -191,8 +190,8 @@ fn an_export_is_one_file_on_the_calls_clock() {
     assert_heard("seat alone", &export(Form::Participant(2), false)[0], [&[], open, &[]]);
     assert_heard("seat alone, private too", &export(Form::Participant(2), true)[0], [&[], whole, &[]]);
     assert_heard("third, private too", &export(Form::Participant(3), true)[0], [&[], &[], present]);
-    let nobody = render(&shelf, &sealed, Form::Participant(4), false, Cursor::new(Vec::new()));
-    assert!(matches!(nobody, Err(ExportError::NoParticipant(3))), "{nobody:?}");
+    let nobody = Rendition::open(&shelf, &sealed, Form::Participant(4), false).err();
+    assert!(matches!(nobody, Some(ExportError::NoParticipant(3))), "{nobody:?}");
 }
 
 #[test]
@@ -217,9 +216,8 @@ fn two_parties_leave_one_file_whoever_the_second_was() {
     let primary = channels_of(&folder.call(CALL).join("call.wav"), 2);
     assert_heard("right", &primary[1], [&[], &[(0, 2_000)], &[(2_400, 4_000)]]);
     // Separable all the same.
-    let mut bytes = Cursor::new(Vec::new());
-    render(&Shelf::new(folder.0.clone()), &sealed, Form::Participant(3), false, &mut bytes).unwrap();
-    let mut reader = hound::WavReader::new(Cursor::new(bytes.into_inner())).unwrap();
+    let alone = Rendition::open(&Shelf::new(folder.0.clone()), &sealed, Form::Participant(3), false).unwrap();
+    let mut reader = hound::WavReader::new(Cursor::new(alone.read(0, usize::MAX).unwrap())).unwrap();
     let samples: Vec<i16> = reader.samples::<i16>().map(Result::unwrap).collect();
     assert_heard("the second alone", &samples, [&[], &[], &[(2_400, 4_000)]]);
 }
@@ -275,10 +273,8 @@ fn tracks_roll_as_the_primary_does() {
     assert_eq!((sealed.parts.len(), sealed.tracks.len()), (4, 5));
     let shelf = Shelf::new(folder.0.clone());
     assert_eq!(shelf.verify(&sealed).unwrap(), Condition::Verified);
-    let mut bytes = Cursor::new(Vec::new());
-    render(&shelf, &sealed, Form::Mix, false, &mut bytes).unwrap();
-    let samples: Vec<i16> =
-        hound::WavReader::new(Cursor::new(bytes.into_inner())).unwrap().samples().map(Result::unwrap).collect();
+    let mix = Rendition::open(&shelf, &sealed, Form::Mix, false).unwrap().read(0, usize::MAX).unwrap();
+    let samples: Vec<i16> = hound::WavReader::new(Cursor::new(mix)).unwrap().samples().map(Result::unwrap).collect();
     assert_heard(
         "mix of parts",
         &samples,
@@ -313,9 +309,8 @@ fn a_whisper_takes_no_participants_number() {
     ];
     assert_eq!(tracks, expected);
     assert_eq!(side_car.participants[2].party.role, Role::Expert);
-    let mut bytes = Cursor::new(Vec::new());
-    render(&Shelf::new(folder.0.clone()), &sealed, Form::Participant(3), true, &mut bytes).unwrap();
-    let mut reader = hound::WavReader::new(Cursor::new(bytes.into_inner())).unwrap();
+    let alone = Rendition::open(&Shelf::new(folder.0.clone()), &sealed, Form::Participant(3), true).unwrap();
+    let mut reader = hound::WavReader::new(Cursor::new(alone.read(0, usize::MAX).unwrap())).unwrap();
     let samples: Vec<i16> = reader.samples::<i16>().map(Result::unwrap).collect();
     assert_heard("the third alone", &samples, [&[], &[], &[(2_000, 4_000)]]);
 }
