@@ -348,7 +348,7 @@ async fn a_county_sees_its_own_calls_tickets_recordings_and_seats() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seat_commands_its_own_phone_only() {
-    let house = House::start("access-seat").await;
+    let house = House::with_phone("access-seat", "1001").await;
     let token = house.sign_in("li", Role::Seat, None);
     let ask = |seat: &str| {
         house.ask_as(&token, "POST", &format!("/api/seats/{seat}/ask"), &[], Some(json!({ "ask": "sign_in" })))
