@@ -32,6 +32,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::accounts::Accounts;
 use crate::archive::lock::FolderLock;
+use crate::archive::peaks;
 use crate::archive::shelf::Shelf;
 use crate::archive::{self, Archive, Done};
 use crate::audit::{Audit, AuditError};
@@ -101,6 +102,8 @@ pub struct Office {
     pub progress: Progress,
     pub rate: Arc<Rate>,
     pub shelf: Arc<Shelf>,
+    /// What players have drawn of late.
+    pub peaks: Arc<peaks::Recent>,
     /// The second copies.
     pub mirrors: Arc<[mirror::Shared]>,
     /// Bytes of recordings that are compared with their seals in a second; 0: none.
@@ -333,6 +336,7 @@ impl Server {
             store,
             progress: applier.progress(),
             shelf,
+            peaks: Arc::default(),
             mirrors: shown.into(),
             verify_rate: Arc::new(AtomicU64::new(config.server.verify_kib_per_s << 10)),
             alarms: Arc::clone(&alarms),

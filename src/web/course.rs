@@ -90,10 +90,11 @@ pub async fn peaks(
         private: ask.private,
     };
     let sealed = granted(&office, &visitor, &headers, wish).await?;
-    let shelf = Arc::clone(&office.shelf);
+    let (shelf, recent) = (Arc::clone(&office.shelf), Arc::clone(&office.peaks));
     let made = on_disk(move || {
         let rendition = Rendition::open(&shelf, &sealed, form, ask.private)?;
-        let lanes = peaks::peaks(&rendition, buckets)?;
+        let sound = format!("{call} {} {name}{private}", sealed.sha256);
+        let lanes = recent.peaks(&sound, &rendition, buckets)?.to_vec();
         let left_out = if rendition.leaves_out { vec!["private"] } else { Vec::new() };
         Ok::<_, ExportError>(Peaks { call, duration_ms: rendition.frames() / 8, lanes, left_out })
     });

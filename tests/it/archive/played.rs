@@ -4,7 +4,7 @@ use std::io::Read;
 
 use hotline::archive::chart::{Chart, Sight};
 use hotline::archive::export::{Form, Rendition};
-use hotline::archive::peaks::peaks;
+use hotline::archive::peaks::{Recent, peaks};
 use hotline::call::Kind;
 
 use super::*;
@@ -136,6 +136,28 @@ fn peaks_are_the_lowest_and_the_highest_sample_of_each_bucket() {
     let lanes = peaks(&Rendition::open(&shelf, &sealed, Form::Channels, false).unwrap(), 4).unwrap();
     let participants: Vec<_> = lanes.iter().map(|lane| lane.participant).collect();
     assert_eq!(participants, [Some(1), Some(2), Some(3)]);
+}
+
+/// A picture of a long call is drawn once. One so fine that it would be the sound is never kept.
+#[test]
+fn coarse_peaks_are_kept_and_fine_ones_are_not() {
+    let folder = Folder::new("peaks-kept");
+    let running = Running::in_format(&folder, Format::Alaw);
+    voices::three(&running);
+    let sealed = running.sealed();
+    running.archive.stop();
+    let shelf = Shelf::new(folder.0.clone());
+    let rendition = Rendition::open(&shelf, &sealed, Form::Mix, false).unwrap();
+    let recent = Recent::default();
+    let look = |name: &str, buckets| recent.peaks(name, &rendition, buckets).unwrap().to_vec();
+    let drawn = [100, 200].map(|buckets| look("mix", buckets));
+    assert_eq!(drawn, [100, 200].map(|buckets| peaks(&rendition, buckets).unwrap()));
+    let file = folder.call(CALL).join("call.wav");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::File::options().write(true).open(&file).unwrap().write_all_at(&vec![0xd5; 150_000], 58).unwrap();
+    assert_eq!(look("mix", 100), drawn[0], "kept");
+    assert_ne!(look("mix", 200), drawn[1], "read anew: a bucket is 60 ms");
+    assert_ne!(look("other", 100), drawn[0], "another's");
 }
 
 #[test]
