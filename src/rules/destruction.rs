@@ -85,14 +85,20 @@ impl fmt::Display for Stays {
 
 /// Leave to destroy one recording; made only by `judge`, asked for by whatever removes its files.
 #[derive(Debug)]
-pub struct Warrant(());
+pub struct Warrant(
+    // Nobody else can make one.
+    (),
+);
 
 /// `today` is a day that two sources of time agree on (`rules::watermark`).
 pub fn judge(approval: &Approval, standing: &Standing, today: Date) -> Result<Warrant, Stays> {
     if !approval.is_whole() {
         return Err(Stays::NotApproved);
     }
-    stays(standing, today).map_or(Ok(Warrant(())), Err)
+    match stays(standing, today) {
+        None => Ok(Warrant(())),
+        Some(why) => Err(why),
+    }
 }
 
 /// What keeps it here; None: it is due.
