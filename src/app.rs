@@ -5,6 +5,7 @@ pub mod alarms;
 pub mod desk;
 pub mod figures;
 mod finding;
+pub mod keeper;
 pub mod manifest;
 mod merged;
 mod phones;
@@ -111,6 +112,7 @@ pub struct Office {
     pub alarms: Arc<Alarms>,
     /// Where the head of the archive is sent. A reload changes it.
     pub heads: manifest::Outside,
+    pub keeper: Arc<keeper::Keeper>,
     pub figures: Arc<Figures>,
     pub archive: Arc<archive::Figures>,
     pub trace: TraceBook,
@@ -189,6 +191,7 @@ impl Office {
         self.names.send_replace(setup::names_to_resolve(&config));
         self.alarms.webhook.set(config.server.alarm_webhook.clone());
         self.heads.set(config.server.head_webhook.clone());
+        self.keeper.set(config.retention.clone());
         self.verify_rate.store(config.server.verify_kib_per_s << 10, Ordering::Relaxed);
         let (office, new) = (self.clone(), config.clone());
         // Prompts are read from the disk, and recorder and trace may have to make room.
@@ -328,7 +331,20 @@ impl Server {
         let (mirrors, shown) = mirror::start(&config, &options, &recordings, &alarms, clock)?;
         recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
+        let keeper = keeper::Keeper::new(keeper::Parts {
+            store: Arc::clone(&store),
+            journal: journal.clone(),
+            progress: applier.progress(),
+            shelf: Arc::clone(&shelf),
+            alarms: Arc::clone(&alarms),
+            times: keeper::Times { wall: Arc::new(move || clock.wall()), mono: Arc::new(move || clock.mono()) },
+            settings: config.retention.clone(),
+            recordings: recordings.clone(),
+            data: options.data.clone(),
+            hotline: config.server.name.clone(),
+        });
         let office = Office {
+            keeper,
             clock,
             inbox,
             journal: journal.clone(),
@@ -386,6 +402,7 @@ impl Server {
         tokio::spawn(verifier.run());
         start_manifests(&office, &config, Arc::clone(&ending));
         tokio::spawn(finding::write(Arc::clone(&office.store), Arc::clone(&ending)));
+        tokio::spawn(Arc::clone(&office.keeper).run(Arc::clone(&ending)));
         let web = web::serve(office.clone(), listener);
         let phones = phones.keep(office.clone());
         let fresh = secrets.fresh;

@@ -1,4 +1,4 @@
-//! Recordings on disk: written from the first word, sealed at hang-up, never removed.
+//! Recordings on disk: written from the first word, sealed at hang-up, removed only by `destroy`.
 //!
 //! `start` runs three threads at lowered priority. The *writer* owns all open recordings and takes
 //! `Order`s; the *syncer* brings what it wrote to the platter, so that no slow disk holds it up; the
@@ -8,9 +8,10 @@
 //! On disk, under the recordings folder:
 //! `2026/11/24/<call>/call.wav.part, call.json.part` while the call goes on, `call.wav, call.json`
 //! once it is sealed; where three people and more were on the line, `p3.wav` and `p3-private.wav`
-//! beside them. Nothing here removes a file.
+//! beside them. `destroy` alone removes files, and leaves `call.destroyed.json` in their place.
 
 pub mod chart;
+pub mod destroy;
 pub mod disk;
 pub mod export;
 mod files;

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod find;
 pub mod healthcheck;
 pub mod init;
+pub mod keeping;
 pub mod login;
 pub mod mirror;
 pub mod missed;

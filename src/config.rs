@@ -1,7 +1,7 @@
 //! `sip-configs/` and `dialplan/` → one checked `Config`; a bad row is refused, naming file and line.
 //!
-//! Eight files: `sip-configs/{server,trunks,seats}.toml` and
-//! `dialplan/{numbers,queues,units,leaders,emergency}.toml`. The shipped examples are compiled in and are what runs where no folder is given.
+//! Nine files: `sip-configs/{server,trunks,seats}.toml` and
+//! `dialplan/{numbers,queues,units,leaders,emergency,retention}.toml`. The shipped examples are compiled in and are what runs where no folder is given.
 
 pub mod cross;
 pub mod directory;
@@ -10,6 +10,7 @@ pub mod mirror;
 pub mod numbers;
 pub mod ports;
 pub mod queues;
+pub mod retention;
 pub mod rows;
 pub mod seats;
 pub mod server;
@@ -29,6 +30,7 @@ pub use files::Texts;
 pub use mirror::MirrorSettings;
 pub use ports::PortRange;
 pub use queues::{Night, QueueSettings};
+pub use retention::RetentionSettings;
 pub use seats::{SeatKind, SeatSettings};
 pub use server::{CentreSettings, Listen, RecordingFormat, ServerSettings, Serves};
 pub use trunks::{FromForm, Identity, NumberForm, Require, Source, Trunk};
@@ -51,10 +53,11 @@ pub struct Config {
     pub numbers: NumberPlan,
     /// Who can be brought into a call.
     pub directory: Directory,
+    pub retention: RetentionSettings,
 }
 
 impl Config {
-    /// Reads the eight files below `dir`, or the embedded examples where there is none. All faults
+    /// Reads the nine files below `dir`, or the embedded examples where there is none. All faults
     /// of all files are collected; nothing of a faulty configuration is used.
     pub fn load(dir: Option<&Path>) -> Result<Self, Vec<Fault>> {
         match dir {

@@ -4,9 +4,11 @@
 
 pub mod access;
 pub mod callback;
+pub mod destruction;
 pub mod dialling;
 pub mod emergency;
 pub mod language;
 pub mod numbers;
 pub mod retention;
 pub mod ticket;
+pub mod watermark;

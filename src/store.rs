@@ -9,6 +9,7 @@ pub mod edit;
 pub mod entry;
 pub mod find;
 pub mod journal;
+pub mod keeping;
 pub mod memory;
 pub mod numbering;
 pub mod query;

@@ -19,6 +19,7 @@ mod emergency;
 mod error;
 mod grant;
 mod health;
+mod keeping;
 mod login;
 pub mod metrics;
 mod mirrors;

@@ -8,6 +8,7 @@
 //! midnight, or one sealed after a crash, is listed once.
 
 pub mod chain;
+pub mod destroyed;
 pub mod folder;
 pub mod key;
 pub mod verify;

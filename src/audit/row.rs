@@ -23,6 +23,10 @@ words! {
         /// A shift leader on a live call.
         Supervise = "supervise",
         Reload = "reload",
+        /// How long something is kept: a class, a hold, an archived ticket.
+        Retention = "retention",
+        /// A batch of recordings, or the clock that it goes by.
+        Destruction = "destruction",
         ReadAudit = "read_audit",
         /// Any other request of the API.
         Request = "request",

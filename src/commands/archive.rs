@@ -1,5 +1,6 @@
 //! `hotline archive`: is the archive whole, what is its head, which key signs it? From files alone: no
-//! server, database or configuration is asked, and nothing is written. `reconcile` alone asks the server.
+//! server, database or configuration is asked, and nothing is written. `reconcile`, and what decides how long
+//! recordings are kept (`keeping`), ask the server.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::client::{Client, ClientError, Server, finish};
+use super::keeping;
 use super::table::{card, cell};
 use crate::archive::manifest::day_of;
 use crate::archive::manifest::folder::Manifests;
@@ -14,7 +16,7 @@ use crate::archive::manifest::key::PublicKey;
 use crate::archive::manifest::verify::{Kept, Report, Scope, verify};
 use crate::archive::package::verify as package;
 
-/// Proves from files alone that recordings are whole and unchanged.
+/// Proves that recordings are whole and unchanged; decides how long they are kept, and destroys what is approved.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -38,6 +40,17 @@ pub enum Deed {
     Reconcile(Reconcile),
     /// Prints the public key that manifests are signed with, as PEM
     Key,
+    Hold(keeping::Hold),
+    Class(keeping::Class),
+    Ticket(keeping::Ticket),
+    Due(keeping::Due),
+    Batches(keeping::Batches),
+    Approve(keeping::Approve),
+    Withdraw(keeping::Withdraw),
+    Destroy(keeping::Destroy),
+    Clock(keeping::Clock),
+    /// Says for how many days the disk lasts at the present rate
+    Forecast,
 }
 
 /// Compares files with the signed manifests: exit code 0 whole, 1 not, 2 nothing to compare with.
@@ -67,7 +80,7 @@ pub fn run(args: &Args) -> ExitCode {
         ["faults", "differences"].iter().all(|list| answer.get(list).is_none_or(|list| *list == json!([])))
     });
     let told = answer.is_ok();
-    let code = finish(args.json, answer, as_text);
+    let code = finish(args.json, answer, |answer| text_of(&args.deed, answer));
     if told && !whole { ExitCode::from(1) } else { code }
 }
 
@@ -96,20 +109,33 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
             })),
             None => Err(file(&folder, std::io::Error::new(std::io::ErrorKind::NotFound, "no manifest yet"))),
         },
-        Deed::Reconcile(wanted) => {
-            let server = Server { data: args.data.clone(), api: None, json: args.json };
-            Client::open(&server)?.get("/api/reconciliation", &[("day", Some(&wanted.day))])
-        }
+        Deed::Reconcile(wanted) => server(args)?.get("/api/reconciliation", &[("day", Some(&wanted.day))]),
         Deed::Key => {
             let path = manifests.public_key();
             let key = public_key(&path)?;
             Ok(json!({ "pem": key.pem().map_err(|source| file(&path, source))?, "id": key.id() }))
         }
+        Deed::Hold(wanted) => wanted.answer(&server(args)?),
+        Deed::Class(wanted) => wanted.answer(&server(args)?),
+        Deed::Ticket(wanted) => wanted.answer(&server(args)?),
+        Deed::Due(wanted) => wanted.answer(&server(args)?),
+        Deed::Batches(wanted) => wanted.answer(&server(args)?),
+        Deed::Approve(wanted) => keeping::of_batch(&server(args)?, &wanted.batch, "approve", &json!({})),
+        Deed::Withdraw(wanted) => {
+            keeping::of_batch(&server(args)?, &wanted.batch, "withdraw", &json!({ "reason": wanted.reason }))
+        }
+        Deed::Destroy(wanted) => keeping::of_batch(&server(args)?, &wanted.batch, "destroy", &json!({})),
+        Deed::Clock(wanted) => wanted.answer(&server(args)?),
+        Deed::Forecast => server(args)?.get("/api/archive/forecast", &[]),
     }
 }
 
 fn is_package(what: &str) -> bool {
     what.to_ascii_lowercase().ends_with(".zip")
+}
+
+fn server(args: &Args) -> Result<Client, ClientError> {
+    Client::open(&Server { data: args.data.clone(), api: None, json: args.json })
 }
 
 fn as_json(report: &Report) -> Result<Value, ClientError> {
@@ -158,6 +184,19 @@ fn kept(text: &str) -> Result<Kept, ClientError> {
     }
 }
 
+pub fn text_of(deed: &Deed, answer: &Value) -> String {
+    match deed {
+        Deed::Hold(hold) if hold.word == keeping::HoldWord::List => keeping::holds_as_text(answer),
+        Deed::Due(due) if due.word.is_none() => keeping::due_as_text(answer),
+        Deed::Batches(wanted) if wanted.batch.is_none() => keeping::batches_as_text(answer),
+        Deed::Batches(_) => keeping::list_as_text(answer),
+        Deed::Due(_) | Deed::Approve(_) | Deed::Withdraw(_) | Deed::Destroy(_) => keeping::batch_as_text(answer),
+        Deed::Hold(_) | Deed::Class(_) | Deed::Ticket(_) | Deed::Clock(_) => keeping::all_as_text(answer),
+        Deed::Forecast => keeping::forecast_as_text(answer),
+        Deed::Verify(_) | Deed::Head | Deed::Reconcile(_) | Deed::Key => as_text(answer),
+    }
+}
+
 pub fn as_text(answer: &Value) -> String {
     if let Some(pem) = answer.get("pem").and_then(Value::as_str) {
         return pem.to_owned();
@@ -170,6 +209,10 @@ pub fn as_text(answer: &Value) -> String {
     let mut add = |line: String| text.push_str(&format!("\n{line}"));
     for failed in answer.get("failed").and_then(Value::as_array).into_iter().flatten() {
         add(format!("not recorded, or not at once: call {}: {}", cell(failed, "/call"), cell(failed, "/error")));
+    }
+    for gone in answer.get("destroyed_on").and_then(Value::as_array).into_iter().flatten() {
+        let [path, on, batch, by] = ["/path", "/on", "/batch", "/approved_by"].map(|at| cell(gone, at));
+        add(format!("{path}: destroyed lawfully on {on}, batch {batch}, approved by {by}"));
     }
     for path in answer.get("not_yet_listed").and_then(Value::as_array).into_iter().flatten() {
         add(format!("not yet listed: {}", path.as_str().unwrap_or_default()));
@@ -205,6 +248,7 @@ fn of_archive(answer: &Value) -> String {
         ("recordings", cell(answer, "/recordings")),
         ("files", cell(answer, "/files")),
         ("bytes", cell(answer, "/bytes")),
+        ("destroyed", cell(answer, "/destroyed")),
     ])
 }
 

@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// Writes the eight files and the table of prompts, readable by their owner alone: seats and trunks hold passwords. Where one
+/// Writes the nine files and the table of prompts, readable by their owner alone: seats and trunks hold passwords. Where one
 /// of them exists, none is written.
 pub fn write(dir: &Path) -> Result<Vec<PathBuf>, InitError> {
     let paths: Vec<(PathBuf, &str)> = files::ALL.iter().map(|file| (dir.join(file.path), file.text)).collect();

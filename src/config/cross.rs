@@ -2,7 +2,7 @@
 
 use super::rows::Row;
 use super::{Config, Fault, QueueSettings, SeatSettings, Texts, Trunk};
-use super::{directory, numbers, ports, queues, seats, server, trunks};
+use super::{directory, numbers, ports, queues, retention, seats, server, trunks};
 use super::{files::Text, server::Listen};
 use crate::exchange::source::Source;
 use crate::rules::language;
@@ -27,6 +27,8 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
     faults.extend(found);
     let (numbers, found) = numbers::read(&texts.numbers, &area);
     let numbers_are_whole = found.is_empty();
+    faults.extend(found);
+    let (retention, found) = retention::read(&texts.retention);
     faults.extend(found);
     let (directory, found) = directory::read(texts);
     faults.extend(found);
@@ -77,6 +79,7 @@ pub(super) fn read(texts: &Texts) -> Result<Config, Vec<Fault>> {
         night: queues.night,
         numbers: plan,
         directory: directory.directory(),
+        retention,
     })
 }
 

@@ -28,6 +28,7 @@ pub struct Texts {
     pub units: Text,
     pub leaders: Text,
     pub emergency: Text,
+    pub retention: Text,
 }
 
 /// A shipped file: where `hotline init` puts it, where it lies in the sources, and its text.
@@ -51,9 +52,11 @@ pub const QUEUES: Shipped = shipped!("dialplan/queues.toml" from "dialplan/queue
 pub const UNITS: Shipped = shipped!("dialplan/units.toml" from "dialplan/units.example.toml");
 pub const LEADERS: Shipped = shipped!("dialplan/leaders.toml" from "dialplan/leaders.example.toml");
 pub const EMERGENCY: Shipped = shipped!("dialplan/emergency.toml" from "dialplan/emergency.example.toml");
+pub const RETENTION: Shipped = shipped!("dialplan/retention.toml" from "dialplan/retention.toml");
 /// What the owner's own recordings beside it are called.
 pub const PROMPTS: Shipped = shipped!("dialplan/prompts/README.md" from "dialplan/prompts/README.md");
-pub const ALL: [&Shipped; 9] = [&SERVER, &TRUNKS, &SEATS, &NUMBERS, &QUEUES, &UNITS, &LEADERS, &EMERGENCY, &PROMPTS];
+pub const ALL: [&Shipped; 10] =
+    [&SERVER, &TRUNKS, &SEATS, &NUMBERS, &QUEUES, &UNITS, &LEADERS, &EMERGENCY, &RETENTION, &PROMPTS];
 
 impl Shipped {
     /// How faults speak of it in the configuration of this folder, or in the embedded one.
@@ -74,16 +77,24 @@ impl Texts {
             units: text(&UNITS),
             leaders: text(&LEADERS),
             emergency: text(&EMERGENCY),
+            retention: text(&RETENTION),
         }
     }
 
-    /// The eight files below this folder; each one that is missing or unreadable is a fault.
+    /// The nine files below this folder; each one that is missing or unreadable is a fault, but for
+    /// `retention.toml`, which older folders have not: without it three years hold for all.
     pub fn of(dir: &Path) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut read = |shipped: &Shipped| {
             let path = dir.join(shipped.path);
             let file = shipped.named(Some(dir));
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| {
+            let found = match fs::read_to_string(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && shipped.path == RETENTION.path => {
+                    Ok(shipped.text.to_owned())
+                }
+                found => found,
+            };
+            let text = found.unwrap_or_else(|error| {
                 let hint = match error.kind() {
                     std::io::ErrorKind::NotFound => "; `hotline init FOLDER` writes the examples",
                     _ => "",
@@ -102,6 +113,7 @@ impl Texts {
             units: read(&UNITS),
             leaders: read(&LEADERS),
             emergency: read(&EMERGENCY),
+            retention: read(&RETENTION),
         };
         if faults.is_empty() { Ok(texts) } else { Err(faults) }
     }

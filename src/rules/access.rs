@@ -59,6 +59,10 @@ words! {
         ManageAccounts = "manage_accounts",
         /// Who did what, and who heard what (R99, R105).
         ReadAudit = "read_audit",
+        /// Classes, holds, lists of what is due; to carry out what others have approved (R70).
+        KeepArchive = "keep_archive",
+        /// To approve the destruction of what another has proposed, and the archive's clock (R70).
+        ApproveDestruction = "approve_destruction",
     }
 }
 
@@ -72,12 +76,17 @@ impl Role {
                 &[SeeSeats, ReadLists, ReadTicket, ChangeTicket, CommandSeat, Supervise, HearRecordings, ReadAlarms]
             }
             Self::Qa => &[SeeSeats, ReadLists, ReadTicket, Supervise, HearRecordings, HearPrivate],
-            Self::Dispatcher | Self::Approver => &[SeeSeats, ReadLists, ReadTicket, ChangeTicket],
+            Self::Dispatcher => &[SeeSeats, ReadLists, ReadTicket, ChangeTicket],
+            Self::Approver => &[SeeSeats, ReadLists, ReadTicket, ChangeTicket, ApproveDestruction],
             // A unit sees what was dispatched to it, numbers masked (R101, R103); nothing is dispatched yet.
             Self::UnitClerk | Self::UnitLeader => &[],
-            Self::CentreLeader => &[SeeSeats, ReadLists, ReadTicket, HearRecordings, HearLeader, ReadAlarms],
+            Self::CentreLeader => {
+                &[SeeSeats, ReadLists, ReadTicket, HearRecordings, HearLeader, ReadAlarms, ApproveDestruction]
+            }
             Self::Supervisor => &[SeeSeats, ReadLists, ReadTicket],
-            Self::Archivist => &[ReadLists, ReadTicket, HearRecordings, HearPrivate, HearLeader],
+            Self::Archivist => {
+                &[ReadLists, ReadTicket, HearRecordings, HearPrivate, HearLeader, KeepArchive, ApproveDestruction]
+            }
             Self::Auditor => &[ReadAudit],
             Self::Admin => &[SeeSeats, ReadAlarms, Operate, ManageAccounts],
         }

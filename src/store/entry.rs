@@ -8,6 +8,7 @@ pub use crate::call::SeatChange;
 use crate::call::{CallId, CallRecord, DutyCall, LegId, MissedCall, OpenTicket, ThreewayResult};
 use crate::privacy::Private;
 use crate::rules::emergency::Category;
+use crate::store::keeping::Deed;
 use crate::time::Wall;
 
 /// The version of the entries written by this program. A greater one is kept, and not understood.
@@ -50,6 +51,8 @@ pub enum Entry {
     Handover(Handover),
     /// A manifest lists these recordings and failures, and no later one will.
     Listed(Listed),
+    /// What the archive decided about recordings (R70).
+    Keeping(Box<Deed>),
     /// A line that a newer program wrote, as it stands on disk. Read only.
     #[serde(skip)]
     Foreign(Private<String>),
@@ -185,13 +188,15 @@ impl Entry {
             Self::CalledBack(called) => Some(called.task),
             Self::Duty(duty) => Some(duty.call),
             Self::Handover(handover) => Some(handover.call),
-            Self::Seat(_) | Self::Alarm(_) | Self::Edit(_) | Self::Listed(_) | Self::Foreign(_) => None,
+            Self::Seat(_) | Self::Alarm(_) | Self::Edit(_) | Self::Listed(_) | Self::Keeping(_) | Self::Foreign(_) => {
+                None
+            }
         }
     }
 
     /// Whether a caller waits for this one to be on disk.
     pub fn is_urgent(&self) -> bool {
-        matches!(self, Self::Answered(_) | Self::Edit(_) | Self::Access(_) | Self::Handover(_))
+        matches!(self, Self::Answered(_) | Self::Edit(_) | Self::Access(_) | Self::Handover(_) | Self::Keeping(_))
     }
 }
 

@@ -381,7 +381,8 @@ impl Tables {
                 self.set_aside.retain(|other| (&other.journal, other.seq) != (&journal, record.seq));
                 self.set_aside.push(SetAside { journal, seq: record.seq, why, raw });
             }
-            Entry::Arrived(_) | Entry::Leg(_) | Entry::LegGone(_) => {}
+            // Only the database keeps what the archive decides.
+            Entry::Arrived(_) | Entry::Leg(_) | Entry::LegGone(_) | Entry::Keeping(_) => {}
         }
     }
 

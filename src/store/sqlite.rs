@@ -4,6 +4,7 @@ mod aid;
 mod ask;
 mod carry;
 mod find;
+mod keeping;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_emergency.sql"),
     include_str!("migrations/0007_manifest.sql"),
     include_str!("migrations/0010_find.sql"),
+    // Found its place after the one that was there first.
+    include_str!("migrations/0009_retention.sql"),
 ];
 
 pub struct Sqlite {

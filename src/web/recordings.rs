@@ -5,6 +5,7 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 
 use super::asked::{Asked, List, call, page, stretch};
@@ -13,6 +14,7 @@ use super::login::Visitor;
 use super::on_disk;
 use crate::app::Office;
 use crate::archive::Verdict;
+use crate::archive::destroy;
 use crate::archive::sidecar::SideCar;
 use crate::call::{CallId, SeatNo};
 use crate::privacy::Private;
@@ -156,5 +158,15 @@ pub async fn found(office: &Office, scope: &Scope, call: CallId) -> Result<Recor
             sealed.map(|sealed| Recording { sealed, checked: None, condition: None })
         }
     };
-    found.ok_or_else(|| ApiError::missing("there is no sealed recording of this call"))
+    let found = found.ok_or_else(|| ApiError::missing("there is no sealed recording of this call"))?;
+    let (root, folder) = (office.recordings.clone(), found.sealed.path.parent().map(|path| path.display().to_string()));
+    let tombstone = on_disk(move || folder.and_then(|folder| destroy::read(&root, &folder).ok())).await?;
+    match tombstone {
+        None => Ok(found),
+        Some(tombstone) => {
+            let (on, batch) = (tombstone.destroyed.get(..10).unwrap_or_default(), &tombstone.batch);
+            let text = format!("the recording was destroyed lawfully on {on}, batch {batch}");
+            Err(ApiError::new(StatusCode::GONE, "destroyed", text))
+        }
+    }
 }

@@ -6,8 +6,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
-    accounts, alarms, archive, audio, audit, calls, course, directory, emergency, error, login, mirrors, missed,
-    package, recordings, reload, seats, sessions, tickets,
+    accounts, alarms, archive, audio, audit, calls, course, directory, emergency, error, keeping, login, mirrors,
+    missed, package, recordings, reload, seats, sessions, tickets,
 };
 use crate::app::Office;
 use crate::rules::access::Right;
@@ -55,6 +55,22 @@ pub fn routes() -> Vec<Route> {
         route("GET", "/directory", right(SeeSeats), directory::list),
         route("GET", "/sessions", City(ReadLists), sessions::list),
         route("GET", "/reconciliation", City(ReadLists), archive::reconciliation),
+        route("GET", "/archive/recordings/{call}", City(KeepArchive), keeping::recording),
+        route("POST", "/archive/classes", City(KeepArchive), keeping::class),
+        route("POST", "/archive/tickets/{number}", City(KeepArchive), keeping::ticket),
+        route("GET", "/archive/holds", City(KeepArchive), keeping::holds),
+        route("POST", "/archive/holds", City(KeepArchive), keeping::hold),
+        route("POST", "/archive/holds/{case}/lift", City(KeepArchive), keeping::lift),
+        route("GET", "/archive/due", City(KeepArchive), keeping::due),
+        route("POST", "/archive/batches", City(KeepArchive), keeping::propose),
+        route("GET", "/archive/batches", City(ApproveDestruction), keeping::batches),
+        route("GET", "/archive/batches/{batch}", City(ApproveDestruction), keeping::batch),
+        route("POST", "/archive/batches/{batch}/approve", City(ApproveDestruction), keeping::approve),
+        route("POST", "/archive/batches/{batch}/withdraw", City(KeepArchive), keeping::withdraw),
+        route("POST", "/archive/batches/{batch}/destroy", City(KeepArchive), keeping::destroy),
+        route("GET", "/archive/clock", City(ApproveDestruction), keeping::clock),
+        route("POST", "/archive/clock", City(ApproveDestruction), keeping::confirm_clock),
+        route("GET", "/archive/forecast", City(ReadLists), keeping::forecast),
         route("GET", "/missed", right(ReadLists), missed::list),
         route("GET", "/callbacks", City(ReadLists), missed::callbacks),
         route("GET", "/recordings", right(ReadLists), recordings::list),

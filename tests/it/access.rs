@@ -4,29 +4,30 @@ use hotline::rules::access::{Right, Role, Scope};
 
 /// Rights as columns, in the order of `Right::ALL`: `x` where the role has it.
 ///
-/// seats, lists, ticket, change, command, supervise, hear, private, leader, alarms, operate, accounts, audit
+/// seats, lists, ticket, change, command, supervise, hear, private, leader, alarms, operate, accounts, audit,
+/// archive, destruction
 const TABLE: [(&str, &str, &str); 13] = [
     // Art. 11(1): takes calls and writes their tickets.
-    ("seat", "xxxxx........", "R100"),
+    ("seat", "xxxxx..........", "R100"),
     // rules.md §6.2: listens, whispers, barges in.
-    ("shift_leader", "xxxxxxx..x...", "R100"),
-    ("qa", "xxx..xxx.....", "R100"),
+    ("shift_leader", "xxxxxxx..x.....", "R100"),
+    ("qa", "xxx..xxx.......", "R100"),
     // Art. 11(8): calls citizens back.
-    ("callback_clerk", "xxxxx........", "R100"),
+    ("callback_clerk", "xxxxx..........", "R100"),
     // Art. 11(2): dispatches after approval; maker is not approver.
-    ("dispatcher", "xxxx.........", "R100"),
-    ("approver", "xxxx.........", "R100"),
+    ("dispatcher", "xxxx...........", "R100"),
+    ("approver", "xxxx..........x", "R100"),
     // Art. 22: masked numbers and its own tickets only, which do not exist yet.
-    ("unit_clerk", ".............", "R101"),
-    ("unit_leader", ".............", "R101"),
+    ("unit_clerk", "...............", "R101"),
+    ("unit_leader", "...............", "R101"),
     // Art. 14, R26: leaders' calls are an extra right.
-    ("centre_leader", "xxx...x.xx...", "R101"),
-    ("supervisor", "xxx..........", "R100"),
-    ("archivist", ".xx...xxx....", "R101"),
+    ("centre_leader", "xxx...x.xx....x", "R101"),
+    ("supervisor", "xxx............", "R100"),
+    ("archivist", ".xx...xxx....xx", "R101"),
     // The audit and nothing else.
-    ("auditor", "............x", "R100"),
+    ("auditor", "............x..", "R100"),
     // Hears nothing, reads no content, and not the audit either.
-    ("admin", "x........xxx.", "R100"),
+    ("admin", "x........xxx...", "R100"),
 ];
 
 #[test]

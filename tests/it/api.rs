@@ -7,6 +7,7 @@ mod crash;
 mod emergency;
 mod find;
 pub mod house;
+mod keeping;
 mod leaders;
 mod manifest;
 mod metrics;

@@ -38,6 +38,17 @@ fn the_embedded_default_is_whole_and_trusts_loopback_only() {
     assert_eq!(config, Config::load(None).expect("load"));
 }
 
+/// A folder of before there were classes goes on: three years hold for all.
+#[test]
+fn a_folder_without_retention_toml_is_whole() {
+    let folder = crate::facts::Folder::new("without-retention");
+    hotline::commands::init::write(&folder.0).expect("written");
+    std::fs::remove_file(folder.join("dialplan/retention.toml")).expect("removed");
+    let config = Config::load(Some(&folder.0)).expect("whole");
+    assert_eq!(config.retention, Config::embedded().retention);
+    assert_eq!(config.retention.schedule.shortest(), 36);
+}
+
 /// The knobs that the comments of the examples promise, taken at their word.
 #[test]
 fn the_commented_examples_are_true() {
@@ -50,6 +61,9 @@ fn the_commented_examples_are_true() {
             .collect()
     };
     let mut texts = Texts::embedded();
+    let class = uncomment(&texts.retention.text, "# [[class]]");
+    let class = class.split("\n\n").next().unwrap_or_default().to_owned();
+    texts.retention.text.push_str(&class);
     let listens = uncomment(&texts.server.text, "# [[listen]]");
     texts.server.text.push_str(&listens);
     let trunk = uncomment(&texts.trunks.text, "# [[trunk]]").replace("register = false", "register = true");
@@ -60,6 +74,8 @@ fn the_commented_examples_are_true() {
     texts.queues.text.push_str(&english);
     texts.seats.text = texts.seats.text.replacen("skills = [", "skills = [\"english\", ", 1);
     let config = Config::read(&texts).unwrap_or_else(|faults| panic!("{faults:#?}\n{trunk}"));
+    let class = &config.retention.schedule.classes[0];
+    assert_eq!((class.id.as_str(), class.months), ("report", 120));
     assert_eq!(config.languages().collect::<Vec<_>>(), [("en", "english")]);
     let trunk = config.trunk("carrier-a").expect("carrier-a");
     assert_eq!((trunk.channels, trunk.reserved_channels, trunk.register), (30, 2, true));

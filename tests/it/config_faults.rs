@@ -13,8 +13,9 @@ pub enum File {
     Units,
     Leaders,
     Emergency,
+    Retention,
 }
-use File::{Emergency, Leaders, Numbers, Queues, Seats, Server, Trunks, Units};
+use File::{Emergency, Leaders, Numbers, Queues, Retention, Seats, Server, Trunks, Units};
 
 pub fn edited(file: File, old: &str, new: &str) -> (Texts, String) {
     let mut texts = Texts::embedded();
@@ -27,6 +28,7 @@ pub fn edited(file: File, old: &str, new: &str) -> (Texts, String) {
         Units => &mut texts.units,
         Leaders => &mut texts.leaders,
         Emergency => &mut texts.emergency,
+        Retention => &mut texts.retention,
     };
     text.text = match old {
         "" => format!("{}\n{new}", text.text),
@@ -53,7 +55,37 @@ fn every_bad_row_is_refused_by_file_line_and_reason() {
     let number = |code: &str, more: &str| format!("[[number]]\ncode = \"{code}\"\nlabel = \"x\"\n{more}\n");
     let trunk = |more: &str| format!("[[trunk]]\nname = \"x\"\nlisten = \"local\"\nchannels = 2\n{more}\n");
     let listen = |more: &str| format!("[[listen]]\nname = \"x\"\n{more}\n");
+    let class = |id: &str, more: &str| format!("[[class]]\nid = \"{id}\"\nlabel = \"x\"\nbasis = \"x\"\n{more}\n");
     let cases: Vec<Case<'_>> = vec![
+        // retention.toml
+        (Retention, "[schedule]", "[plan]".into(), "[plan]", "unknown key `plan`"),
+        (Retention, "version = \"2026-11\"", "".into(), "[schedule]", "missing key `version`"),
+        (Retention, "", class("a", "years = 3\nmonths = 36"), "[[class]]", "class a: write either years or months"),
+        (Retention, "", class("a", ""), "[[class]]", "class a: write either years or months"),
+        (Retention, "", class("a", "years = 101"), "[[class]]", "class a: 1212 months is not between 1 and 1200"),
+        (Retention, "", class("ordinary", "years = 3"), "[[class]]", "class ordinary: is no id for a class"),
+        (Retention, "", class("a", "years = 4") + &class("a", "years = 5"), "[[class]]", "class a: duplicate class"),
+        (
+            Retention,
+            "",
+            class("a", "months = 35\napproved_by = [\"甲\", \"乙\"]"),
+            "[[class]]",
+            "class a: less than three years needs the statute that allows it",
+        ),
+        (
+            Retention,
+            "",
+            class("a", "months = 35\nstatute = \"某法第一条\"\napproved_by = [\"甲\", \"甲\"]"),
+            "[[class]]",
+            "class a: less than three years needs the names of two people in approved_by",
+        ),
+        (
+            Retention,
+            "",
+            class("a", "years = 4\ntypes = [\"poetry\"]"),
+            "types = [\"poetry\"]",
+            "types: `poetry` is no type of ticket",
+        ),
         // numbers.toml
         (Numbers, "", number("12345", "mode = \"own\"\nskill = \"general\""), "[[number]]", "12345: duplicate code"),
         (
@@ -600,6 +632,7 @@ pub fn assert_refused(cases: Vec<Case<'_>>) {
             Seats => "sip-configs/seats.example.toml",
             Numbers => "dialplan/numbers.toml",
             Queues => "dialplan/queues.toml",
+            Retention => "dialplan/retention.toml",
             Units => "dialplan/units.example.toml",
             Leaders => "dialplan/leaders.example.toml",
             Emergency => "dialplan/emergency.example.toml",

@@ -47,6 +47,7 @@ mod facts;
 mod find;
 mod guessing;
 mod journal;
+mod keeping;
 mod language;
 mod live;
 mod manifest;

@@ -5,5 +5,5 @@ mod clock;
 mod hostile;
 mod making;
 mod packages;
-mod town;
+pub mod town;
 mod verified;

@@ -118,6 +118,7 @@ fn git_leaves_alone_what_holds_numbers_of_persons() {
         "dialplan/emergency.example.toml",
         "dialplan/numbers.toml",
         "dialplan/queues.toml",
+        "dialplan/retention.toml",
         "recordings/README.md",
     ] {
         assert!(root.join(path).exists() && !is_ignored(path), "{path}");

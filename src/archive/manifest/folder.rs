@@ -19,7 +19,7 @@ pub const LARGEST: u64 = 512 << 20;
 /// A longer first line is no head.
 const LONGEST_HEAD: u64 = 64 << 10;
 /// Readable by those who may read the recordings, written by nobody.
-const SEALED: u32 = 0o440;
+pub(super) const SEALED: u32 = 0o440;
 
 /// The manifests of a recordings folder.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ pub struct Manifests {
 impl Manifests {
     pub fn new(recordings: &Path) -> Self {
         Self { root: recordings.join(FOLDER) }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     pub fn public_key(&self) -> PathBuf {
@@ -49,7 +53,7 @@ impl Manifests {
     pub fn names(&self) -> io::Result<(Vec<Name>, Vec<PathBuf>)> {
         let (mut names, mut strangers) = (Vec::new(), Vec::new());
         for (year, path) in entries(&self.root)? {
-            if [PUBLIC_KEY, "archive.pub.new"].contains(&year.as_str()) {
+            if [PUBLIC_KEY, "archive.pub.new", super::destroyed::FOLDER].contains(&year.as_str()) {
                 continue;
             }
             if !path.symlink_metadata()?.is_dir() {
@@ -136,13 +140,18 @@ impl Manifests {
     /// Puts a manifest there: aside, synced, named; then its signature in the same way. A crash in between
     /// leaves one without a signature, which `sign` makes good.
     pub fn publish(&self, name: Name, bytes: &[u8], key: &Key) -> io::Result<()> {
-        let path = self.path(name);
+        self.put(&self.path(name), bytes, key)
+    }
+
+    pub(super) fn put(&self, path: &Path, bytes: &[u8], key: &Key) -> io::Result<()> {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
             File::open(&self.root)?.sync_all()?;
         }
-        write_new(&path, bytes, SEALED)?;
-        write_new(&self.signature(name), &key.sign(bytes), SEALED)
+        write_new(path, bytes, SEALED)?;
+        let mut signature = path.as_os_str().to_owned();
+        signature.push(".sig");
+        write_new(Path::new(&signature), &key.sign(bytes), SEALED)
     }
 
     /// Signs the manifest of this name where it has no signature yet.
@@ -184,7 +193,7 @@ fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
 }
 
 /// Names that are no UTF-8 come with what can be shown of them, and are no manifest's.
-fn entries(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+pub(super) fn entries(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let all = fs::read_dir(folder)?.map(|entry| {
         let entry = entry?;
         Ok((entry.file_name().to_string_lossy().into_owned(), entry.path()))
@@ -206,7 +215,7 @@ pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     }
 }
 
-fn read_plain(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_plain(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let file = open_plain(path)?;
     if file.metadata()?.len() > largest {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too large"));

@@ -103,7 +103,7 @@ fn no_key() -> io::Error {
 
 /// Written aside, synced and named; refused where the name is taken. A crash may leave it writable by its
 /// owner, or what is aside, which the next attempt writes over.
-pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub(in crate::archive) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;

@@ -4,7 +4,9 @@
 
 mod look;
 
-use std::collections::{BTreeSet, HashSet};
+pub use look::is_call_folder;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use super::chain::{self, Break, Found, Name};
 use super::folder::{FOLDER, Manifests};
 use super::key::PublicKey;
 use super::{Listed, Read};
+use crate::archive::destroy::Tombstone;
 use crate::archive::sums;
 use crate::rules::retention;
 
@@ -87,6 +90,15 @@ pub struct Fault {
     pub why: String,
 }
 
+/// A recording that is no more.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Gone {
+    pub path: String,
+    pub on: String,
+    pub batch: String,
+    pub approved_by: Vec<String>,
+}
+
 /// What a verification has found; the archive is whole where `faults` is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
@@ -100,6 +112,10 @@ pub struct Report {
     pub recordings: usize,
     pub files: usize,
     pub bytes: u64,
+    /// Recordings that were lawfully destroyed, as a signed record proves.
+    pub destroyed: usize,
+    /// When and in which batch, of a day or a single recording.
+    pub destroyed_on: Vec<Gone>,
     /// Recordings that were sealed after the day of the last manifest, or go on.
     pub not_yet_listed: Vec<String>,
     /// What the manifests in scope say could not be recorded.
@@ -119,9 +135,17 @@ pub fn verify(recordings: &Path, key: &PublicKey, scope: &Scope, kept: Option<&K
         root: recordings.to_path_buf(),
         scope: scope.clone(),
         report: Report { manifests: names.len(), key: key.id(), ..Report::default() },
+        gone: HashMap::new(),
         listed: HashSet::new(),
         hasher: RandomState::new(),
     };
+    let destroyed = manifests.records(key)?;
+    for (path, why) in destroyed.faults {
+        let path = path.strip_prefix(recordings).unwrap_or(&path).display().to_string();
+        verifier.fault(What::Signature, path, why);
+    }
+    let tombstones = destroyed.records.into_iter().flat_map(|record| record.destroyed);
+    verifier.gone = tombstones.map(|one| (one.path.clone(), one)).collect();
     for path in strangers {
         let path = path.strip_prefix(recordings).unwrap_or(&path).display().to_string();
         verifier.fault(What::Added, path, "among the manifests, and none");
@@ -142,6 +166,8 @@ struct Verifier {
     root: PathBuf,
     scope: Scope,
     report: Report,
+    /// By their folders.
+    gone: HashMap<String, Tombstone>,
     /// Paths in scope that some manifest lists, hashed: there may be millions.
     listed: HashSet<u64>,
     hasher: RandomState,
@@ -227,7 +253,13 @@ impl Verifier {
                 None => self.fault(What::Chain, manifest.to_owned(), "a line lists no recording"),
             }
         }
-        let looked = look_at(&self.root, &listed);
+        let looked = look_at(&self.root, &listed, &self.gone);
+        let tombstones = listed.iter().filter_map(|one| self.gone.get(&one.path));
+        let gone: Vec<Gone> = tombstones.map(Gone::of).collect();
+        self.report.destroyed = self.report.destroyed.saturating_add(gone.len());
+        if matches!(self.scope, Scope::Day(_) | Scope::Recording(_)) {
+            self.report.destroyed_on.extend(gone);
+        }
         self.report.recordings = self.report.recordings.saturating_add(listed.len());
         self.report.files = self.report.files.saturating_add(looked.files);
         self.report.bytes = self.report.bytes.saturating_add(looked.bytes);
@@ -286,6 +318,17 @@ impl Verifier {
     }
 }
 
+impl Gone {
+    fn of(tombstone: &Tombstone) -> Self {
+        Self {
+            path: tombstone.path.clone(),
+            on: tombstone.destroyed.clone(),
+            batch: tombstone.batch.clone(),
+            approved_by: tombstone.approved_by.clone(),
+        }
+    }
+}
+
 /// What the threads have found together.
 #[derive(Default)]
 struct Looked {
@@ -294,11 +337,14 @@ struct Looked {
     faults: Vec<Fault>,
 }
 
-fn look_at(root: &Path, listed: &[Listed]) -> Looked {
+fn look_at(root: &Path, listed: &[Listed], gone: &HashMap<String, Tombstone>) -> Looked {
     let (next, sum) = (AtomicUsize::new(0), Mutex::new(Looked::default()));
     let work = || {
         while let Some(one) = listed.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let (bytes, faults) = look::recording(root, one);
+            let (bytes, faults) = match gone.get(&one.path) {
+                Some(tombstone) => (0, look::destroyed(root, one, tombstone)),
+                None => look::recording(root, one),
+            };
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
             sum.files = sum.files.saturating_add(one.files.len());
             sum.bytes = sum.bytes.saturating_add(bytes);

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use crate::app::{Options, Server};
-use crate::config::files::{EMERGENCY, LEADERS, NUMBERS, QUEUES, SEATS, SERVER, TRUNKS, UNITS};
+use crate::config::files::{EMERGENCY, LEADERS, NUMBERS, QUEUES, RETENTION, SEATS, SERVER, TRUNKS, UNITS};
 use crate::net::clock::Clock;
 use crate::rules::retention;
 
@@ -84,6 +84,7 @@ fn write(config: &Path, at: Addresses, rtp: u16) -> io::Result<()> {
         (UNITS.path, UNITS.text),
         (LEADERS.path, leaders.as_str()),
         (EMERGENCY.path, EMERGENCY.text),
+        (RETENTION.path, RETENTION.text),
     ];
     // The owner's own prompts may be put here; the folder is looked at.
     fs::create_dir_all(config.join("dialplan/prompts"))?;

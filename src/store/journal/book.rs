@@ -174,6 +174,7 @@ impl Book {
                 | Entry::Duty(_)
                 | Entry::Handover(_)
                 | Entry::Listed(_)
+                | Entry::Keeping(_)
                 | Entry::Foreign(_),
                 _,
             ) => {}
@@ -205,6 +206,7 @@ impl Book {
             | Entry::CalledBack(_)
             | Entry::Handover(_)
             | Entry::Listed(_)
+            | Entry::Keeping(_)
             | Entry::Foreign(_) => return,
         };
         let furthest =

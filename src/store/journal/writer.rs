@@ -129,6 +129,7 @@ impl Writer {
             | Entry::Duty(_)
             | Entry::Handover(_)
             | Entry::Listed(_)
+            | Entry::Keeping(_)
             | Entry::Foreign(_) => None,
         };
         let seq = self.book.seq.saturating_add(1);

@@ -149,7 +149,8 @@ pub(super) fn recording(row: &SqliteRow) -> Option<Recording> {
 }
 
 pub(super) async fn to_verify(readers: &SqlitePool, before: Wall, most: u32) -> Result<Vec<Sealed>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT data FROM recording WHERE coalesce(checked, 0) < ");
+    let mut query =
+        QueryBuilder::<Sqlite>::new("SELECT data FROM recording WHERE destroyed IS NULL AND coalesce(checked, 0) < ");
     query.push_bind(before.0).push(" ORDER BY coalesce(checked, 0), started, call LIMIT ").push_bind(most);
     all(query, readers, "recording", data::<Sealed>).await
 }

@@ -8,7 +8,7 @@ use sqlx::{Connection, Error};
 
 use super::aid::Touched;
 use super::ask::task;
-use super::{gone, position, word};
+use super::{gone, keeping, position, word};
 use crate::call::CallId;
 use crate::call::{CallRecord, DutyCall, MissedCall, OpenTicket, ThreewayResult};
 use crate::privacy::Private;
@@ -114,6 +114,7 @@ async fn attempt(
             (Entry::Duty(duty), _) => duty_called(&mut change, duty).await,
             (Entry::Handover(handover), _) => handed_over(&mut change, handover).await,
             (Entry::Listed(of), _) => listed(&mut change, of).await,
+            (Entry::Keeping(deed), _) => keeping::carry(&mut change, deed).await,
             (Entry::Arrived(_) | Entry::Leg(_) | Entry::LegGone(_), _)
             | (Entry::Answered(_) | Entry::Closed(_), None) => Ok(()),
         };

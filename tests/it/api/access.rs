@@ -22,7 +22,7 @@ const PASSWORD: &str = "correct horse";
 
 impl House {
     /// Makes an account and signs it in. Its session's token.
-    fn sign_in(&self, name: &str, role: Role, centre: Option<&str>) -> String {
+    pub fn sign_in(&self, name: &str, role: Role, centre: Option<&str>) -> String {
         let seat = role.has_own_seat().then_some("1001");
         let wish = json!({ "name": name, "role": role, "centre": centre, "seat": seat, "password": PASSWORD });
         let made = self.post("/api/accounts", wish);
@@ -41,7 +41,7 @@ impl House {
         self.ask_as("", "POST", "/api/login", &[], Some(login))
     }
 
-    fn get_as(&self, token: &str, path: &str) -> Answer {
+    pub fn get_as(&self, token: &str, path: &str) -> Answer {
         self.ask_as(token, "GET", path, &[], None)
     }
 
@@ -58,7 +58,7 @@ impl House {
     }
 
     /// `what on outcome reason` of the rows of one account.
-    fn told(&self, who: &str) -> Vec<String> {
+    pub fn told(&self, who: &str) -> Vec<String> {
         let rows = self.rows();
         let of = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
         let own = rows.iter().filter(|row| row["who"] == who);

@@ -19,13 +19,16 @@ const DEEDS: [&str; 10] = [
 ];
 
 /// File, what stands in the line, and to what it is done.
-const KNOWN: [(&str, &str, &str); 20] = [
+const KNOWN: [(&str, &str, &str); 23] = [
     ("app/manifest/outside.rs", "fs::write(&taken, sha256)", "which head was taken elsewhere"),
     ("app/whole.rs", "truncate(true)", "the new secrets, merged numbers or phones, beside the old ones"),
     ("app/whole.rs", "fs::rename(&aside, path)", "the secrets, the merged numbers, the phones"),
     ("app/trace/ring.rs", "open.file.set_len(open.written)", "a segment of the trace"),
     ("app/trace/ring.rs", "fs::remove_file(oldest)", "the oldest segment of the trace"),
     ("app/trace/ring.rs", "fs::remove_file(&path)", "a segment of the trace that could not be begun"),
+    ("app/keeper/clock.rs", "truncate(true)", "the archive's clock that is being written, beside its place"),
+    ("app/keeper/clock.rs", "fs::rename(&aside, path)", "the archive's clock"),
+    ("archive/destroy.rs", "fs::remove_file(file)", "a recording for which two people have signed: see below"),
     ("archive/lock.rs", "truncate(false)", "the lock of the recordings folder"),
     ("archive/lock.rs", "file.set_len(0)", "the lock of the recordings folder"),
     ("archive/manifest/key.rs", "truncate(true)", "a manifest, signature or key that is being made, beside its place"),
@@ -98,4 +101,33 @@ fn every_line_that_could_destroy_a_file_has_its_reason() {
     for known in KNOWN.iter().chain(&ELSEWHERE) {
         assert!(used.contains(&known), "{}: `{}` is no more; strike it off", known.0, known.1);
     }
+}
+
+/// R70: a file of a recording is removed in one place, which asks for a warrant; a warrant comes from one
+/// function, which asks for the approval of two, and one place of the program asks it.
+#[test]
+fn recordings_are_removed_in_one_place_and_by_warrant_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let naming = |what: &str| -> Vec<(String, usize)> {
+        let files = sources(&source).into_iter().filter_map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let count = lines.filter(|line| line.contains(what)).count();
+            let name = path.strip_prefix(&source).unwrap().display().to_string();
+            (count > 0).then_some((name, count))
+        });
+        files.collect()
+    };
+    let one = |file: &str, count: usize| vec![(file.to_owned(), count)];
+    let text = fs::read_to_string(source.join("archive/destroy.rs")).unwrap();
+    assert!(text.contains("pub fn destroy(root: &Path, tombstone: &Tombstone, _warrant: Warrant)"));
+    assert_eq!(naming("Warrant(())"), one("rules/destruction.rs", 1), "made by `judge` alone");
+    assert_eq!(naming("destroy::destroy("), one("app/keeper/batch.rs", 1));
+    assert_eq!(naming("destroy::finish("), one("app/keeper/batch.rs", 1), "where a tombstone lies already");
+    assert_eq!(naming("judge(&batch.approval()"), one("app/keeper/batch.rs", 1));
+    let mut knowing: Vec<_> = naming("Warrant").into_iter().map(|(file, _)| file).collect();
+    knowing.sort();
+    assert_eq!(knowing, ["app/keeper/batch.rs", "archive/destroy.rs", "rules/destruction.rs"]);
+    let in_archive = naming("remove_file(").into_iter().filter(|(file, _)| file.starts_with("archive/"));
+    assert_eq!(in_archive.collect::<Vec<_>>(), one("archive/destroy.rs", 1));
 }

@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use super::super::Listed;
 use super::super::folder::open_plain;
 use super::{Fault, Scope, What};
+use crate::archive::destroy::{TOMBSTONE, Tombstone};
 use crate::archive::sidecar::{SIDE_CAR, SideCar};
 use crate::archive::sums::hash;
 use crate::archive::{PartLine, PartName};
@@ -25,7 +26,7 @@ pub(super) fn folder_of(day: Date) -> String {
 }
 
 /// `2026/11/24/<call>` and nothing else: no `..`, no NUL, no other depth.
-pub(super) fn is_call_folder(path: &str) -> bool {
+pub fn is_call_folder(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let [year, month, day, call] = parts.as_slice() else { return false };
     let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -49,6 +50,7 @@ pub(super) fn recording(root: &Path, listed: &Listed) -> (u64, Vec<Fault>) {
         return (0, faults);
     }
     let folder = root.join(&listed.path);
+    let buried = folder.join(TOMBSTONE).symlink_metadata().is_ok();
     for line in &listed.files {
         let path = format!("{}/{}", listed.path, line.file);
         if !is_file_of_ours(&line.file) {
@@ -63,7 +65,12 @@ pub(super) fn recording(root: &Path, listed: &Listed) -> (u64, Vec<Fault>) {
                 faults.push(fault(What::Changed, path, &why));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                faults.push(fault(What::Missing, path, "the manifest lists it"));
+                let why = if buried {
+                    "a tombstone is here, and no signed record of its destruction"
+                } else {
+                    "the manifest lists it"
+                };
+                faults.push(fault(What::Missing, path, why));
             }
             Err(error) => faults.push(fault(What::Unreadable, path, &error.to_string())),
         }
@@ -73,6 +80,25 @@ pub(super) fn recording(root: &Path, listed: &Listed) -> (u64, Vec<Fault>) {
         faults.push(fault(What::Added, format!("{}/{name}", listed.path), "the manifest does not list it"));
     }
     (read, faults)
+}
+
+/// What is not as the signed record of its destruction says.
+pub(super) fn destroyed(root: &Path, listed: &Listed, tombstone: &Tombstone) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if listed.files != tombstone.files || listed.call != tombstone.call {
+        let why = format!("the record of its destruction, {}, is about other files", tombstone.batch);
+        faults.push(fault(What::Changed, listed.path.clone(), &why));
+    }
+    let there = names(&root.join(&listed.path));
+    if !there.iter().any(|name| name == TOMBSTONE) {
+        let why = format!("destroyed by {}: its tombstone should be here", tombstone.batch);
+        faults.push(fault(What::Missing, format!("{}/{TOMBSTONE}", listed.path), &why));
+    }
+    for name in there.into_iter().filter(|name| name != TOMBSTONE) {
+        let why = format!("destroyed by {}, says the record, and it is here", tombstone.batch);
+        faults.push(fault(What::Added, format!("{}/{name}", listed.path), &why));
+    }
+    faults
 }
 
 /// Bytes read, and how the file differs from its line.
