@@ -42,6 +42,7 @@ impl Touched {
             | Entry::CalledBack(_)
             | Entry::Handover(_)
             | Entry::Listed(_)
+            | Entry::Keeping(_)
             | Entry::Foreign(_) => {}
         }
     }
