@@ -32,6 +32,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::accounts::Accounts;
+use crate::archive::keys::{KeyError, MasterKeys};
 use crate::archive::lock::FolderLock;
 use crate::archive::peaks;
 use crate::archive::shelf::Shelf;
@@ -86,6 +87,9 @@ pub enum StartError {
     Lock(#[from] archive::lock::LockError),
     #[error("cannot start: {0}")]
     Journal(#[from] journal::JournalError),
+    /// Rather no server than recordings that nobody can read, or that everybody can.
+    #[error("cannot start: recordings are to be encrypted, and the master key cannot be read: {0}")]
+    Keys(#[from] KeyError),
     #[error("cannot start: {0}")]
     Audit(#[from] AuditError),
     #[error("cannot start: {0}")]
@@ -234,6 +238,7 @@ impl Server {
         let clock = Clock::start();
         let config = Config::load(options.config.as_deref()).map_err(StartError::Config)?;
         tell_warnings(&config);
+        let (keys, without_keys) = setup::master_keys(&config)?;
         let recordings = options.recordings.clone().unwrap_or_else(|| options.data.join("recordings"));
         DirBuilder::new()
             .recursive(true)
@@ -256,7 +261,7 @@ impl Server {
         let (journal, mut recovered) =
             Journal::open(&options.data.join("journal"), wall.clone(), journal::Options::default())?;
         recovery::tell_impossible(&recovered.impossible);
-        let told = recovery::hear_recordings(&mut recovered.open, &recordings);
+        let told = recovery::hear_recordings(&mut recovered.open, &recordings, &keys);
         let store = Arc::new(Sqlite::new(&options.data.join("hotline.sqlite")));
         if let Ok(numbers) = store.numbers().await {
             journal.numbers_given(numbers);
@@ -264,6 +269,9 @@ impl Server {
         let applier = Applier::start(&journal, Arc::clone(&store), wall, Pace::default());
         let alarms = Alarms::new(clock, journal.clone(), config.server.alarm_webhook.clone());
         alarms.clear_left_behind(&recovered.alarms);
+        if let Some(error) = without_keys {
+            alarms.now("master_key", "recordings", true, Some(format!("encrypted ones cannot be heard: {error}")));
+        }
         let audit = open_audit(&options.data, clock, &alarms)?;
         let accounts = Arc::new(Accounts::open(&options.data)?);
         if accounts.is_empty() {
@@ -272,7 +280,8 @@ impl Server {
             );
         }
         let figures = Arc::new(Figures::default());
-        let archive = start_archive(&config, &recordings, &journal, &alarms, &figures, clock)?;
+        let tell = recorder_news(journal.clone(), Arc::clone(&alarms), Arc::clone(&figures), clock);
+        let archive = start_archive(&config, &recordings, &keys, tell, clock)?;
 
         let (inbox, events) = mpsc::channel(INBOX);
         let setup = media_setup(&config, &options, &archive, clock, inbox.clone())?;
@@ -327,7 +336,7 @@ impl Server {
         let lots = u64::from_le_bytes(random()?);
         tokio::spawn(resolve::keep(resolve::Names::of_the_system(), lists, inbox.clone(), lots));
         recovery::close_left_behind(&recovered.open, &told, &journal, &inbox, &figures).await;
-        let shelf = Arc::new(Shelf::new(recordings.clone()));
+        let shelf = Arc::new(Shelf::new(recordings.clone()).with_keys(keys));
         let (mirrors, shown) = mirror::start(&config, &options, &recordings, &alarms, clock)?;
         recovery::link_sealed(&recovered.unsealed, &shelf, &journal);
 
@@ -457,16 +466,18 @@ fn tell_warnings(config: &Config) {
 fn start_archive(
     config: &Config,
     recordings: &Path,
-    journal: &Journal,
-    alarms: &Arc<Alarms>,
-    figures: &Arc<Figures>,
+    keys: &MasterKeys,
+    tell: archive::Tell,
     clock: Clock,
 ) -> io::Result<Archive> {
-    let tell = recorder_news(journal.clone(), Arc::clone(alarms), Arc::clone(figures), clock);
-    let format = recording_format(config);
-    let disk = Arc::new(archive::disk::System { origin: clock.origin() });
-    archive::start(archive::Settings { format, disk, ..archive::Settings::new(recordings.to_path_buf()) }, tell)
-        .map_err(failed(format!("cannot record in {}", recordings.display())))
+    let settings = archive::Settings {
+        format: recording_format(config),
+        suite: config.server.recording_encryption,
+        keys: keys.clone(),
+        disk: Arc::new(archive::disk::System { origin: clock.origin() }),
+        ..archive::Settings::new(recordings.to_path_buf())
+    };
+    archive::start(settings, tell).map_err(failed(format!("cannot record in {}", recordings.display())))
 }
 
 fn open_audit(data: &Path, clock: Clock, alarms: &Alarms) -> Result<Audit, AuditError> {

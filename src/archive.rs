@@ -8,31 +8,38 @@
 //! On disk, under the recordings folder:
 //! `2026/11/24/<call>/call.wav.part, call.json.part` while the call goes on, `call.wav, call.json`
 //! once it is sealed; where three people and more were on the line, `p3.wav` and `p3-private.wav`
-//! beside them. `destroy` alone removes files, and leaves `call.destroyed.json` in their place.
+//! beside them. Where recordings are encrypted these are `call.wav.enc` …, and `call.key` holds their key. `destroy`
+//! alone removes files, and leaves `call.destroyed.json` in their place.
 
 pub mod chart;
+pub mod cipher;
 pub mod destroy;
 pub mod disk;
 pub mod export;
 mod files;
 mod hearing;
+pub mod keys;
 pub mod lock;
 pub mod manifest;
 mod names;
 pub mod package;
+mod pages;
+mod part;
 pub mod peaks;
 mod recording;
 mod reel;
+pub mod rewrap;
 mod seal;
 pub mod shelf;
 pub mod sidecar;
+pub mod stored;
 pub mod sums;
 pub(crate) mod sweep;
 mod tape;
 mod voices;
 mod writer;
 
-pub use names::{Class, PartName, TrackName};
+pub use names::{Class, ENCRYPTED, PartName, TrackName};
 pub use sidecar::PartLine;
 pub use writer::{Archive, Figures, SLOW, Settings, Tell, start};
 

@@ -86,6 +86,11 @@ impl Config {
         if self.server.http != next.server.http {
             faults.push(fault(&files::SERVER, "http changes only at a restart".into()));
         }
+        let secrecy = |config: &Self| (config.server.recording_encryption, config.server.master_key_file.clone());
+        if secrecy(self) != secrecy(&next) {
+            let reason = "recording_encryption and master_key_file change only at a restart".into();
+            faults.push(fault(&files::SERVER, reason));
+        }
         faults.extend(next.revived(dir, merged, on));
         if faults.is_empty() { Ok(next) } else { Err(faults) }
     }

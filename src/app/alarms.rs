@@ -107,7 +107,7 @@ fn severity(name: &str) -> &'static str {
         "audit" | "audit_damaged" | "journal" | "journal_damaged" | "manifest" | "recording" | "recording_changed"
         | "reconciliation" | "disk_full" | "no_seat" | "no_way_out" => "critical",
         "database" | "mirror" | "no_media" | "trunk_down" | "trunk_unregistered" | "overload" | "disk_low"
-        | "destruction" | "archive_clock" | "archive_forecast" => "major",
+        | "destruction" | "archive_clock" | "archive_forecast" | "master_key" => "major",
         _ => "warning",
     }
 }

@@ -4,8 +4,7 @@
 //! long the server was away.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,8 +12,10 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
 use crate::archive::PartName;
+use crate::archive::keys::MasterKeys;
 use crate::archive::shelf::Shelf;
 use crate::archive::sidecar::{SideCar, What};
+use crate::archive::stored::Stored;
 use crate::audio::wav::{self, Format};
 use crate::call::{
     By, CallId, CallRecord, Course, EndReason, Ended, Kind, LeaderCall, Mark, MissedCall, MissedStage, OpenTicket,
@@ -182,14 +183,14 @@ fn between(from: Wall, to: Wall) -> u64 {
 
 /// A call lived at least as long as its recording goes on, which began with its answer, and as its side-car
 /// tells of it. To be asked before the archive starts, which repairs and renames the files.
-pub(super) fn hear_recordings(open: &mut [OpenCall], recordings: &Path) -> Told {
+pub(super) fn hear_recordings(open: &mut [OpenCall], recordings: &Path, keys: &MasterKeys) -> Told {
     let mut all = Told::new();
     for call in open {
         let Some((_, opened)) = &call.answered else { continue };
         let day = retention::local_day(opened.t_answer);
         let day = format!("{:04}/{:02}/{:02}", day.year(), day.month(), day.day());
         let folder = recordings.join(day).join(call.call.to_string());
-        call.seen = call.seen.max(opened.t_answer + recorded(&folder));
+        call.seen = call.seen.max(opened.t_answer + recorded(&folder, keys));
         if let Some(told) = SideCar::in_folder(&folder) {
             let stays = told.participants.iter().map(|who| who.left.unwrap_or(who.joined));
             let begun = told.segments.iter().map(|segment| segment.from);
@@ -201,14 +202,14 @@ pub(super) fn hear_recordings(open: &mut [OpenCall], recordings: &Path) -> Told 
 }
 
 /// How long the primary file in a call's folder is, all its parts together.
-fn recorded(folder: &Path) -> Duration {
+fn recorded(folder: &Path, keys: &MasterKeys) -> Duration {
     let Ok(entries) = fs::read_dir(folder) else { return Duration::ZERO };
     let frames = |path: &Path| -> std::io::Result<u64> {
-        let mut head = Vec::new();
-        let file = File::open(path)?;
-        let len = file.metadata()?.len();
-        file.take(Format::Alaw.header_len() as u64).read_to_end(&mut head)?;
-        Ok(wav::repair(&head, len, Format::Alaw.stereo()).frames)
+        let stored = Stored::of_crash(path, keys)?;
+        let mut head = [0; Format::Alaw.header_len()];
+        let known = stored.read_at(&mut head, 0)?;
+        let head = head.get(..known).unwrap_or_default();
+        Ok(wav::repair(head, stored.len(), Format::Alaw.stereo()).frames)
     };
     let sound = entries
         .flatten()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::archive::keys::{KeyError, MasterKeys};
 use crate::audio::codec::Codec;
 use crate::call::feature_codes;
 use crate::call::settings::{Overflow, SeatSettings, Settings as BoardSettings, SkillSettings, TrunkCodes};
@@ -33,6 +34,22 @@ pub fn exchange_settings(config: &Config, secrets: &Secrets) -> Settings {
         features: feature_codes().map(|(code, ask)| (code.to_owned(), ask)).into(),
         board: board_settings(config),
         plan: config.numbers.clone(),
+    }
+}
+
+/// The master keys that the configuration names, or that stand in the environment. Where new recordings are to be
+/// encrypted, it is a fault that there are none; else it concerns old ones only, and comes back beside none.
+pub fn master_keys(config: &Config) -> Result<(MasterKeys, Option<KeyError>), KeyError> {
+    let found = match &config.server.master_key_file {
+        Some(file) => Some(MasterKeys::read(file)),
+        None => MasterKeys::of_environment(),
+    };
+    match (found, config.server.recording_encryption) {
+        (Some(Ok(keys)), _) => Ok((keys, None)),
+        (Some(Err(error)), Some(_)) => Err(error),
+        (None, Some(_)) => Err(KeyError::None),
+        (Some(Err(error)), None) => Ok((MasterKeys::default(), Some(error))),
+        (None, None) => Ok((MasterKeys::default(), None)),
     }
 }
 

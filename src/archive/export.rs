@@ -4,16 +4,15 @@
 //! It lies nowhere: each piece is rendered from the files when it is read, and is the same wherever a reader
 //! begins and ends (R111).
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::Sealed;
 use super::names::Class;
 use super::shelf::{Shelf, ShelfError};
 use super::sidecar::{SideCar, TrackLine};
+use super::stored::Stored;
 use super::tape::linear;
 use super::{LEFT, RIGHT};
 use crate::audio::resample::Upsampler;
@@ -247,7 +246,7 @@ fn participant(
 /// The parts of one file or track.
 struct Sound {
     /// With the frames of each.
-    parts: Vec<(File, Layout, u64)>,
+    parts: Vec<(Stored, Layout, u64)>,
     /// Frame of the call at which it begins.
     offset: u64,
 }

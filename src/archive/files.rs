@@ -1,32 +1,47 @@
 //! The files of one recording while it grows: parts of bounded size, each with a true header.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
+use super::cipher::Suite;
 use super::disk::Disk;
+use super::keys::{DataKey, MasterKeys};
 use super::names::{PartName, TrackName};
+use super::pages::Lock;
+use super::part::Part;
 use super::tape::{Stroke, lay};
 use crate::audio::wav::{self, Layout};
+use crate::call::CallId;
 
 /// Frames of silence written at a time where a recording has to catch up.
 const SILENCE: u64 = 16_384;
 
-/// One open `….wav.part`.
+/// The key of a recording, made when its first file is, and shared by all its files.
 #[derive(Debug)]
-pub(super) struct Part {
-    pub(super) file: File,
-    /// The disk refused it once: the system tells this one time only.
-    /// Shared, because it outlives the open file.
-    pub(super) unsafe_on_disk: Arc<AtomicBool>,
+pub(super) struct Vault {
+    pub(super) suite: Suite,
+    pub(super) masters: MasterKeys,
+    pub(super) call: CallId,
+    /// With the file that holds it.
+    made: OnceLock<(DataKey, Arc<Part>)>,
 }
 
-impl Part {
-    pub(super) fn new(file: File) -> Self {
-        Self { file, unsafe_on_disk: Arc::default() }
+impl Vault {
+    pub(super) fn new(suite: Suite, masters: MasterKeys, call: CallId) -> Self {
+        Self { suite, masters, call, made: OnceLock::new() }
+    }
+
+    /// On disk before it comes back.
+    fn key(&self, folder: &Path, disk: &dyn Disk) -> io::Result<DataKey> {
+        if let Some((key, _)) = self.made.get() {
+            return Ok(key.clone());
+        }
+        let (key, file) = DataKey::make(self.suite, &self.masters, folder, self.call, disk)?;
+        let made = self.made.get_or_init(|| (key, Arc::new(Part::empty(file, None))));
+        Ok(made.0.clone())
     }
 }
 
@@ -42,19 +57,25 @@ pub(super) struct Files {
     parts: Vec<Arc<Part>>,
     /// Frames on disk, without a hole.
     written: u64,
+    /// None: in the clear.
+    vault: Option<Arc<Vault>>,
     disk: Arc<dyn Disk>,
 }
 
 impl Files {
     pub(super) fn new(folder: PathBuf, layout: Layout, part_bytes: u64, disk: Arc<dyn Disk>) -> Self {
         let capacity = layout.frames_within(part_bytes);
-        Self { folder, track: None, layout, part_bytes, capacity, parts: Vec::new(), written: 0, disk }
+        Self { folder, track: None, layout, part_bytes, capacity, parts: Vec::new(), written: 0, vault: None, disk }
+    }
+
+    pub(super) fn encrypted(self, vault: Option<Vault>) -> Self {
+        Self { vault: vault.map(Arc::new), ..self }
     }
 
     /// Files for one person's track beside these.
     pub(super) fn of_track(&self, track: TrackName, layout: Layout) -> Self {
         let files = Self::new(self.folder.clone(), layout, self.part_bytes, Arc::clone(&self.disk));
-        Self { track: Some(track), ..files }
+        Self { track: Some(track), vault: self.vault.clone(), ..files }
     }
 
     pub(super) fn layout(&self) -> Layout {
@@ -64,7 +85,16 @@ impl Files {
     /// What is open, by name.
     pub(super) fn named(&self) -> impl Iterator<Item = (PartName, Arc<Part>)> {
         let named = self.parts.iter().enumerate();
-        named.map(|(index, part)| (PartName { track: self.track, index }, Arc::clone(part)))
+        named.map(|(index, part)| (self.name(index), Arc::clone(part)))
+    }
+
+    fn name(&self, index: usize) -> PartName {
+        PartName { track: self.track, index, is_encrypted: self.vault.is_some() }
+    }
+
+    /// The file with the key, once it is there: like all others it is to be synced.
+    pub(super) fn key_file(&self) -> Option<&Arc<Part>> {
+        self.vault.as_ref()?.made.get().map(|(_, file)| file)
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -90,7 +120,8 @@ impl Files {
                 DirBuilder::new().mode(0o750).recursive(true).create(&self.folder)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let sealed = ["call.wav", "call.json"].iter().any(|name| self.folder.join(name).exists());
+                let sealed =
+                    ["call.wav", "call.wav.enc", "call.json"].iter().any(|name| self.folder.join(name).exists());
                 if sealed { Err(error) } else { Ok(()) }
             }
             made => made,
@@ -124,9 +155,9 @@ impl Files {
             let (layout, offset) = (self.layout, self.offset(within));
             let disk = Arc::clone(&self.disk);
             let part = self.part(index)?;
-            disk.write_at(&part.file, now, offset)?;
+            part.write_at(&*disk, now, offset)?;
             if end > written {
-                disk.write_at(&part.file, &wav::header(layout, end), 0)?;
+                part.write_sizes(&*disk, &wav::header(layout, end))?;
             }
             at = index * self.capacity + end;
             self.written = self.written.max(at);
@@ -144,9 +175,9 @@ impl Files {
             let (now, later) = stroke.split(frames);
             let Some(part) = self.parts.get(index as usize) else { return Ok(()) };
             let mut bytes = vec![0; frames * self.layout.frame_bytes()];
-            part.file.read_exact_at(&mut bytes, self.offset(within))?;
+            part.read_exact_at(&mut bytes, self.offset(within))?;
             lay(self.layout, &mut bytes, now);
-            self.disk.write_at(&part.file, &bytes, self.offset(within))?;
+            part.write_at(&*self.disk, &bytes, self.offset(within))?;
             at += frames as u64;
             stroke = later;
         }
@@ -159,13 +190,15 @@ impl Files {
 
     fn part(&mut self, index: u64) -> io::Result<&Part> {
         while self.parts.len() as u64 <= index {
-            let path = self.folder.join(format!("{}.part", PartName { track: self.track, index: self.parts.len() }));
+            let name = self.name(self.parts.len());
+            let key = self.vault.as_ref().map(|vault| vault.key(&self.folder, &*self.disk)).transpose()?;
+            let path = self.folder.join(format!("{name}.part"));
             // Never over another file: a recording that is there belongs to somebody.
             let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o640).open(path)?;
-            self.parts.push(Arc::new(Part::new(file)));
+            self.parts.push(Arc::new(Part::empty(file, key.map(|key| Lock { key, name }))));
             let header = wav::header(self.layout, 0);
             if let Some(part) = self.parts.last() {
-                self.disk.write_at(&part.file, &header, 0)?;
+                part.write_at(&*self.disk, &header, 0)?;
             }
         }
         self.parts.get(index as usize).map(Arc::as_ref).ok_or_else(|| io::ErrorKind::NotFound.into())

@@ -1,7 +1,11 @@
 //! Names of the files in a call's folder: the primary file `call.wav`, tracks of single persons
-//! `p3.wav` and `p3-private.wav`, and their further parts `call-2.wav`, `p3-2.wav` …
+//! `p3.wav` and `p3-private.wav`, and their further parts `call-2.wav`, `p3-2.wav` …; where they are
+//! encrypted, `.enc` behind it.
 
 use std::fmt;
+
+/// At the end of the name of an encrypted file.
+pub const ENCRYPTED: &str = ".enc";
 
 /// What a track of one person holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -27,6 +31,8 @@ pub struct PartName {
     pub track: Option<TrackName>,
     /// From 0.
     pub index: usize,
+    /// `call.wav.enc`: its pages are encrypted.
+    pub is_encrypted: bool,
 }
 
 impl PartName {
@@ -36,7 +42,9 @@ impl PartName {
 
     /// The name of a file, sealed or not; None for any other file.
     pub fn parse(name: &str) -> Option<Self> {
-        let stem = name.strip_suffix(".part").unwrap_or(name).strip_suffix(".wav")?;
+        let sealed = name.strip_suffix(".part").unwrap_or(name);
+        let is_encrypted = sealed.ends_with(ENCRYPTED);
+        let stem = sealed.strip_suffix(ENCRYPTED).unwrap_or(sealed).strip_suffix(".wav")?;
         let (track, rest) = match stem.strip_prefix("call") {
             Some(rest) => (None, rest),
             None => {
@@ -55,7 +63,7 @@ impl PartName {
             number => number.strip_prefix('-')?.parse::<usize>().ok()?.checked_sub(1).filter(|index| *index > 0)?,
         };
         // No other spelling of the same.
-        Some(Self { track, index }).filter(|part| part.to_string().strip_suffix(".wav") == Some(stem))
+        Some(Self { track, index, is_encrypted }).filter(|part| part.to_string() == sealed)
     }
 }
 
@@ -67,8 +75,9 @@ impl fmt::Display for PartName {
             Some(TrackName { participant, class: Class::Private }) => write!(to, "p{participant}-private")?,
         }
         match self.index {
-            0 => to.write_str(".wav"),
-            index => write!(to, "-{}.wav", index.saturating_add(1)),
+            0 => to.write_str(".wav")?,
+            index => write!(to, "-{}.wav", index.saturating_add(1))?,
         }
+        to.write_str(if self.is_encrypted { ENCRYPTED } else { "" })
     }
 }

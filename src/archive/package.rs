@@ -20,7 +20,7 @@ use super::export::{ExportError, Form, Rendition};
 use super::manifest::chain::Name;
 use super::manifest::folder::{Manifests, PUBLIC_KEY};
 use super::manifest::key::Key;
-use super::names::{Class, PartName};
+use super::names::{Class, ENCRYPTED, PartName};
 use super::peaks::peaks;
 use super::shelf::Shelf;
 use super::sidecar::SIDE_CAR;
@@ -116,7 +116,7 @@ pub fn pack(shelf: &Shelf, recordings: &Path, key: Key, order: &Order) -> Result
     for path in masters(order) {
         let opened = shelf.open(&path, 0, None)?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let name = format!("{RECORDING}/{name}");
+        let name = format!("{RECORDING}/{}", name.strip_suffix(ENCRYPTED).unwrap_or(name));
         entries.push(Entry { name, from: Box::new(opened.reader) });
     }
     Ok(Packed::new(entries, key))

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::Disk;
-use super::files::{Files, Part};
+use super::files::{Files, Vault};
 use super::hearing::{Hearing, Outcome};
+use super::part::Part;
 use super::reel::Reel;
 use super::seal::Unsealed;
 use super::sidecar::{Mark, SideCar, Trouble, What, millis};
@@ -68,7 +69,8 @@ impl Recording {
         let relative = relative_folder(call, folder_day);
         let disk = Arc::clone(&settings.disk);
         let folder = settings.recordings.join(&relative);
-        let files = Files::new(folder, settings.format.stereo(), settings.part_bytes, disk);
+        let vault = settings.suite.map(|suite| Vault::new(suite, settings.keys.clone(), call));
+        let files = Files::new(folder, settings.format.stereo(), settings.part_bytes, disk).encrypted(vault);
         Self {
             call,
             flush_at: due.0,
@@ -97,7 +99,8 @@ impl Recording {
     /// Whatever is open of it.
     pub(super) fn parts(&self) -> impl Iterator<Item = &Arc<Part>> {
         let tracks = self.voices.tracks().map(|track| &track.reel);
-        std::iter::once(&self.reel).chain(tracks).flat_map(|reel| reel.files().parts())
+        let sound = std::iter::once(&self.reel).chain(tracks).flat_map(|reel| reel.files().parts());
+        self.reel.files().key_file().into_iter().chain(sound)
     }
 
     pub(super) fn folder(&self) -> &Path {

@@ -3,18 +3,19 @@
 //! last; the folder is synced; only then is it reported. A crash between two steps leaves a `.part`,
 //! which the next start finds.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::disk::Disk;
-use super::files::Part;
+use super::keys::{self, KEY_FILE};
 use super::names::PartName;
+use super::part::{Part, State};
 use super::sidecar::{LIVE_SIDE_CAR, PartLine, SIDE_CAR, Seal, SideCar, millis, own_line};
 use super::sums::{Sums, hash};
 use super::writer::{Figures, Live, Settings, Tell};
@@ -48,9 +49,9 @@ pub(super) struct Unsealed {
     pub(super) sealed_at: Option<Wall>,
     /// Its failure has been told.
     pub(super) reported: bool,
-    /// In place of `parts` while it waits for another attempt: whether the disk refused each of them.
-    /// Thousands may wait for room on the disk, and calls need the descriptors.
-    pub(super) closed: Vec<(PartName, Arc<AtomicBool>)>,
+    /// In place of `parts` while it waits for another attempt. Thousands may wait for room on the disk, and
+    /// calls need the descriptors.
+    pub(super) closed: Vec<(PartName, Arc<State>)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -190,20 +191,23 @@ impl Unsealed {
         for (name, part) in std::mem::take(&mut self.parts) {
             // The disk tells a loss only to those who have the file open.
             if disk.sync_data(&part.file).is_err() {
-                part.unsafe_on_disk.store(true, Ordering::Relaxed);
+                part.state.set_unsafe();
             }
-            self.closed.push((name, Arc::clone(&part.unsafe_on_disk)));
+            self.closed.push((name, Arc::clone(&part.state)));
         }
     }
 
     fn reopen(&mut self) -> Result<(), SealError> {
         let mut parts = Vec::new();
-        for (name, unsafe_on_disk) in &self.closed {
+        for (name, state) in &self.closed {
             // An earlier attempt may have come as far as the name.
             let unnamed = self.folder.join(format!("{name}.part"));
-            let path = if unnamed.exists() { unnamed } else { self.folder.join(name.to_string()) };
-            let file = File::open(&path).map_err(failed("open", &path))?;
-            parts.push((*name, Arc::new(Part { file, unsafe_on_disk: Arc::clone(unsafe_on_disk) })));
+            let is_named = !unnamed.exists();
+            let path = if is_named { self.folder.join(name.to_string()) } else { unnamed };
+            // What of an encrypted one the disk did not take is written yet.
+            let writes = state.is_encrypted() && !is_named;
+            let file = OpenOptions::new().read(true).write(writes).open(&path).map_err(failed("open", &path))?;
+            parts.push((*name, Arc::new(Part { file, state: Arc::clone(state) })));
         }
         if !parts.is_empty() {
             self.parts = parts;
@@ -221,17 +225,30 @@ impl Unsealed {
         for (name, part) in &self.parts {
             let file = name.to_string();
             let path = self.folder.join(&file);
+            part.close(disk).map_err(failed("write the last of", &path))?;
             let (bytes, hashes) = hash(&part.file, Some(&mut whole), &mut |_| Ok(())).map_err(failed("read", &path))?;
             all_bytes += bytes;
+            let plain_sha256 = part.sha256_in_the_clear().map_err(failed("read", &path))?;
             let of_track = self.side_car.tracks.iter_mut().find(|track| Some(track.name()) == name.track);
-            of_track.map_or(&mut primary, |track| &mut track.parts).push(PartLine::new(file, bytes, hashes));
+            let line = PartLine { plain_sha256, ..PartLine::new(file, bytes, hashes) };
+            of_track.map_or(&mut primary, |track| &mut track.parts).push(line);
             if sync {
                 disk.sync(&part.file).map_err(failed("sync", &path))?;
             }
         }
+        if self.parts.iter().any(|(name, _)| name.is_encrypted) {
+            let path = self.folder.join(KEY_FILE);
+            keys::look(&self.folder).map_err(failed("find the key of", &self.folder))?;
+            if sync {
+                File::open(&path).and_then(|file| disk.sync(&file)).map_err(failed("sync", &path))?;
+            }
+        }
         // Whoever was gone at once has left no file.
         self.side_car.tracks.retain(|track| !track.parts.is_empty());
-        if self.parts.iter().any(|(_, part)| part.unsafe_on_disk.load(Ordering::Relaxed)) {
+        for track in &mut self.side_car.tracks {
+            track.file = track.parts.first().map_or_else(String::new, |first| first.file.clone());
+        }
+        if self.parts.iter().any(|(_, part)| part.state.is_unsafe()) {
             self.verdict = Verdict::Failed;
         }
         let whole = whole.finish();

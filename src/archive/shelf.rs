@@ -1,10 +1,12 @@
 //! Sealed recordings: found, checked against their seal, read. Nothing here writes.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Take};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use super::keys::MasterKeys;
 use super::sidecar::{PartLine, SIDE_CAR, SideCar};
+use super::stored::{Reading, Stored};
 use super::sums::{Sums, hash};
 use super::{PartName, Sealed};
 use crate::call::CallId;
@@ -15,6 +17,8 @@ use crate::time::Wall;
 #[derive(Clone, Debug)]
 pub struct Shelf {
     root: PathBuf,
+    /// For recordings that are encrypted.
+    keys: MasterKeys,
 }
 
 /// Whether a recording still is what was sealed.
@@ -50,10 +54,10 @@ pub enum ShelfError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// Bytes `start..start + len` of a file that is `whole` bytes long.
+/// Bytes `start..start + len` of a WAV that is `whole` bytes long, in the clear.
 #[derive(Debug)]
 pub struct Range {
-    pub reader: Take<File>,
+    pub reader: Reading,
     pub start: u64,
     pub len: u64,
     pub whole: u64,
@@ -61,7 +65,11 @@ pub struct Range {
 
 impl Shelf {
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, keys: MasterKeys::default() }
+    }
+
+    pub fn with_keys(self, keys: MasterKeys) -> Self {
+        Self { keys, ..self }
     }
 
     /// Whether the server's own folder lies there: a disk that is not mounted is no lost recording.
@@ -103,8 +111,8 @@ impl Shelf {
         fs::read(&path).map_err(|source| unreadable(path, source))
     }
 
-    /// Hashes the files of a recording anew and compares them with what was sealed (R68). Takes as
-    /// long as reading them does.
+    /// Hashes the files of a recording as they lie there, encrypted or not, and compares them with what was
+    /// sealed (R68). Takes as long as reading them does, and no key.
     pub fn verify(&self, sealed: &Sealed) -> Result<Condition, ShelfError> {
         self.verify_at_pace(sealed, &mut |_| Ok(()))
     }
@@ -129,17 +137,16 @@ impl Shelf {
         Ok(if same { Condition::Verified } else { Condition::Changed })
     }
 
-    /// Opens part of a sealed file for download; `len` None is up to its end. What lies beyond the
+    /// Opens part of a sealed file for download, decrypted; `len` None is up to its end. What lies beyond the
     /// end is cut off.
     pub fn open(&self, part: &Path, start: u64, len: Option<u64>) -> Result<Range, ShelfError> {
         let path = self.audio(part)?;
         let open = || {
-            let mut file = File::open(&path)?;
-            let whole = file.metadata()?.len();
+            let stored = Stored::open(&path, &self.keys)?;
+            let whole = stored.len();
             let start = start.min(whole);
             let len = len.unwrap_or(u64::MAX).min(whole - start);
-            file.seek(SeekFrom::Start(start))?;
-            Ok(Range { reader: file.take(len), start, len, whole })
+            Ok(Range { reader: stored.reading(start, len), start, len, whole })
         };
         open().map_err(|source| unreadable(path.clone(), source))
     }

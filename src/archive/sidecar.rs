@@ -11,7 +11,7 @@ use super::sums::{Hashes, Sums};
 use super::voices::{Person, Track};
 use super::{RecordingMeta, Sealed, Side, Verdict};
 use crate::audio::timeline::{Gap, Missing, Timeline};
-use crate::audio::wav::{Format, RATE};
+use crate::audio::wav::{Format, Layout, RATE};
 use crate::call::{self, CallId, Course, Participant, Role, Segment};
 use crate::rules::retention;
 use crate::time::Wall;
@@ -110,11 +110,15 @@ pub struct PartLine {
     pub sha256: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sm3: Option<String>,
+    /// Of the WAV that comes out of an encrypted file; `bytes` and the other sums are of the file as it lies
+    /// there, so that whoever checks them needs no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain_sha256: Option<String>,
 }
 
 impl PartLine {
     pub(super) fn new(file: String, bytes: u64, hashes: Hashes) -> Self {
-        Self { file, bytes, sha256: hashes.sha256, sm3: Some(hashes.sm3) }
+        Self { file, bytes, sha256: hashes.sha256, sm3: Some(hashes.sm3), plain_sha256: None }
     }
 }
 
@@ -263,6 +267,24 @@ impl SideCar {
         self.gaps.sort_by_key(|gap| gap.start_ms);
     }
 
+    /// Adds what of a file never came to disk: frames of its own, from and to.
+    pub(super) fn add_damage(&mut self, track: Option<TrackName>, layout: Layout, lost: &[(u64, u64)]) {
+        let line = track.and_then(|track| self.tracks.iter().find(|line| line.name() == track));
+        let (offset_ms, participant) = (line.map_or(0, |line| line.offset_ms), line.map(|line| line.participant));
+        let private = track.is_some_and(|track| track.class == Class::Private);
+        self.gaps.extend(lost.iter().map(|(start, end)| GapLine {
+            side: track.map(|_| Side::Right),
+            participant,
+            private,
+            start_ms: offset_ms.saturating_add(layout.millis(*start)),
+            length_ms: layout.millis(end.saturating_sub(*start)),
+            packets: 0,
+            why: Missing::Disk,
+        }));
+        self.gap_count = self.gap_count.saturating_add(u32::try_from(lost.len()).unwrap_or(u32::MAX));
+        self.gaps.sort_by_key(|gap| gap.start_ms);
+    }
+
     fn add_lost_of(&mut self, lost: &[Gap], line: impl Fn(&Gap) -> GapLine) {
         self.gaps.extend(lost.iter().map(line));
         self.gap_count = self.gap_count.saturating_add(lost.len() as u32);
@@ -345,7 +367,7 @@ impl TrackLine {
         Self {
             participant: name.participant,
             class: name.class,
-            file: PartName { track: Some(name), index: 0 }.to_string(),
+            file: PartName { track: Some(name), index: 0, is_encrypted: false }.to_string(),
             offset_ms,
             length_ms,
             sample_rate,

@@ -10,8 +10,11 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::files::Part;
+use super::disk::Disk;
+use super::keys::{DataKey, MasterKeys};
 use super::names::{PartName, TrackName};
+use super::pages::{Lock, Rescued, rescue};
+use super::part::{Part, State};
 use super::seal::Unsealed;
 use super::sidecar::{Mark, SideCar, TrackLine, Trouble, What, millis};
 use super::sums::{Sums, hash};
@@ -21,10 +24,17 @@ use crate::audio::wav::{self, Format, Layout};
 use crate::call::CallId;
 use crate::time::Wall;
 
+/// Where a crash may have left something, and what it takes to read it.
+pub(super) struct Ruins {
+    pub(super) root: PathBuf,
+    pub(super) keys: MasterKeys,
+    pub(super) disk: Arc<dyn Disk>,
+}
+
 /// Looks through all days, the newest first, and sends what is not sealed to the sealer. Calls in
 /// `live` are left alone.
-pub(super) fn run(root: &Path, live: &Live, figures: &Figures, tell: &Tell, seals: &Sender<Unsealed>) {
-    for folder in days(root).into_iter().flat_map(|day| newest_first(&day)) {
+pub(super) fn run(ruins: &Ruins, live: &Live, figures: &Figures, tell: &Tell, seals: &Sender<Unsealed>) {
+    for folder in days(&ruins.root).into_iter().flat_map(|day| newest_first(&day)) {
         let Some(call) = folder.file_name().and_then(|name| name.to_str()?.parse::<CallId>().ok()) else { continue };
         if live.ending() {
             return;
@@ -33,7 +43,7 @@ pub(super) fn run(root: &Path, live: &Live, figures: &Figures, tell: &Tell, seal
         if live.calls().contains(&call) || !has_part(&folder) || live.calls().contains(&call) {
             continue;
         }
-        match orphan(root, &folder, call) {
+        match orphan(ruins, &folder, call) {
             Ok(Some(orphan)) => {
                 tracing::warn!(%call, frames = orphan.frames, "a recording was cut off by a crash; sealing it");
                 live.calls().insert(call);
@@ -60,7 +70,7 @@ pub(crate) fn days(root: &Path) -> Vec<PathBuf> {
 }
 
 /// The sub-folders whose names are numbers (of any base), the highest first.
-fn newest_first(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn newest_first(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let number = |name: &str| name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut folders: Vec<PathBuf> = entries
@@ -83,7 +93,7 @@ fn has_part(folder: &Path) -> bool {
 }
 
 /// What a crash left in `folder`, with headers that tell the truth; None where there is no audio file.
-fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unsealed>> {
+fn orphan(ruins: &Ruins, folder: &Path, call: CallId) -> io::Result<Option<Unsealed>> {
     let known = SideCar::in_folder(folder);
     let otherwise = known.as_ref().map_or(Format::Alaw, |side_car| side_car.format);
     let mut found: Vec<PartName> = names(folder).iter().filter_map(|name| PartName::parse(name)).collect();
@@ -94,13 +104,15 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
     }
     let (mut parts, mut frames, mut format, mut touched) = (Vec::new(), 0, otherwise, UNIX_EPOCH);
     let mut tracks: BTreeMap<TrackName, Found> = BTreeMap::new();
+    let mut damage = Vec::new();
     for (name, expected) in found.iter().zip(without_holes(&found)) {
         if *name != expected {
             return Err(io::Error::new(io::ErrorKind::NotFound, format!("{expected} is missing")));
         }
         let layout = name.track.map_or(otherwise.stereo(), |track| layout_of(known.as_ref(), track, otherwise));
-        let (file, repair) = open(folder, *name, layout)?;
-        touched = touched.max(file.metadata()?.modified()?);
+        let Opened { part, repair, lost } = open(ruins, folder, *name, layout)?;
+        touched = touched.max(part.file.metadata()?.modified()?);
+        damage.extend((!lost.is_empty()).then_some((name.track, repair.layout, lost)));
         match name.track {
             None => (format, frames) = (repair.layout.format, frames + repair.frames),
             Some(track) => {
@@ -108,7 +120,7 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
                 found.length_ms += repair.layout.millis(repair.frames);
             }
         }
-        parts.push((*name, Arc::new(Part::new(file))));
+        parts.push((*name, Arc::new(part)));
     }
     let length = Duration::from_millis(millis(frames));
     let mut side_car = known.unwrap_or_else(|| {
@@ -118,6 +130,9 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
         SideCar::new(call, Wall(i64::try_from(began).unwrap_or(0)), RecordingMeta::default(), format)
     });
     add_tracks(&mut side_car, &tracks, millis(frames));
+    for (track, layout, lost) in &damage {
+        side_car.add_damage(*track, *layout, lost);
+    }
     // The crash came between the seal and the last name: the seal holds, and is made again.
     let seal = side_car.seal.take().filter(|seal| same_sound(&parts, &seal.sha256));
     let recovered = seal.as_ref().is_none_or(|seal| seal.recovered);
@@ -127,7 +142,7 @@ fn orphan(root: &Path, folder: &Path, call: CallId) -> io::Result<Option<Unseale
     }
     Ok(Some(Unsealed {
         folder: folder.to_path_buf(),
-        relative: folder.strip_prefix(root).unwrap_or(folder).to_path_buf(),
+        relative: folder.strip_prefix(&ruins.root).unwrap_or(folder).to_path_buf(),
         frames,
         ended: seal.as_ref().map_or(side_car.started + length, |seal| seal.ended),
         verdict: match &seal {
@@ -190,15 +205,23 @@ fn same_sound(parts: &[(PartName, Arc<Part>)], sha256: &str) -> bool {
         && whole.finish().sha256 == sha256
 }
 
+/// A part, and what had to be done for it.
+struct Opened {
+    part: Part,
+    repair: wav::Repair,
+    /// Its own frames, from and to, that are silence now.
+    lost: Vec<(u64, u64)>,
+}
+
 /// Opens one part; where it is not named yet, its header and length are put right.
-fn open(folder: &Path, name: PartName, otherwise: Layout) -> io::Result<(File, wav::Repair)> {
+fn open(ruins: &Ruins, folder: &Path, name: PartName, otherwise: Layout) -> io::Result<Opened> {
     let cut_off = folder.join(format!("{name}.part"));
     let is_cut_off = cut_off.exists();
-    let file = if is_cut_off {
-        OpenOptions::new().read(true).write(true).open(&cut_off)?
-    } else {
-        File::open(folder.join(name.to_string()))?
-    };
+    let path = if is_cut_off { cut_off } else { folder.join(name.to_string()) };
+    let file = OpenOptions::new().read(true).write(is_cut_off).open(&path)?;
+    if name.is_encrypted {
+        return open_encrypted(ruins, folder, name, otherwise, (file, is_cut_off));
+    }
     let len = file.metadata()?.len();
     let mut head = vec![0; Format::Alaw.header_len().min(usize::try_from(len).unwrap_or(usize::MAX))];
     file.read_exact_at(&mut head, 0)?;
@@ -208,5 +231,26 @@ fn open(folder: &Path, name: PartName, otherwise: Layout) -> io::Result<(File, w
         file.set_len(repair.file_len)?;
         file.sync_all()?;
     }
-    Ok((file, repair))
+    Ok(Opened { part: Part::new(file, State::default()), repair, lost: Vec::new() })
+}
+
+fn open_encrypted(
+    ruins: &Ruins,
+    folder: &Path,
+    name: PartName,
+    otherwise: Layout,
+    (file, is_cut_off): (File, bool),
+) -> io::Result<Opened> {
+    let lock = Lock { key: DataKey::read(folder, &ruins.keys)?, name };
+    let rescued =
+        if is_cut_off { rescue(lock, &file, &*ruins.disk, otherwise)? } else { Rescued::sealed(lock, &file)? };
+    let part = Part::new(file, State::of_pages(rescued.pages));
+    let mut head = vec![0; Format::Alaw.header_len().min(usize::try_from(part.len()).unwrap_or(usize::MAX))];
+    part.read_exact_at(&mut head, 0)?;
+    let repair = wav::repair(&head, part.len(), otherwise);
+    let frame = |byte: u64| repair.layout.frames_in(byte);
+    // Frames that are lost in part are lost.
+    let beyond = repair.layout.frame_bytes() as u64 - 1;
+    let lost = rescued.lost.iter().map(|(from, to)| (frame(*from), frame(to + beyond))).collect();
+    Ok(Opened { part, repair, lost })
 }

@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::cipher::Suite;
 use super::disk::{Disk, System};
-use super::files::Part;
 use super::hearing::Outcome;
+use super::keys::MasterKeys;
+use super::part::Part;
 use super::recording::Recording;
 use super::seal::{self, Unsealed};
 use super::{Done, Order, sweep};
@@ -48,13 +50,25 @@ pub struct Settings {
     pub part_bytes: u64,
     /// Orders that may wait. Media drops audio when the queue is full, and says so.
     pub queue: usize,
+    /// With what recordings are encrypted from now on; None: not at all.
+    pub suite: Option<Suite>,
+    /// The first for new recordings, where there is a suite; the others for what a crash left.
+    pub keys: MasterKeys,
     pub disk: Arc<dyn Disk>,
 }
 
 impl Settings {
     pub fn new(recordings: PathBuf) -> Self {
         let disk = Arc::new(System { origin: Instant::now() });
-        Self { recordings, format: Format::Alaw, part_bytes: 2_140_000_000, queue: 8192, disk }
+        Self {
+            recordings,
+            format: Format::Alaw,
+            part_bytes: 2_140_000_000,
+            queue: 8192,
+            suite: None,
+            keys: MasterKeys::default(),
+            disk,
+        }
     }
 }
 
@@ -140,6 +154,12 @@ impl Live {
 pub fn start(settings: Settings, tell: Tell) -> io::Result<Archive> {
     std::fs::create_dir_all(&settings.recordings)?;
     std::fs::read_dir(&settings.recordings)?;
+    if settings.suite.is_some() && settings.keys.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "recordings are to be encrypted, and there is no master key",
+        ));
+    }
     let figures = Arc::new(Figures::default());
     let live = Arc::new(Live::default());
     let (orders, incoming) = mpsc::sync_channel(settings.queue);
@@ -148,7 +168,9 @@ pub fn start(settings: Settings, tell: Tell) -> io::Result<Archive> {
 
     let sealer = seal::Sealer::new(&settings, live.clone(), figures.clone(), tell.clone());
     let disk = Arc::clone(&settings.disk);
-    let (root, orphans, theirs) = (settings.recordings.clone(), seals.clone(), live.clone());
+    let ruins =
+        sweep::Ruins { root: settings.recordings.clone(), keys: settings.keys.clone(), disk: Arc::clone(&disk) };
+    let (orphans, theirs) = (seals.clone(), live.clone());
     let (counts, teller) = (figures.clone(), tell.clone());
     let counted = figures.clone();
     let recordings = BTreeMap::new();
@@ -160,7 +182,7 @@ pub fn start(settings: Settings, tell: Tell) -> io::Result<Archive> {
         // Not vital: a file that it cannot bear would end every start.
         thread::Builder::new()
             .name("archive-sweep".into())
-            .spawn(behind_media(move || sweep::run(&root, &theirs, &counts, &teller, &orphans)))?,
+            .spawn(behind_media(move || sweep::run(&ruins, &theirs, &counts, &teller, &orphans)))?,
     ];
     Ok(Archive { orders, figures, threads })
 }
@@ -411,7 +433,7 @@ fn sync_all(parts: &Receiver<Arc<Part>>, disk: &dyn Disk, figures: &Figures) {
         figures.syncs.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = disk.sync_data(&part.file) {
             // Told once by the system, so it is remembered until the seal.
-            part.unsafe_on_disk.store(true, Ordering::Relaxed);
+            part.state.set_unsafe();
             tracing::error!(%error, "the disk refused a recording that it had taken");
         }
     }

@@ -1,6 +1,6 @@
 //! `hotline archive`: is the archive whole, what is its head, which key signs it? From files alone: no
 //! server, database or configuration is asked, and nothing is written. `reconcile`, and what decides how long
-//! recordings are kept (`keeping`), ask the server.
+//! recordings are kept (`keeping`), ask the server.; `rewrap` alone writes.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use super::client::{Client, ClientError, Server, finish};
 use super::keeping;
 use super::table::{card, cell};
+use crate::archive::keys::{KeyError, MasterKeys};
 use crate::archive::manifest::day_of;
 use crate::archive::manifest::folder::Manifests;
 use crate::archive::manifest::key::PublicKey;
 use crate::archive::manifest::verify::{Kept, Report, Scope, verify};
 use crate::archive::package::verify as package;
+use crate::archive::rewrap::rewrap_all;
 
 /// Proves that recordings are whole and unchanged; decides how long they are kept, and destroys what is approved.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,6 +53,7 @@ pub enum Deed {
     Clock(keeping::Clock),
     /// Says for how many days the disk lasts at the present rate
     Forecast,
+    Rewrap(Rewrap),
 }
 
 /// Compares files with the signed manifests: exit code 0 whole, 1 not, 2 nothing to compare with.
@@ -72,6 +75,15 @@ pub struct Verify {
 pub struct Reconcile {
     /// Such as 2026-11-24
     pub day: String,
+}
+
+/// Wraps the keys of encrypted recordings with the newest master key; the sound stays as it is. The server may run,
+/// and must know both master keys by then: exit code 0 all, 1 not all.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Rewrap {
+    /// File with the master keys, the new one in its first line; HOTLINE_MASTER_KEYS unless given
+    #[arg(long, value_name = "FILE")]
+    pub master_keys: Option<PathBuf>,
 }
 
 pub fn run(args: &Args) -> ExitCode {
@@ -110,6 +122,7 @@ pub fn answer(args: &Args) -> Result<Value, ClientError> {
             None => Err(file(&folder, std::io::Error::new(std::io::ErrorKind::NotFound, "no manifest yet"))),
         },
         Deed::Reconcile(wanted) => server(args)?.get("/api/reconciliation", &[("day", Some(&wanted.day))]),
+        Deed::Rewrap(wanted) => rewrapped(&folder, wanted),
         Deed::Key => {
             let path = manifests.public_key();
             let key = public_key(&path)?;
@@ -136,6 +149,20 @@ fn is_package(what: &str) -> bool {
 
 fn server(args: &Args) -> Result<Client, ClientError> {
     Client::open(&Server { data: args.data.clone(), api: None, json: args.json })
+}
+
+fn rewrapped(folder: &Path, wanted: &Rewrap) -> Result<Value, ClientError> {
+    let keys = match &wanted.master_keys {
+        Some(path) => MasterKeys::read(path),
+        None => MasterKeys::of_environment().unwrap_or(Err(KeyError::None)),
+    };
+    let keys = keys.map_err(|error| ClientError::NoKey(error.to_string()))?;
+    let done = rewrap_all(folder, &keys);
+    let faults: Vec<_> =
+        done.faults.iter().map(|(path, why)| json!({ "what": "not rewrapped", "path": path, "why": why })).collect();
+    Ok(json!({
+        "master": keys.ids().next(), "rewrapped": done.rewrapped, "current": done.current, "faults": faults,
+    }))
 }
 
 fn as_json(report: &Report) -> Result<Value, ClientError> {
@@ -193,7 +220,7 @@ pub fn text_of(deed: &Deed, answer: &Value) -> String {
         Deed::Due(_) | Deed::Approve(_) | Deed::Withdraw(_) | Deed::Destroy(_) => keeping::batch_as_text(answer),
         Deed::Hold(_) | Deed::Class(_) | Deed::Ticket(_) | Deed::Clock(_) => keeping::all_as_text(answer),
         Deed::Forecast => keeping::forecast_as_text(answer),
-        Deed::Verify(_) | Deed::Head | Deed::Reconcile(_) | Deed::Key => as_text(answer),
+        Deed::Verify(_) | Deed::Head | Deed::Reconcile(_) | Deed::Key | Deed::Rewrap(_) => as_text(answer),
     }
 }
 
@@ -205,6 +232,11 @@ pub fn as_text(answer: &Value) -> String {
         return reconciled(answer, differences);
     }
     let Some(faults) = answer.get("faults").and_then(Value::as_array) else { return cell(answer, "/head") };
+    let line = |fault: &Value| format!("\n{}: {}: {}", cell(fault, "/what"), cell(fault, "/path"), cell(fault, "/why"));
+    if answer.get("rewrapped").is_some() {
+        let sums = ["master", "rewrapped", "current"].map(|name| (name, cell(answer, &format!("/{name}"))));
+        return card(&sums) + &faults.iter().map(line).collect::<String>();
+    }
     let mut text = if answer.get("key_given").is_some() { of_package(answer) } else { of_archive(answer) };
     let mut add = |line: String| text.push_str(&format!("\n{line}"));
     for failed in answer.get("failed").and_then(Value::as_array).into_iter().flatten() {
@@ -217,9 +249,8 @@ pub fn as_text(answer: &Value) -> String {
     for path in answer.get("not_yet_listed").and_then(Value::as_array).into_iter().flatten() {
         add(format!("not yet listed: {}", path.as_str().unwrap_or_default()));
     }
-    for fault in faults {
-        add(format!("{}: {}: {}", cell(fault, "/what"), cell(fault, "/path"), cell(fault, "/why")));
-    }
+    text.extend(faults.iter().map(line));
+    let mut add = |line: String| text.push_str(&format!("\n{line}"));
     add(if faults.is_empty() { "whole".to_owned() } else { format!("NOT WHOLE: {} faults", faults.len()) });
     text
 }

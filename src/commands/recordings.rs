@@ -164,7 +164,8 @@ fn fetch(client: &Client, args: &Args, path: &str, out: &Path, side_car: &Value)
         ],
     )?;
     let (bytes, sha256) = store(answer.body_mut().as_reader(), out)?;
-    let sealed = side_car.pointer(&format!("/seal/parts/{}/sha256", args.part.saturating_sub(1)));
+    let line = side_car.pointer(&format!("/seal/parts/{}", args.part.saturating_sub(1)));
+    let sealed = line.and_then(|line| line.get("plain_sha256").or_else(|| line.get("sha256")));
     if sealed.and_then(Value::as_str) != Some(&sha256) {
         return Err(ClientError::Wrong(format!("{} is not what was sealed", out.display())));
     }

@@ -152,7 +152,8 @@ fn fail(json: bool, error: &StartError) -> ExitCode {
         | StartError::Lock(_)
         | StartError::Journal(_)
         | StartError::Audit(_)
-        | StartError::Store(_) => ("start", format!("hotline: {error}")),
+        | StartError::Store(_)
+        | StartError::Keys(_) => ("start", format!("hotline: {error}")),
     };
     complain(json, code, &text);
     ExitCode::FAILURE

@@ -1,6 +1,7 @@
 //! `server.toml`: the server, its centres and its listeners.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
@@ -10,6 +11,7 @@ use super::mirror::{self, MirrorSettings};
 use super::ports::PortRange;
 use super::rows::{Reader, Row};
 use super::{Fault, values};
+use crate::archive::cipher::Suite;
 use crate::audio::codec::Codec;
 use crate::call::settings::AfterWrapUp;
 use crate::rules::numbers::AreaCode;
@@ -70,6 +72,11 @@ pub struct ServerSettings {
     pub greeting: bool,
     pub notice: bool,
     pub recording_format: RecordingFormat,
+    /// None: recordings lie there in the clear.
+    #[serde(deserialize_with = "encryption")]
+    pub recording_encryption: Option<Suite>,
+    /// With the master keys, of which the first is for new recordings; else they stand in the environment.
+    pub master_key_file: Option<PathBuf>,
     /// What `hotline trace` can look back on, MiB on disk; 0 keeps none.
     #[serde(deserialize_with = "values::bounded::<0, 1_048_576, _>")]
     pub trace_mib: u64,
@@ -102,6 +109,8 @@ impl Default for ServerSettings {
             greeting: true,
             notice: true,
             recording_format: RecordingFormat::Alaw,
+            recording_encryption: None,
+            master_key_file: None,
             trace_mib: 256,
             verify_kib_per_s: 1024,
         }
@@ -307,6 +316,15 @@ fn webhook<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Erro
     } else {
         Err(D::Error::custom("must begin with http://"))
     }
+}
+
+fn encryption<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Suite>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text == "off" {
+        return Ok(None);
+    }
+    let suite = [Suite::Aes256Gcm, Suite::Sm4Gcm].into_iter().find(|suite| suite.name() == text);
+    suite.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is none of off, aes-256-gcm and sm4-gcm")))
 }
 
 fn digest<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Algorithm>, D::Error> {

@@ -1,7 +1,6 @@
 //! `GET /api/recordings/{call}/audio`: a recording as it was sealed; `/play` and `/export`: one WAV of its
 //! voices, rendered as it is read. All of them whole or in part.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use super::login::Visitor;
 use super::on_disk;
 use super::send::{Given, Source, send};
 use crate::app::Office;
+use crate::archive::ENCRYPTED;
 use crate::archive::export::{Form, Rendition};
 use crate::audit::Deed;
 
@@ -61,11 +61,8 @@ pub async fn download(
     on_disk(move || {
         let opened = shelf.open(&path, 0, None)?;
         let given = Given { whole: opened.whole, tag, name, inline: false, leaves_out: false };
-        let mut file = opened.reader.into_inner();
-        send(&given, &headers, |start, length| {
-            file.seek(SeekFrom::Start(start))?;
-            Ok(Box::new(file.take(length)) as Source)
-        })
+        let stored = opened.reader.into_inner();
+        send(&given, &headers, |start, length| Ok(Box::new(stored.reading(start, length)) as Source))
     })
     .await?
 }
@@ -172,5 +169,6 @@ fn file_name(part: &FilePath) -> String {
         path.and_then(FilePath::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     };
     let file = name(Some(part));
-    format!("{}{}", name(part.parent()), file.strip_prefix("call").unwrap_or(&file))
+    let file = file.strip_suffix(ENCRYPTED).unwrap_or(&file);
+    format!("{}{}", name(part.parent()), file.strip_prefix("call").unwrap_or(file))
 }

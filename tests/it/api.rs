@@ -5,6 +5,7 @@ mod centres;
 mod commands;
 mod crash;
 mod emergency;
+mod encrypted;
 mod find;
 pub mod house;
 mod keeping;

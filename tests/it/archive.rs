@@ -2,6 +2,7 @@
 
 mod codings;
 mod crash;
+mod encrypted;
 mod full_disk;
 mod heard;
 mod kept;
@@ -20,6 +21,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hotline::archive::cipher::Suite;
 use hotline::archive::lock::{FolderLock, LockError};
 use hotline::archive::shelf::{Condition, Shelf, ShelfError};
 use hotline::archive::sidecar::{SideCar, What};
@@ -79,6 +81,12 @@ impl Running {
 
     fn in_format(folder: &Folder, format: Format) -> Self {
         Self::start(Settings { format, ..Settings::new(folder.0.clone()) })
+    }
+
+    /// With the master keys of the tests, where there is a suite.
+    fn with_suite(folder: &Folder, format: Format, suite: Option<Suite>) -> Self {
+        let keys = suite.map(|_| encrypted::masters(&[1])).unwrap_or_default();
+        Self::start(Settings { format, suite, keys, ..Settings::new(folder.0.clone()) })
     }
 
     fn order(&self, order: Order) {

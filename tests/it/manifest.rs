@@ -2,6 +2,7 @@
 //! or put in is named by a stranger who has the files and the public key alone.
 
 mod clock;
+mod encrypted;
 mod hostile;
 mod making;
 mod packages;

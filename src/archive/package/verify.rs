@@ -15,6 +15,7 @@ use crate::archive::manifest::key::{PublicKey, SIGNATURE};
 use crate::archive::manifest::verify::{Fault, Kept, What};
 use crate::archive::manifest::{self, Head, Line, Link, Listed};
 use crate::archive::sums::{hex, sha256};
+use crate::archive::{ENCRYPTED, PartLine};
 use sha2::{Digest, Sha256};
 
 /// Longest of the small texts in it.
@@ -175,9 +176,14 @@ impl Verifier {
         self.report.call = Some(listed.call.to_string());
         self.report.listed_files = listed.files.len();
         for line in &listed.files {
-            let path = format!("{RECORDING}/{}", line.file);
+            let path = format!("{RECORDING}/{}", given_as(line));
+            // Given out decrypted, it is compared with what came out; its length is that of the sum.
+            let same = |(bytes, sum): &(u64, String)| match &line.plain_sha256 {
+                Some(plain) => sum == plain,
+                None => (*bytes, sum) == (line.bytes, &line.sha256),
+            };
             match self.found.get(&path) {
-                Some((bytes, sum)) if (*bytes, sum) == (line.bytes, &line.sha256) => self.report.sealed_files += 1,
+                Some(found) if same(found) => self.report.sealed_files += 1,
                 Some(_) => self.fault(What::Changed, &path, "it is not what the manifest lists"),
                 // Masters are in it only where they were asked for.
                 None if path.ends_with(".json") => self.fault(What::Missing, &path, "the manifest lists it"),
@@ -185,7 +191,7 @@ impl Verifier {
             }
         }
         let own = format!("{RECORDING}/");
-        let names: BTreeSet<String> = listed.files.iter().map(|line| format!("{own}{}", line.file)).collect();
+        let names: BTreeSet<String> = listed.files.iter().map(|line| format!("{own}{}", given_as(line))).collect();
         let strange: Vec<String> =
             self.found.keys().filter(|path| path.starts_with(&own) && !names.contains(*path)).cloned().collect();
         strange.iter().for_each(|path| self.fault(What::Added, path, "the manifest does not list it"));
@@ -248,4 +254,9 @@ fn summed(file: &File, begin: u64, length: u64, keep: bool) -> io::Result<(Strin
         at += wanted as u64;
     }
     Ok((hex(&sum.finalize()), crc, kept))
+}
+
+/// The name of a sealed file where it is given out.
+fn given_as(line: &PartLine) -> &str {
+    line.file.strip_suffix(ENCRYPTED).unwrap_or(&line.file)
 }

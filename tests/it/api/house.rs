@@ -85,6 +85,10 @@ impl Files {
         });
     }
 
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.0.join(below)
+    }
+
     pub fn options(&self) -> Options {
         Options { config: Some(self.0.join("config")), data: self.0.join("data"), recordings: None }
     }
@@ -127,7 +131,7 @@ impl House {
     /// The same on these files.
     pub async fn run_with_recording(files: Files, call: CallId) -> Self {
         let folder = files.0.join("data/recordings");
-        let sealed = record(folder.clone(), call);
+        let sealed = record(archive::Settings::new(folder.clone()), call);
         let file = fs::read(folder.join(&sealed.path)).unwrap();
         let house = Self::run(files, Some(file)).await;
         house.record(Entry::Sealed(Box::new(sealed))).await;
@@ -137,7 +141,7 @@ impl House {
     /// With one recording as it was sealed, and another to which something is done in its folder.
     pub async fn run_spoilt(files: Files, call: CallId, other: CallId, spoil: impl FnOnce(&std::path::Path)) -> Self {
         let folder = files.0.join("data/recordings");
-        let sealed = record(folder.clone(), other);
+        let sealed = record(archive::Settings::new(folder.clone()), other);
         spoil(folder.join(&sealed.path).parent().unwrap());
         Self::run_with_recording(files, call).await
     }
@@ -294,11 +298,11 @@ pub fn samples(text: &str) -> BTreeMap<String, f64> {
     samples
 }
 
-fn record(folder: PathBuf, call: CallId) -> Sealed {
+pub fn record(settings: archive::Settings, call: CallId) -> Sealed {
     let (tell, done) = mpsc::channel();
     let tell = Mutex::new(tell);
     let tell = Arc::new(move |what| drop(tell.lock().unwrap().send(what)));
-    let archive = archive::start(archive::Settings::new(folder), tell).unwrap();
+    let archive = archive::start(settings, tell).unwrap();
     let order = |order| archive.orders.send(order).unwrap();
     let opened = Mono::from_millis(60_000);
     let meta = RecordingMeta { hotline: "12345".into(), seat: "1001".into(), trunk: "carrier".into() };

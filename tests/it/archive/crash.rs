@@ -1,5 +1,7 @@
 //! What a crash leaves behind.
 
+use hotline::archive::stored::Stored;
+
 use super::*;
 
 #[test]
@@ -46,8 +48,19 @@ fn a_crash_in_the_middle_of_sealing_is_made_good() {
 
 #[test]
 fn a_crash_in_the_middle_of_sealing_three_voices_is_made_good() {
-    let folder = Folder::new("half-three");
-    let running = Running::in_format(&folder, Format::Alaw);
+    half_sealed(None);
+}
+
+#[test]
+fn so_is_one_in_the_middle_of_sealing_encrypted_voices() {
+    half_sealed(Some(Suite::Aes256Gcm));
+}
+
+fn half_sealed(suite: Option<Suite>) {
+    let folder = Folder::new(&format!("half-three-{}", suite.is_some()));
+    let start = || Running::with_suite(&folder, Format::Alaw, suite);
+    let enc = if suite.is_some() { ".enc" } else { "" };
+    let running = start();
     running.open(CALL);
     for voice in [Voice::Citizen, Voice::Heard(SEAT), Voice::Heard(LegId(9))] {
         running.say(CALL, voice, 0, 1_000, numbered);
@@ -59,12 +72,12 @@ fn a_crash_in_the_middle_of_sealing_three_voices_is_made_good() {
     assert_eq!(sealed.tracks.len(), 3);
     let at = folder.call(CALL);
     let side_car = SideCar::read(&at.join("call.json")).unwrap();
-    for undone in [&["call.json"][..], &["call.json", "p3-private.wav", "p3.wav"], &["call.json", "p2.wav", "call.wav"]]
-    {
+    for undone in [&[][..], &["p3-private.wav", "p3.wav"], &["p2.wav", "call.wav"]] {
+        fs::rename(at.join("call.json"), at.join("call.json.part")).unwrap();
         for name in undone {
-            fs::rename(at.join(name), at.join(format!("{name}.part"))).unwrap();
+            fs::rename(at.join(format!("{name}{enc}")), at.join(format!("{name}{enc}.part"))).unwrap();
         }
-        let running = Running::in_format(&folder, Format::Alaw);
+        let running = start();
         assert_eq!(running.sealed(), sealed);
         running.archive.stop();
         assert_eq!(SideCar::read(&at.join("call.json")).unwrap(), side_car);
@@ -78,8 +91,9 @@ fn a_crash_in_the_middle_of_sealing_three_voices_is_made_good() {
 fn records_until_killed() {
     let Ok(folder) = std::env::var("HOTLINE_KILLED_IN") else { return };
     let format = if std::env::var("HOTLINE_KILLED_PCM").is_ok() { Format::Pcm16 } else { Format::Alaw };
+    let suite = std::env::var("HOTLINE_KILLED_ENCRYPTED").is_ok().then_some(Suite::Aes256Gcm);
     let folder = Folder(folder.into());
-    let running = Running::in_format(&folder, format);
+    let running = Running::with_suite(&folder, format, suite);
     running.open(CALL);
     let began = Instant::now();
     for batch in 1..100 {
@@ -95,23 +109,66 @@ fn records_until_killed() {
     }
 }
 
+/// Milliseconds that the server had heard when it was killed.
+fn killed_while_it_records(folder: &Folder, format: Format, suite: Option<Suite>) -> u64 {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "archive::crash::records_until_killed", "--ignored", "--nocapture"]);
+    command.env("HOTLINE_KILLED_IN", &folder.0).stdout(Stdio::piped());
+    if format == Format::Pcm16 {
+        command.env("HOTLINE_KILLED_PCM", "1");
+    }
+    if suite.is_some() {
+        command.env("HOTLINE_KILLED_ENCRYPTED", "1");
+    }
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let heard = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("heard ")?.parse().ok());
+    // 2 s and a little: not at the same moment of the writer's rhythm each time.
+    let heard: u64 = heard.into_iter().find(|heard: &u64| *heard >= 2_400).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    heard
+}
+
+#[test]
+fn a_killed_server_loses_less_than_a_second_of_encrypted_sound() {
+    let suite = Some(Suite::Aes256Gcm);
+    let folder = Folder::new("killed-encrypted");
+    let heard = killed_while_it_records(&folder, Format::Alaw, suite);
+    for file in ["call.wav", "p2.wav", "p3.wav", "p101-private.wav"] {
+        let path = folder.call(CALL).join(format!("{file}.enc.part"));
+        let stored = Stored::of_crash(&path, &encrypted::masters(&[1])).unwrap();
+        let frame_bytes = if file == "call.wav" { 2 } else { 1 };
+        let ms = (stored.len() - 58) / frame_bytes / 8;
+        assert!(ms + 1_000 >= heard, "{file}: {heard} ms heard, {ms} ms readable");
+    }
+    // Without its master key it stays as it is, and is told.
+    let bytes = fs::read(folder.call(CALL).join("call.wav.enc.part")).unwrap();
+    let other = Settings { keys: encrypted::masters(&[2]), suite, ..Settings::new(folder.0.clone()) };
+    let running = Running::start(other);
+    let Done::Failed { call, error } = running.next() else { panic!("sealed") };
+    assert!(call == CALL && error.contains("is not among those at hand"), "{error}");
+    running.archive.stop();
+    assert_eq!(fs::read(folder.call(CALL).join("call.wav.enc.part")).unwrap(), bytes);
+
+    let running = Running::with_suite(&folder, Format::Alaw, suite);
+    let sealed = running.sealed();
+    assert_eq!((sealed.call, sealed.recovered, sealed.verdict), (CALL, true, Verdict::Degraded));
+    assert!(sealed.duration_ms + 1_000 >= heard && sealed.gaps == 0, "{sealed:?}");
+    running.archive.stop();
+    let shelf = Shelf::new(folder.0.clone());
+    assert_eq!(shelf.verify(&sealed).unwrap(), Condition::Verified);
+    let plain = encrypted::plain(&folder, &sealed.path);
+    assert_eq!(claimed_frames(&plain).unwrap(), sealed.duration_ms * 8);
+    let left: Vec<u8> = plain[58..].iter().step_by(2).copied().collect();
+    assert!(left[20 * 8..].chunks_exact(160).zip(0..).all(|(codes, packet)| codes == [numbered(packet * 20); 160]));
+}
+
 #[test]
 fn a_killed_server_loses_less_than_a_second() {
     for format in [Format::Alaw, Format::Pcm16] {
         let folder = Folder::new(&format!("killed-{}", format.name()));
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "archive::crash::records_until_killed", "--ignored", "--nocapture"]);
-        command.env("HOTLINE_KILLED_IN", &folder.0).stdout(Stdio::piped());
-        if format == Format::Pcm16 {
-            command.env("HOTLINE_KILLED_PCM", "1");
-        }
-        let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let heard = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("heard ")?.parse().ok());
-        // 2 s and a little: not at the same moment of the writer's rhythm each time.
-        let heard: u64 = heard.into_iter().find(|heard: &u64| *heard >= 2_400).unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let heard = killed_while_it_records(&folder, format, None);
 
         // Before any repair: the header is true, and other programs read it.
         let file = folder.call(CALL).join("call.wav.part");

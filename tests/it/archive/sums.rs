@@ -39,7 +39,7 @@ fn every_file_of_a_recording_has_both_sums_and_the_whole_has_too() {
     let read = |name: &str| fs::read(folder.call(CALL).join(name)).unwrap();
     let names: Vec<_> = sealed.files.iter().map(|file| file.file.as_str()).collect();
     assert_eq!(names, ["call.wav", "p2.wav", "p3.wav", "call.json"]);
-    for PartLine { file, bytes, sha256, sm3 } in &sealed.files {
+    for PartLine { file, bytes, sha256, sm3, .. } in &sealed.files {
         let there = read(file);
         assert_eq!((*bytes, &there.len()), (there.len() as u64, &there.len()), "{file}");
         assert!(Sums::of(&there).are(sha256, sm3.as_deref()) && sm3.is_some(), "{file}");

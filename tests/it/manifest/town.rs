@@ -134,7 +134,8 @@ pub fn put(root: &Path, n: u64, day: &str, sealed_at: i64) -> Sealed {
     let line = |file: &str, bytes: &[u8]| {
         fs::write(folder.join(file), bytes).unwrap();
         let sums = Sums::of(bytes);
-        PartLine { file: file.into(), bytes: bytes.len() as u64, sha256: sums.sha256, sm3: Some(sums.sm3) }
+        let (sha256, sm3) = (sums.sha256, Some(sums.sm3));
+        PartLine { file: file.into(), bytes: bytes.len() as u64, sha256, sm3, plain_sha256: None }
     };
     let audio = vec![u8::try_from(n % 251).unwrap(); 70_000];
     let (call, track) = (line("call.wav", &audio), line("p3.wav", &audio[..4_000]));

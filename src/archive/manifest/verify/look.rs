@@ -11,9 +11,10 @@ use super::super::Listed;
 use super::super::folder::open_plain;
 use super::{Fault, Scope, What};
 use crate::archive::destroy::{TOMBSTONE, Tombstone};
+use crate::archive::keys::{self, KEY_FILE, NEW_KEY_FILE};
 use crate::archive::sidecar::{SIDE_CAR, SideCar};
 use crate::archive::sums::hash;
-use crate::archive::{PartLine, PartName};
+use crate::archive::{ENCRYPTED, PartLine, PartName};
 use crate::call::CallId;
 use crate::time::Wall;
 
@@ -76,7 +77,15 @@ pub(super) fn recording(root: &Path, listed: &Listed) -> (u64, Vec<Fault>) {
         }
     }
     let known: BTreeSet<&str> = listed.files.iter().map(|line| line.file.as_str()).collect();
-    for name in names(&folder).into_iter().filter(|name| !known.contains(name.as_str())) {
+    let is_encrypted = listed.files.iter().any(|line| line.file.ends_with(ENCRYPTED));
+    if is_encrypted && let Err(error) = keys::look(&folder) {
+        let what = if error.kind() == io::ErrorKind::NotFound { What::Missing } else { What::Unreadable };
+        let why = format!("without it the recording cannot be decrypted: {error}");
+        faults.push(fault(what, format!("{}/{KEY_FILE}", listed.path), &why));
+    }
+    // No manifest lists a key: a new master key wraps it anew. What it opens is listed.
+    let is_key = |name: &str| is_encrypted && (name == KEY_FILE || name == NEW_KEY_FILE);
+    for name in names(&folder).into_iter().filter(|name| !known.contains(name.as_str()) && !is_key(name)) {
         faults.push(fault(What::Added, format!("{}/{name}", listed.path), "the manifest does not list it"));
     }
     (read, faults)
