@@ -39,8 +39,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_threeway_result.sql"),
     include_str!("migrations/0006_emergency.sql"),
     include_str!("migrations/0007_manifest.sql"),
-    include_str!("migrations/0010_find.sql"),
-    // Found its place after the one that was there first.
+    include_str!("migrations/0008_find.sql"),
     include_str!("migrations/0009_retention.sql"),
 ];
 

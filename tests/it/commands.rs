@@ -13,7 +13,7 @@ use crate::config_faults::{File, edited};
 fn init_writes_what_serve_reads_and_never_overwrites() {
     let dir = scratch("init");
     let written = init::write(&dir).expect("init");
-    assert_eq!(written.len(), 9);
+    assert_eq!(written.len(), 10);
     assert!(dir.join("dialplan/prompts/README.md").exists(), "what own prompts are called");
     assert_eq!(Config::load(Some(&dir)), Ok(Config::embedded()));
     let seats = dir.join("sip-configs/seats.toml");

@@ -452,7 +452,7 @@ async fn a_recording_that_is_gone_takes_its_finding_with_it() {
 async fn unwrite(path: &std::path::Path) {
     let back = "DROP TRIGGER finding_goes_with_its_recording; DROP TABLE finding; DROP TABLE finding_party; \
                 DROP TABLE finding_text; DROP TABLE finding_behind; ALTER TABLE recording DROP COLUMN place;";
-    run(path, &[back, include_str!("../../src/store/migrations/0010_find.sql")]).await;
+    run(path, &[back, include_str!("../../src/store/migrations/0008_find.sql")]).await;
 }
 
 async fn run(path: &std::path::Path, statements: &[&'static str]) {
