@@ -69,7 +69,9 @@ async fn what_was_changed_after_its_seal_is_named_and_not_copied_and_the_others_
     let subject = format!("second/{other}");
     house
         .settle(|| {
-            alarm(&house, &subject).is_some() && copy.join(format!("recordings/2026/11/24/{CALL}/call.json")).exists()
+            let sent = copy.join(format!("recordings/2026/11/24/{CALL}/call.json")).exists();
+            // What the status says is told behind the deed.
+            alarm(&house, &subject).is_some() && sent && !status(&house.server).refused.is_empty()
         })
         .await;
     let told = alarm(&house, &subject).unwrap();
