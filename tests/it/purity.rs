@@ -30,7 +30,7 @@ const FRONT_DOORS: [(&str, &str); 17] = [
     ("rtp_rs", "src/media/rtp.rs"),
     ("rtcp_types", "src/media/rtcp.rs"),
     ("WavReader", "src/media/prompt.rs"),
-    ("sm3::", "src/archive/sums.rs"),
+    ("sm3::", "src/archive/"),
     ("ed25519_dalek", "src/archive/manifest/key.rs"),
     ("sqlx::", "src/store/"),
     ("axum::", "src/web"),
@@ -127,8 +127,8 @@ fn sources(folder: impl AsRef<Path>) -> Vec<PathBuf> {
 
 /// A lean tree: whoever adds a crate that brings twenty more should notice.
 #[test]
-fn the_tree_has_at_most_320_crates() {
+fn the_tree_has_at_most_330_crates() {
     let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).expect("Cargo.lock");
     let crates = lock.lines().filter(|line| *line == "[[package]]").count();
-    assert!((1..=320).contains(&crates), "{crates}");
+    assert!((1..=330).contains(&crates), "{crates}");
 }
