@@ -143,8 +143,8 @@ impl Keeper {
     }
 
     async fn follow(&self, seq: u64) -> Result<(), KeeperError> {
-        let follows = tokio::time::timeout(PATIENCE, self.parts.progress.clone().reaches(seq)).await;
-        if follows.unwrap_or(false) { Ok(()) } else { Err(KeeperError::Behind) }
+        let follows = self.parts.progress.reaches_within(seq, PATIENCE).await;
+        if follows { Ok(()) } else { Err(KeeperError::Behind) }
     }
 
     /// How one recording stands, and the first day on which it may be erased.

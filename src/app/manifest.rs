@@ -152,8 +152,7 @@ impl Maker {
         let now = (self.wall)();
         let Some(day) = due(last.as_ref(), retention::local_day(before(now, GRACE))) else { return Ok(None) };
         let synced = self.journal.health().synced;
-        let follows = tokio::time::timeout(PATIENCE, self.progress.clone().reaches(synced)).await;
-        if !follows.unwrap_or(false) {
+        if !self.progress.reaches_within(synced, PATIENCE).await {
             return Err(MakeError::Behind);
         }
         // On a fresh disk the tables may not be there yet.

@@ -124,7 +124,7 @@ impl Verifier {
     /// Until the database knows what has been found out so far.
     async fn follow(&self) {
         let synced = self.journal.health().synced;
-        let _ = tokio::time::timeout(PAUSE, self.progress.clone().reaches(synced)).await;
+        self.progress.reaches_within(synced, PAUSE).await;
     }
 
     fn ending(&self) -> bool {

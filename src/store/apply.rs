@@ -101,9 +101,9 @@ impl Applier {
 
     /// After `Journal::close`: waits until the database has everything, but no longer than
     /// `patience`; the next start carries on. True where it has.
-    pub async fn finish(mut self, patience: Duration) -> bool {
+    pub async fn finish(self, patience: Duration) -> bool {
         let last = self.journal.health().synced;
-        let whole = tokio::time::timeout(patience, self.progress.reaches(last)).await.unwrap_or(false);
+        let whole = self.progress.reaches_within(last, patience).await;
         self.task.abort();
         // Ended or cancelled: a transaction in flight is rolled back by the database.
         let _ = self.task.await;
@@ -120,6 +120,11 @@ impl Progress {
     /// Until this entry is in the database; false where the applier has ended before.
     pub async fn reaches(&mut self, seq: u64) -> bool {
         self.applied.wait_for(|applied| *applied >= seq).await.is_ok()
+    }
+
+    /// The same, but no longer than `patience`; false then too.
+    pub async fn reaches_within(&self, seq: u64, patience: Duration) -> bool {
+        tokio::time::timeout(patience, self.clone().reaches(seq)).await.unwrap_or(false)
     }
 
     pub fn standing(&self) -> Standing {

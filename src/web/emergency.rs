@@ -77,9 +77,7 @@ pub async fn handover(
     let (accepted_by, at) = (Private::new(name.to_owned()), office.clock.wall());
     let entry = Entry::Handover(Handover { ticket: number.clone(), call, accepted_by, by: visitor.who, at });
     let receipt = office.journal.record(entry).await?;
-    let mut progress = office.progress.clone();
-    let reached = tokio::time::timeout(EDIT_PATIENCE, progress.reaches(receipt.seq)).await;
-    if reached != Ok(true) {
+    if !office.progress.reaches_within(receipt.seq, EDIT_PATIENCE).await {
         let text = "the handover is kept and will be shown once the database has followed";
         return Err(ApiError::new(StatusCode::ACCEPTED, "pending", text));
     }
