@@ -46,7 +46,7 @@ pub async fn download(
         call,
         deed: Deed::Play,
         purpose: ask.purpose,
-        how: String::new(),
+        form: String::new(),
         quarantined: ask.quarantined,
         leader: ask.leader,
         private: false,
@@ -137,12 +137,11 @@ async fn render(
 ) -> Result<Response, ApiError> {
     let call = call(id)?;
     let (form, name) = ask.form.of(ask.participant)?;
-    let private = if ask.private { ", with what the citizen did not hear" } else { "" };
     let wish = Wish {
         call,
         deed,
         purpose: ask.purpose,
-        how: format!(" ({name}{private})"),
+        form: name.clone(),
         quarantined: ask.quarantined,
         leader: ask.leader,
         private: ask.private,

@@ -79,12 +79,11 @@ pub async fn peaks(
     if buckets == 0 || buckets > peaks::MOST {
         return Err(ApiError::bad(format!("buckets= is 1 to {}", peaks::MOST)));
     }
-    let private = if ask.private { ", with what the citizen did not hear" } else { "" };
     let wish = Wish {
         call,
         deed: Deed::Play,
         purpose: ask.purpose,
-        how: format!(" (peaks of {name}{private})"),
+        form: format!("peaks of {name}"),
         quarantined: ask.quarantined,
         leader: ask.leader,
         private: ask.private,
@@ -93,7 +92,7 @@ pub async fn peaks(
     let (shelf, recent) = (Arc::clone(&office.shelf), Arc::clone(&office.peaks));
     let made = on_disk(move || {
         let rendition = Rendition::open(&shelf, &sealed, form, ask.private)?;
-        let sound = format!("{call} {} {name}{private}", sealed.sha256);
+        let sound = format!("{call} {} {name} {}", sealed.sha256, ask.private);
         let lanes = recent.peaks(&sound, &rendition, buckets)?.to_vec();
         let left_out = if rendition.leaves_out { vec!["private"] } else { Vec::new() };
         Ok::<_, ExportError>(Peaks { call, duration_ms: rendition.frames() / 8, lanes, left_out })

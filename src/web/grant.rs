@@ -24,8 +24,8 @@ pub struct Wish {
     pub call: CallId,
     pub deed: Deed,
     pub purpose: Option<String>,
-    /// Goes behind the purpose.
-    pub how: String,
+    /// In which form, where there are several; goes behind the purpose.
+    pub form: String,
     pub quarantined: bool,
     pub leader: bool,
     /// Also what the citizen did not hear.
@@ -48,7 +48,9 @@ pub async fn granted(office: &Office, visitor: &Visitor, headers: &HeaderMap, wi
     let purpose = given.as_str();
     let of_leader = recording.as_ref().is_ok_and(|recording| recording.sealed.leader);
     let leader = if of_leader { " (a leader's call)" } else { "" };
-    let told = format!("{purpose}{}{leader}", wish.how);
+    let private = if wish.private { ", with what the citizen did not hear" } else { "" };
+    let form = if wish.form.is_empty() { String::new() } else { format!(" ({}{private})", wish.form) };
+    let told = format!("{purpose}{form}{leader}");
     let fact = visitor.fact(wish.deed, &wish.call.to_string());
     let fact = Fact { purpose: told.chars().take(PURPOSE + HOW).collect(), ..fact };
 

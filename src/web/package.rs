@@ -44,13 +44,12 @@ pub async fn package(
 ) -> Result<Response, ApiError> {
     let call = call(&id)?;
     let masters = if ask.masters { ", with the sealed files" } else { "" };
-    let private = if ask.private { ", with what the citizen did not hear" } else { "" };
     let purpose = purpose(ask.purpose, &headers);
     let wish = Wish {
         call,
         deed: Deed::Export,
         purpose: Some(purpose.clone()),
-        how: format!(" (package{masters}{private})"),
+        form: format!("package{masters}"),
         quarantined: ask.quarantined,
         leader: ask.leader,
         private: ask.private,
