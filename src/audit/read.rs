@@ -58,9 +58,9 @@ impl Ask {
     fn wants(&self, row: &Row) -> bool {
         let is = |asked: &Option<String>, told: &str| asked.as_ref().is_none_or(|asked| asked == told);
         self.span.holds(row.at)
-            && is(&self.who, &row.who)
-            && is(&self.on, &row.on)
-            && self.what.is_none_or(|what| what == row.what)
-            && self.outcome.is_none_or(|outcome| outcome == row.outcome)
+            && is(&self.who, &row.fact.who)
+            && is(&self.on, &row.fact.on)
+            && self.what.is_none_or(|what| what == row.fact.what)
+            && self.outcome.is_none_or(|outcome| outcome == row.fact.outcome)
     }
 }

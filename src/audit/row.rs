@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::accounts::hex;
+use crate::hex;
 use crate::rules::access::Role;
 use crate::time::Wall;
 use crate::words::words;
@@ -47,7 +47,7 @@ words! {
 }
 
 /// What is written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Fact {
     /// Name of the account; `api` or `api:<name>` for the machine's token; empty: nobody known.
     pub who: String,
@@ -87,14 +87,8 @@ pub struct Row {
     /// 1, 2, 3 … over all months.
     pub seq: u64,
     pub at: Wall,
-    pub who: String,
-    pub role: Option<Role>,
-    pub what: Deed,
-    pub on: String,
-    pub purpose: String,
-    pub from: Option<String>,
-    pub outcome: Outcome,
-    pub reason: Option<String>,
+    #[serde(flatten)]
+    pub fact: Fact,
     /// SHA-256 of the line before, hex.
     pub previous: String,
 }
@@ -115,8 +109,7 @@ const SUM: &str = ",\"sum\":\"";
 
 impl Row {
     pub(super) fn of(fact: Fact, seq: u64, at: Wall, previous: String) -> Self {
-        let Fact { who, role, what, on, purpose, from, outcome, reason } = fact;
-        Self { seq, at, who, role, what, on, purpose, from, outcome, reason, previous }
+        Self { seq, at, fact, previous }
     }
 
     /// Without its end. None: it cannot be written as JSON, which does not happen.
