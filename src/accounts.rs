@@ -4,21 +4,21 @@
 //! disabled: its name stays what the audit log means by it.
 
 mod guests;
-pub mod hex;
 mod password;
 mod session;
 pub mod totp;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::call::SeatNo;
+use crate::hex;
 use crate::rules::access::{Role, Scope};
 use crate::time::{Mono, Now};
+use crate::whole;
 
 use guests::Guests;
 use password::Hash;
@@ -398,16 +398,6 @@ fn second_factor(account: &Account, code: &str, now: Now) -> Option<i64> {
     }
 }
 
-/// Written aside and renamed, so that a crash leaves the old file or the new one.
 fn write(path: &Path, book: &Book) -> io::Result<()> {
-    let text = toml::to_string(book).map_err(io::Error::other)?;
-    let aside = path.with_extension("toml.new");
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()?;
-    fs::rename(&aside, path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    whole::write(path, &toml::to_string(book).map_err(io::Error::other)?)
 }

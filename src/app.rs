@@ -17,7 +17,6 @@ pub mod trace;
 pub mod verifier;
 pub mod watch;
 pub mod webhook;
-mod whole;
 
 use std::fmt::Display;
 use std::fs::DirBuilder;

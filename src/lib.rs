@@ -14,6 +14,9 @@ pub mod privacy;
 mod words;
 
 #[deny(clippy::disallowed_methods)]
+mod hex;
+
+#[deny(clippy::disallowed_methods)]
 pub mod rules;
 
 #[deny(clippy::disallowed_methods)]
@@ -30,6 +33,9 @@ pub mod exchange;
 
 #[cfg(feature = "server")]
 pub mod vital;
+
+#[cfg(feature = "server")]
+mod whole;
 
 #[cfg(feature = "server")]
 pub mod config;

@@ -36,6 +36,7 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use crate::config::mirror::{MirrorSettings, Place};
+use crate::hex;
 
 /// Bytes in memory at a time.
 const BLOCK: usize = 64 * 1024;
@@ -175,7 +176,7 @@ fn sum(from: &mut dyn Read, pace: &mut Pace) -> Result<(u64, String), Broken> {
     let (mut sum, mut bytes, mut block) = (Sha256::new(), 0_u64, vec![0; BLOCK]);
     loop {
         match from.read(&mut block) {
-            Ok(0) => return Ok((bytes, hex(sum))),
+            Ok(0) => return Ok((bytes, hex::of(&sum.finalize()))),
             Ok(count) => {
                 sum.update(block.get(..count).unwrap_or_default());
                 bytes = bytes.saturating_add(count as u64);
@@ -194,8 +195,4 @@ fn sum_of(path: &Path, pace: &mut Pace) -> Result<(u64, String), Fault> {
         Broken::Ending => Fault::Ending,
         Broken::Io(source) => Fault::Here { path: path.to_path_buf(), source },
     })
-}
-
-fn hex(sum: Sha256) -> String {
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,7 +2,7 @@
 
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use super::hex;
+use crate::hex;
 
 /// What a new hash costs: 19 MiB, two passes, one lane (OWASP's least for Argon2id): some tens of
 /// milliseconds of one core, and no memory that a machine with live calls would miss.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::hex;
+use crate::hex;
 use crate::time::Mono;
 
 /// A session that was not used for so long is over.

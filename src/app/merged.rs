@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use super::{failed, whole};
+use super::failed;
 use crate::rules::numbers::{Merged, NumberPlan};
+use crate::whole;
 
 const HEAD: &str = "# Numbers that have been merged, since when (R3). Written by the server; allow_revive = true in\n\
                     # numbers.toml brings one back.\n";

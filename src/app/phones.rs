@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Office, setup, whole};
+use super::{Office, setup};
 use crate::call::SeatNo;
 use crate::config::Config;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::message::NameAddr;
 use crate::sip::registrar::Binding;
 use crate::time::{Now, Wall};
+use crate::whole;
 
 /// Between two looks at what phones have registered.
 const EVERY: Duration = Duration::from_secs(1);

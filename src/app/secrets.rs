@@ -5,8 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{failed, whole};
+use super::failed;
 use crate::config::{Config, SeatSettings};
+use crate::whole;
 
 /// Letters and digits that cannot be taken for one another on a phone's display.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";

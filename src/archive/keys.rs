@@ -17,6 +17,7 @@ use super::cipher::{Gcm, NONCE, Suite, TAG};
 use super::disk::{Disk, System};
 use super::sums;
 use crate::call::CallId;
+use crate::hex;
 
 /// Beside the encrypted files of a recording.
 pub const KEY_FILE: &str = "call.key";
@@ -239,7 +240,7 @@ impl Wrapped {
         let tag = wrap().flatten().ok_or_else(damaged)?;
         key.extend_from_slice(&tag);
         let master = master.id.clone();
-        Ok(Self { format: FORMAT, suite, call, master, nonce: sums::hex(&nonce), key: sums::hex(&key) })
+        Ok(Self { format: FORMAT, suite, call, master, nonce: hex::of(&nonce), key: hex::of(&key) })
     }
 
     fn read(folder: &Path) -> io::Result<Self> {
@@ -263,7 +264,7 @@ impl Wrapped {
     fn open(&self, master: &MasterKey) -> io::Result<Zeroizing<Vec<u8>>> {
         let open = || {
             let nonce = unhex::<NONCE>(&self.nonce)?;
-            let mut key = Zeroizing::new(hex_bytes(&self.key)?);
+            let mut key = Zeroizing::new(hex::read(&self.key)?);
             let (text, tag) = key.split_last_chunk_mut::<TAG>()?;
             let (tag, len) = (*tag, text.len());
             master.gcm(self.suite)?.decrypt(&nonce, &bound(self.suite, self.call), text, &tag).then_some(())?;
@@ -302,13 +303,6 @@ fn damaged() -> io::Error {
 }
 
 fn unhex<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
-    let bytes = Zeroizing::new(hex_bytes(text)?);
+    let bytes = Zeroizing::new(hex::read(text)?);
     <[u8; N]>::try_from(bytes.as_slice()).ok().map(Zeroizing::new)
-}
-
-fn hex_bytes(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let digit = |digit: u8| char::from(digit).to_digit(16).map(|digit| digit as u8);
-    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<u8>>>();
-    bytes.filter(|_| rest.is_empty())
 }

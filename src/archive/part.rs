@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::disk::Disk;
 use super::pages::{Lock, Pages};
-use super::sums;
+use crate::hex;
 
 /// Read at a time.
 const PIECE: u64 = 64 * 1024;
@@ -103,6 +103,6 @@ impl Part {
             sum.update(&piece);
             at += piece.len() as u64;
         }
-        Ok(Some(sums::hex(&sum.finalize())))
+        Ok(Some(hex::of(&sum.finalize())))
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use crate::hex;
 use sha2::{Digest, Sha256};
 use sm3::Sm3;
 
@@ -37,7 +38,7 @@ impl Sums {
     }
 
     pub fn finish(self) -> Hashes {
-        Hashes { sha256: hex(&self.sha256.finalize()), sm3: hex(&self.sm3.finalize()) }
+        Hashes { sha256: hex::of(&self.sha256.finalize()), sm3: hex::of(&self.sm3.finalize()) }
     }
 }
 
@@ -50,7 +51,7 @@ impl Hashes {
 
 /// SHA-256 alone, as 64 small hex digits.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex::of(&Sha256::digest(bytes))
 }
 
 /// Length and sums of a file, whose bytes go into `whole` as well, where it is given. `pace` is told of each piece, may
@@ -78,8 +79,4 @@ pub(super) fn hash(
         at += count as u64;
         pace(count as u64)?;
     }
-}
-
-pub(super) fn hex(sum: &[u8]) -> String {
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -141,9 +141,6 @@ fn user_to_user(invite: &Request) -> Option<String> {
 
 fn text_of_hex(data: &str) -> Option<String> {
     const IA5: u8 = 4;
-    let pairs = data.as_bytes().chunks(2);
-    let octets =
-        pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok());
-    let octets = octets.collect::<Option<Vec<u8>>>()?;
+    let octets = crate::hex::read(data)?;
     String::from_utf8(octets.strip_prefix(&[IA5]).unwrap_or(&octets).to_vec()).ok()
 }

@@ -8,7 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::{BLOCK, Fault, Found, Source, Target, hex};
+use super::{BLOCK, Fault, Found, Source, Target};
+use crate::hex;
 
 /// Says which disk it is: an empty mount point is not taken for the disk that belongs there.
 const ID: &str = "hotline-mirror.id";
@@ -83,7 +84,7 @@ impl FolderTarget {
             to.write_all(bytes).map_err(|error| self.away(&error))?;
             source.pace.take(count as u64)?;
         }
-        if hex(sum) != source.sha256 {
+        if hex::of(&sum.finalize()) != source.sha256 {
             return Err(Fault::Changed(source.path.to_path_buf()));
         }
         to.sync_all().map_err(|error| self.away(&error))

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::{BLOCK, Fault, Target, hex, set};
+use super::{BLOCK, Fault, Target, set};
 use crate::archive::manifest::folder::Manifests;
 use crate::archive::manifest::key::PublicKey;
 use crate::archive::manifest::verify::{Scope, verify};
 use crate::archive::sidecar::{SIDE_CAR, SideCar};
+use crate::hex;
 use crate::store::apply::{Applier, Pace};
 use crate::store::journal::{self, Journal};
 use crate::store::sqlite::{Sqlite, Totals};
@@ -178,7 +179,7 @@ fn bring(target: &mut dyn Target, key: &str, path: &Path, mode: u32) -> Result<(
         to.write_all(piece).map_err(Fault::here(path))?;
     }
     to.sync_all().map_err(Fault::here(path))?;
-    Ok((bytes, hex(sum)))
+    Ok((bytes, hex::of(&sum.finalize())))
 }
 
 /// Recordings and manifests, each compared with its seal. What is amiss is named and does not hold up the rest.

@@ -21,8 +21,9 @@ use object_store::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Fault, Found, Source, Target, hex};
+use super::{Fault, Found, Source, Target};
 use crate::config::mirror::{LockMode, S3Settings};
+use crate::hex;
 use transport::{Connector, LockedUntil, Transport};
 
 /// Larger files go in parts of this size; S3 takes none below 5 MiB.
@@ -128,7 +129,7 @@ impl S3Target {
         let bytes = next_part(&mut file, source)?;
         let mut sum = Sha256::new();
         sum.update(&bytes);
-        if hex(sum) != source.sha256 {
+        if hex::of(&sum.finalize()) != source.sha256 {
             return Err(Fault::Changed(source.path.to_path_buf()));
         }
         let options = PutOptions { mode: PutMode::Create, attributes: marked(source), ..PutOptions::default() };
@@ -157,7 +158,7 @@ impl S3Target {
                 break Err(fault);
             }
         };
-        let same = hex(sum) == source.sha256;
+        let same = hex::of(&sum.finalize()) == source.sha256;
         let sent = sent.and_then(|()| if same { Ok(()) } else { Err(Fault::Changed(source.path.to_path_buf())) });
         let done = sent.and_then(|()| self.wait(upload.complete()).map(drop));
         if done.is_err() {

@@ -15,7 +15,7 @@ pub use credentials::Credentials;
 pub use hash::Algorithm;
 pub use nonces::{Freshness, Nonces};
 
-pub(super) use hash::{hex, keyed};
+pub(super) use hash::keyed;
 
 use params::quoted;
 

@@ -13,10 +13,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::digest::{Algorithm, Credentials, Freshness, Nonces, challenge_headers, hex, keyed};
+use super::digest::{Algorithm, Credentials, Freshness, Nonces, challenge_headers, keyed};
 use super::flow::Flow;
 use super::message::{Method, Name, NameAddr, Request, Response, Uri};
 use super::sources::source_of;
+use crate::hex;
 use crate::time::Mono;
 
 pub use bindings::Binding;
@@ -333,7 +334,7 @@ impl Registrar {
 
     /// An unknown user costs the same sums as a wrong password, against a password that nobody has.
     fn proved(&self, credentials: &Credentials, method: &Method) -> Option<String> {
-        let nobodys = hex(&keyed(&self.key, &[b"nobody", &credentials.username]));
+        let nobodys = hex::of(&keyed(&self.key, &[b"nobody", &credentials.username]));
         let account = credentials.user().and_then(|user| self.accounts.get_key_value(user));
         let right = credentials.verify(method, account.map_or(&nobodys, |(_, password)| password));
         account.filter(|_| right).map(|(user, _)| user.clone())
@@ -398,7 +399,7 @@ impl Registrar {
         if untagged && let Some(to) = response.headers.get(&Name::To) {
             let of = |name| request.headers.get(name).unwrap_or_default();
             let sum = keyed(&self.key, &[b"tag", of(&Name::CallId), of(&Name::From), of(&Name::CSeq)]);
-            let tag = hex(sum.first_chunk::<8>().map_or(&[][..], |chunk| chunk));
+            let tag = hex::of(sum.first_chunk::<8>().map_or(&[][..], |chunk| chunk));
             let to = [to, b";tag=", tag.as_bytes()].concat();
             response.headers.set(Name::To, to);
         }

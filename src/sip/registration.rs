@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use super::digest::{Answerer, hex, keyed};
+use super::digest::{Answerer, keyed};
 use super::message::{Method, Name, Request, Response, Uri};
+use crate::hex;
 use crate::time::Mono;
 
 /// So many REGISTERs make up one attempt at most: challenge, stale nonce, 423 and again.
@@ -349,7 +350,7 @@ impl Registration {
     fn draw(&mut self) -> String {
         self.drawn = self.drawn.wrapping_add(1);
         let sum = keyed(&self.settings.seed, &[b"draw", &self.drawn.to_be_bytes()]);
-        hex(sum.first_chunk::<8>().map_or(&[][..], |chunk| chunk))
+        hex::of(sum.first_chunk::<8>().map_or(&[][..], |chunk| chunk))
     }
 }
 

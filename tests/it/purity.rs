@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 8] = ["rules", "sip", "call", "audio", "exchange", "time", "privacy", "words"];
+const PURE: [&str; 9] = ["rules", "sip", "call", "audio", "exchange", "time", "privacy", "words", "hex"];
 
 /// What no pure file may name.
 const FORBIDDEN: [&str; 12] = [

@@ -1,8 +1,7 @@
 //! The time for anything that erases (`rules::watermark`), and its mark in `<data>/archive-clock.json`.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +15,7 @@ use crate::rules::retention::local_text;
 use crate::rules::watermark::{Ahead, Mark};
 use crate::store::query::Span;
 use crate::time::{Mono, Wall};
+use crate::whole;
 
 const FILE: &str = "archive-clock.json";
 const ALARM: &str = "archive_clock";
@@ -94,14 +94,10 @@ fn file(data: &Path) -> PathBuf {
     data.join(FILE)
 }
 
-/// Aside, synced, renamed: half a mark is none.
+/// Half a mark would be none.
 fn save(path: &Path, keeping: &Keeping) -> io::Result<()> {
-    let text = serde_json::to_vec(&OnDisk { mark: keeping.mark, confirmed: keeping.confirmed.clone() })?;
-    let aside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(&aside, path)
+    let text = serde_json::to_string(&OnDisk { mark: keeping.mark, confirmed: keeping.confirmed.clone() })?;
+    whole::write(path, &text)
 }
 
 impl Keeper {

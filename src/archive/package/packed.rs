@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::zip::{self, Member};
 use super::{Entry, SUMS, SUMS_SIGNATURE};
 use crate::archive::manifest::key::Key;
-use crate::archive::sums::hex;
+use crate::hex;
 
 /// Bytes packed at a time.
 const PIECE: usize = 128 << 10;
@@ -88,7 +88,7 @@ impl Packed {
     fn close(&mut self) -> Vec<u8> {
         let Some(Open { member, sum, .. }) = self.open.take() else { return Vec::new() };
         if !self.is_signed {
-            self.sums.push_str(&format!("{}  {}\n", hex(&sum.finalize()), member.name));
+            self.sums.push_str(&format!("{}  {}\n", hex::of(&sum.finalize()), member.name));
         }
         let descriptor = zip::descriptor(&member);
         self.members.push(member);

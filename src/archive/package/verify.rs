@@ -14,8 +14,9 @@ use crate::archive::manifest::folder::{LARGEST, PUBLIC_KEY, open_plain};
 use crate::archive::manifest::key::{PublicKey, SIGNATURE};
 use crate::archive::manifest::verify::{Fault, Kept, What};
 use crate::archive::manifest::{self, Head, Line, Link, Listed};
-use crate::archive::sums::{hex, sha256};
+use crate::archive::sums::sha256;
 use crate::archive::{ENCRYPTED, PartLine};
+use crate::hex;
 use sha2::{Digest, Sha256};
 
 /// Longest of the small texts in it.
@@ -253,7 +254,7 @@ fn summed(file: &File, begin: u64, length: u64, keep: bool) -> io::Result<(Strin
         }
         at += wanted as u64;
     }
-    Ok((hex(&sum.finalize()), crc, kept))
+    Ok((hex::of(&sum.finalize()), crc, kept))
 }
 
 /// The name of a sealed file where it is given out.

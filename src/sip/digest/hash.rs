@@ -1,5 +1,6 @@
 //! The sums behind a digest.
 
+use crate::hex;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
@@ -29,8 +30,8 @@ impl Algorithm {
     pub(super) fn hash(self, parts: &[&[u8]]) -> String {
         let joined = parts.join(&b':');
         match self {
-            Self::Md5 => hex(&Md5::digest(&joined)),
-            Self::Sha256 => hex(&Sha256::digest(&joined)),
+            Self::Md5 => hex::of(&Md5::digest(&joined)),
+            Self::Sha256 => hex::of(&Sha256::digest(&joined)),
         }
     }
 }
@@ -55,10 +56,6 @@ fn padded(key: &[u8; 32], pad: u8) -> [u8; 64] {
         *byte ^= of_key;
     }
     block
-}
-
-pub(in crate::sip) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Equality whose time does not tell how many leading bytes were right.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::hash::{hex, keyed, same};
+use super::hash::{keyed, same};
+use crate::hex;
 use crate::sip::flow::Flow;
 use crate::time::Mono;
 
@@ -95,7 +96,7 @@ impl Nonces {
             IpAddr::V6(address) => address.octets().to_vec(),
         };
         let sum = keyed(&self.key, &[b"nonce", &stamp.0.to_be_bytes(), &stamp.1.to_be_bytes(), &address]);
-        hex(sum.first_chunk::<SUM_BYTES>().map_or(&[][..], |chunk| chunk))
+        hex::of(sum.first_chunk::<SUM_BYTES>().map_or(&[][..], |chunk| chunk))
     }
 }
 

@@ -19,15 +19,13 @@ const DEEDS: [&str; 10] = [
 ];
 
 /// File, what stands in the line, and to what it is done.
-const KNOWN: [(&str, &str, &str); 28] = [
+const KNOWN: [(&str, &str, &str); 26] = [
     ("app/manifest/outside.rs", "fs::write(&taken, sha256)", "which head was taken elsewhere"),
-    ("app/whole.rs", "truncate(true)", "the new secrets, merged numbers or phones, beside the old ones"),
-    ("app/whole.rs", "fs::rename(&aside, path)", "the secrets, the merged numbers, the phones"),
+    ("whole.rs", "truncate(true)", "new secrets, accounts, merged numbers, phones or archive's clock, beside the old"),
+    ("whole.rs", "fs::rename(&aside, path)", "the secrets, accounts, merged numbers, phones, archive's clock"),
     ("app/trace/ring.rs", "open.file.set_len(open.written)", "a segment of the trace"),
     ("app/trace/ring.rs", "fs::remove_file(oldest)", "the oldest segment of the trace"),
     ("app/trace/ring.rs", "fs::remove_file(&path)", "a segment of the trace that could not be begun"),
-    ("app/keeper/clock.rs", "truncate(true)", "the archive's clock that is being written, beside its place"),
-    ("app/keeper/clock.rs", "fs::rename(&aside, path)", "the archive's clock"),
     ("archive/destroy.rs", "fs::remove_file(file)", "a recording for which two people have signed: see below"),
     ("archive/keys.rs", "truncate(true)", "a recording's key that is being wrapped, beside its place"),
     ("archive/keys.rs", "fs::rename(&aside, folder.join(KEY_FILE))", "the same key, wrapped anew, in place of the old"),
@@ -59,9 +57,7 @@ const KNOWN: [(&str, &str, &str); 28] = [
 ];
 
 /// Files of the accounts, of the audit log, of the journal, of second copies, and of the API's address.
-const ELSEWHERE: [(&str, &str, &str); 21] = [
-    ("accounts.rs", "truncate(true)", "the new accounts, beside the old ones"),
-    ("accounts.rs", "fs::rename(&aside, path)", "the accounts"),
+const ELSEWHERE: [(&str, &str, &str); 19] = [
     ("audit/log.rs", "options.read(true).write(true)", "the audit log's month, written to at its end only"),
     ("audit/log.rs", "OpenOptions::new().write(true).open(path)", "the torn or refused end of the audit log"),
     ("audit/log.rs", "file.set_len(length)", "the torn or refused end of the audit log"),
