@@ -8,11 +8,13 @@ mod finding;
 pub mod keeper;
 pub mod manifest;
 mod merged;
+mod office;
 mod phones;
 pub mod rate;
 mod recovery;
 pub mod secrets;
 pub mod setup;
+mod system;
 pub mod trace;
 pub mod verifier;
 pub mod watch;
@@ -28,12 +30,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::accounts::Accounts;
 use crate::archive::keys::{KeyError, MasterKeys};
 use crate::archive::lock::FolderLock;
-use crate::archive::peaks;
 use crate::archive::shelf::Shelf;
 use crate::archive::{self, Archive, Done};
 use crate::audit::{Audit, AuditError};
@@ -45,24 +46,24 @@ use crate::mirror::{self, Mirrors};
 use crate::net::clock::Clock;
 use crate::net::driver::{Carry, Driver, Event, INBOX, Sockets};
 use crate::net::resolve;
-use crate::rules::numbers::AreaCode;
 use crate::store::Store;
-use crate::store::apply::{Applier, Pace, Progress};
+use crate::store::apply::{Applier, Pace};
 use crate::store::entry::{Entry, RecordingFailed};
 use crate::store::journal::{self, Journal};
 use crate::store::numbering::local_day;
 use crate::store::sqlite::Sqlite;
-use crate::time::Now;
 use crate::vital::vital;
 use crate::web::{self, Web};
 
-use crate::web::strangers::Strangers;
+pub use office::Office;
+
 use alarms::Alarms;
 use desk::Desk;
 use figures::Figures;
 use phones::Phones;
 use rate::Rate;
 use secrets::Secrets;
+use system::{at_this_priority, raise_file_limit, random};
 use trace::TraceBook;
 
 /// What `hotline serve` is told.
@@ -93,120 +94,6 @@ pub enum StartError {
     Audit(#[from] AuditError),
     #[error("cannot start: {0}")]
     Store(#[from] crate::store::StoreError),
-}
-
-/// What the pages and commands see of the running server; cheap to clone.
-#[derive(Clone)]
-pub struct Office {
-    pub clock: Clock,
-    pub inbox: mpsc::Sender<Event>,
-    pub journal: Journal,
-    pub store: Arc<Sqlite>,
-    /// How far the database has followed the journal.
-    pub progress: Progress,
-    pub rate: Arc<Rate>,
-    pub shelf: Arc<Shelf>,
-    /// What players have drawn of late.
-    pub peaks: Arc<peaks::Recent>,
-    /// The second copies.
-    pub mirrors: Arc<[mirror::Shared]>,
-    /// Bytes of recordings that are compared with their seals in a second; 0: none.
-    pub verify_rate: Arc<AtomicU64>,
-    pub alarms: Arc<Alarms>,
-    /// Where the head of the archive is sent. A reload changes it.
-    pub heads: manifest::Outside,
-    pub keeper: Arc<keeper::Keeper>,
-    pub figures: Arc<Figures>,
-    pub archive: Arc<archive::Figures>,
-    pub trace: TraceBook,
-    media: media::Handle,
-    recorder: std::sync::mpsc::SyncSender<archive::Order>,
-    /// Of this machine's commands; what it opens, `web::login` says.
-    pub token: Arc<str>,
-    pub accounts: Arc<Accounts>,
-    pub audit: Audit,
-    /// Held while a password is hashed: one at a time, so that guesses neither add up nor take the machine.
-    pub hashing: Arc<tokio::sync::Semaphore>,
-    /// How many visits without a session or the right password were written down of late.
-    pub strangers: Arc<Strangers>,
-    pub recordings: PathBuf,
-    pub options: Arc<Options>,
-    /// What runs now; a reload is compared with it.
-    config: Arc<tokio::sync::Mutex<Config>>,
-    /// The trunk hosts that are looked up.
-    names: Arc<tokio::sync::watch::Sender<Vec<resolve::Wanted>>>,
-    /// Where the API listens.
-    pub http: std::net::SocketAddr,
-    draining: Arc<AtomicBool>,
-}
-
-impl Office {
-    /// From now on `/readyz` says no.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    /// A look at the exchange from inside its loop. None: the server is ending.
-    pub async fn look<T: Send + 'static>(&self, look: impl FnOnce(Now, &Exchange) -> T + Send + 'static) -> Option<T> {
-        let (told, hears) = oneshot::channel();
-        let look = move |now: Now, exchange: &Exchange| drop(told.send(look(now, exchange)));
-        self.inbox.send(Event::Look(Box::new(look))).await.ok()?;
-        hears.await.ok()
-    }
-
-    pub async fn tell(&self, input: Input) {
-        // Fails only once the loop has ended.
-        let _ = self.inbox.send(Event::Input(input)).await;
-    }
-
-    /// The city's own area code, for numbers that were typed without one.
-    pub async fn area(&self) -> AreaCode {
-        self.config.lock().await.server.area_code.clone()
-    }
-
-    /// Some(None): the city's own centre, by its id or by none. None: there is no such centre (R13).
-    pub async fn county(&self, id: Option<String>) -> Option<Option<String>> {
-        let Some(id) = id else { return Some(None) };
-        let config = self.config.lock().await;
-        if id == config.server.centre {
-            return Some(None);
-        }
-        config.centres.iter().any(|centre| centre.id == id).then_some(Some(id))
-    }
-
-    /// Reads the configuration again. Ok: for whom passwords were made. Err: what is wrong with it;
-    /// nothing has changed then.
-    pub async fn reload(&self) -> Result<Vec<String>, StartError> {
-        // Held throughout, so that two reloads at once do not overtake each other.
-        let mut running = self.config.lock().await;
-        let (data, today) = (&self.options.data, local_day(self.clock.wall()));
-        let before = merged::open(data)?;
-        let config = running.reload(self.options.config.as_deref(), &before, today).map_err(StartError::Config)?;
-        let secrets = Secrets::open(data, &config)?;
-        secrets.keep()?;
-        merged::follow(data, &before, &config.numbers, today)?;
-        tell_warnings(&config);
-        self.tell(Input::Reload(Box::new(setup::exchange_settings(&config, &secrets)))).await;
-        self.names.send_replace(setup::names_to_resolve(&config));
-        self.alarms.webhook.set(config.server.alarm_webhook.clone());
-        self.heads.set(config.server.head_webhook.clone());
-        self.keeper.set(config.retention.clone());
-        self.verify_rate.store(config.server.verify_kib_per_s << 10, Ordering::Relaxed);
-        let (office, new) = (self.clone(), config.clone());
-        // Prompts are read from the disk, and recorder and trace may have to make room.
-        let threads = move || {
-            office.media.tune(prompts(&office.options), new.server.media_timeout);
-            let _ = office.recorder.send(archive::Order::Format(recording_format(&new)));
-            office.trace.limit(trace_limits(&new));
-        };
-        let _ = tokio::task::spawn_blocking(threads).await;
-        *running = config;
-        Ok(secrets.fresh.into_iter().map(|(who, _)| who).collect())
-    }
 }
 
 /// The running server.
@@ -551,15 +438,6 @@ fn start_trace(config: &Config, data: &Path) -> TraceBook {
     })
 }
 
-/// A thread that keeps the priority of now until it is sent what its work needs.
-fn at_this_priority<S: Send + 'static, T: Send + 'static>(
-    work: impl FnOnce(S) -> io::Result<T> + Send + 'static,
-) -> io::Result<(std::sync::mpsc::Sender<S>, JoinHandle<io::Result<T>>)> {
-    let (give, given) = std::sync::mpsc::channel();
-    let wait = move || work(given.recv().map_err(io::Error::other)?);
-    Ok((give, std::thread::Builder::new().name("start".into()).spawn(wait)?))
-}
-
 fn trace_limits(config: &Config) -> trace::ring::Limits {
     trace::ring::Limits::of(config.server.trace_mib << 20)
 }
@@ -606,32 +484,4 @@ fn media_setup(
 /// The same error, with what was tried.
 pub(crate) fn failed(deed: impl Display) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{deed}: {error}"))
-}
-
-/// Random bytes of the operating system.
-fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(io::Error::other).map_err(failed("no random numbers"))?;
-    Ok(bytes)
-}
-
-/// Every leg takes two descriptors, every recording one or two.
-fn raise_file_limit(wanted: u64) -> io::Result<()> {
-    // SAFETY: both calls read or write one live rlimit.
-    unsafe {
-        let mut limit: libc::rlimit = std::mem::zeroed();
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) < 0 {
-            return Err(failed("cannot read the limit of open files")(io::Error::last_os_error()));
-        }
-        if limit.rlim_cur < wanted {
-            limit.rlim_max = limit.rlim_max.max(wanted);
-            limit.rlim_cur = wanted;
-            if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) < 0 {
-                return Err(io::Error::other(format!(
-                    "the RTP port range needs {wanted} open files, and the limit is lower (ulimit -n)"
-                )));
-            }
-        }
-    }
-    Ok(())
 }
