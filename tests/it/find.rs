@@ -7,7 +7,6 @@ use hotline::privacy::Private;
 use hotline::store::Store;
 use hotline::store::entry::{Entry, TicketEdit, Verified};
 use hotline::store::find::{Digits, FindQuery, Length};
-use hotline::store::memory::Memory;
 use hotline::store::query::{Cursor, PageAsk, Span};
 use hotline::store::sqlite::Sqlite;
 use hotline::store::wording::{Wanted, words};
@@ -16,25 +15,7 @@ use hotline::time::Wall;
 use crate::facts::*;
 use crate::store::tell;
 
-macro_rules! on_each_store {
-    ($($name:ident)*) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $name() {
-                let folder = super::Folder::new(stringify!($name));
-                super::$name(super::Sqlite::new(&folder.join("hotline.db"))).await;
-            })*
-        }
-        mod memory {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::Memory::default()).await;
-            })*
-        }
-    };
-}
-
-on_each_store! {
+contract! {
     each_question_finds_its_calls
     pages_follow_each_other_without_gap
     the_text_of_now_is_found_and_that_of_before_is_not

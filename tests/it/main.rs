@@ -1,5 +1,8 @@
 //! The whole program from outside, in one test binary.
 
+#[macro_use]
+mod contract;
+
 mod access;
 mod accounts;
 mod alarms;
